@@ -1,0 +1,168 @@
+"""One build: what is asked for, and what is reported."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from .flight import TakeoffOrigin
+from .order import AreaRequest
+
+
+class FailurePhase(enum.StrEnum):
+    """The phase that a build failed in."""
+
+    FLIGHT_RESOLVE = "flight_resolve"
+    PLAN = "plan"
+    COMPANION = "companion"
+    DOWNLOAD = "download"
+    TRANSFER = "transfer"
+    BUILD = "build"
+    VERIFY = "verify"
+
+
+class BuildCacheOutcome(enum.StrEnum):
+    """How a run ended."""
+
+    SUCCESS = "success"
+    NO_OP = "idempotent_no_op"
+    """The companion holds this very cache already, verified just now; nothing was sent."""
+    DRY_RUN = "dry_run"
+    FAILURE = "failure"
+
+
+class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator asks for, before anything is resolved."""
+
+    flight: str
+    """What the flight source resolves: an id for ``api``, a path for ``file``."""
+    area: AreaRequest = AreaRequest()
+    zooms: tuple[int, ...] = (15, 16, 17, 18)
+    max_tiles: int = 1_000_000
+    allow_gaps: int = 0
+    dry_run: bool = False
+    lock_timeout_s: float = 0.0
+
+
+class RemoteBuildReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the companion reported, after it was judged against exit status, run id and hashes."""
+
+    generation: str
+    previous_generation: str | None
+    tiles: int
+    bytes: int
+    tiles_digest: str
+
+
+class FlightSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The flight as the report names it."""
+
+    id: str
+    name: str
+    source: str
+    sha256: str
+    """Over the route's geometry, hex."""
+    waypoints: int
+    takeoff_origin: TakeoffOrigin
+    notes: tuple[str, ...] = ()
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """One tile that is needed and missing, and where along the route it would have been."""
+
+    z: int
+    x: int
+    y: int
+    cause: str
+    """``absent``, ``refused`` or ``failed``."""
+    reason: str
+    route_m: float
+    """Metres along the route to the point that is nearest to the tile."""
+    waypoint: int
+    """The ordinal of the waypoint that this leg starts from."""
+
+
+class TileCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the wanted tiles."""
+
+    wanted: int = 0
+    reused: int = 0
+    downloaded: int = 0
+    absent: int = 0
+    missing: int = 0
+    """All gaps, the absent ones among them."""
+    gaps: tuple[Gap, ...] = ()
+    """The first gaps of them, at most 1,000."""
+
+
+class ByteCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of pictures."""
+
+    downloaded: int = 0
+    sent: int = 0
+    saved: int = 0
+    """Not sent because the companion held them."""
+
+
+class ProviderShare(msgspec.Struct, frozen=True, kw_only=True):
+    """What one provider of the chain gave."""
+
+    name: str
+    dataset: str
+    tiles: int
+    """Tiles of this cache that are its own, reused ones among them."""
+    downloaded: int
+    version: str = ""
+    attribution: str = ""
+    synthetic: bool = False
+    imagery_dates: tuple[str, str] | None = None
+    """The oldest and the newest date known of its tiles."""
+
+
+class CompanionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The companion as the report names it."""
+
+    address: str
+    transport: str
+    id: str = ""
+    fingerprint: str | None = None
+    generation_before: str | None = None
+    generation_after: str | None = None
+
+
+class PluginRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One plugin that took part, known without importing it."""
+
+    role: str
+    name: str
+    distribution: str
+    version: str
+
+
+class CacheBuildReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run ended: one JSON document for a script, a short table for a person."""
+
+    run_id: str
+    outcome: BuildCacheOutcome
+    exit_code: int = 0
+    failure_phase: FailurePhase | None = None
+    failure_exception_type: str | None = None
+    message: str = ""
+    remediation: str = ""
+    retryable: bool = False
+    started_at: str = ""
+    """ISO 8601, UTC."""
+    duration_s: dict[str, float] = {}
+    """Seconds by phase, and ``total``; download and transfer overlap."""
+    flight: FlightSummary | None = None
+    area: AreaRequest | None = None
+    zooms: tuple[int, ...] = ()
+    content_key: str = ""
+    tiles: TileCounts = TileCounts()
+    bytes: ByteCounts = ByteCounts()
+    provider: tuple[ProviderShare, ...] = ()
+    companion: CompanionSummary | None = None
+    plugins: tuple[PluginRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    schema: int = 1

@@ -1,0 +1,55 @@
+"""The companion computer, as a transport and a provisioner speak of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class CompanionIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a session is with."""
+
+    address: str
+    """``local`` or ``ssh://user@host:port``; for people and for the lock."""
+    fingerprint: str | None = None
+    """The host key's SHA-256 fingerprint, where the transport has host keys."""
+
+
+class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The caps of one program run on the companion; whatever passes one ends the run with a ``LinkError``."""
+
+    line_bytes: int = 64 * 1024
+    total_bytes: int = 256 * 1024 * 1024
+    stderr_tail_bytes: int = 8 * 1024
+    silence_s: float = 120.0
+    """The longest wait for the next line of standard output."""
+    run_s: float = 4 * 3600.0
+    exit_s: float = 5.0
+    """How long after its output ended the program may take to exit."""
+
+
+class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the companion answered when it was asked whether it can be built."""
+
+    companion_id: str
+    agent_version: str
+    generation: str | None = None
+    """The name of the current generation, None when there is none."""
+    up_to_date: bool = False
+    """The current generation has the order's content key and its bytes were verified just now."""
+    verified_tiles: int = 0
+    """How many tiles that verification found, where ``up_to_date``."""
+    free_bytes: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class TransferSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What sending took."""
+
+    offered_tiles: int
+    sent_tiles: int
+    sent_bytes: int
+    """Bytes of pictures that crossed the link."""
+    saved_bytes: int
+    """Bytes of pictures that the companion held already."""
+    tiles_digest: str
+    """SHA-256 over the table of tiles as offered; the manifest and the report must agree with it."""

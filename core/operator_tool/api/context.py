@@ -1,0 +1,27 @@
+"""What a plugin is given of the run that it takes part in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .deadline import Deadline
+from .events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """One run, as a plugin sees it."""
+
+    run_id: str
+    state_dir: Path
+    """A folder of this plugin's own on the workstation; it may not exist yet."""
+    user_agent: str = "operator-tool"
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when the run is being given up: stop within a second, and leave nothing half done."""
+    deadline: Deadline = field(default_factory=Deadline.never)
+    """The deadline of the whole run; no wait may go beyond it."""
+    emit: Callable[[Event], None] = lambda _event: None
+    """Tell the listeners of an event; may be called from any thread."""

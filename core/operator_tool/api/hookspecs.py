@@ -1,0 +1,64 @@
+"""The doors: the hooks that a plugin may implement.
+
+A plugin is a module (or an object) that an entry point names; the entry point's group is its role, the entry point's
+name is what an operator selects it by. Each role has one factory hook; the first answer that is not None counts, so a
+hook wrapper (``@hookimpl(wrapper=True)``) of another plugin may wrap what the selected one returns.
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from .context import RunContext
+from .events import Event
+from .roles import CompanionTransport, FlightSource, Provisioner, TileProvider
+from .settings import PluginSettings
+
+PROJECT_NAME = "operator_tool"
+"""The name under which pluggy knows these hooks."""
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+"""Marks a plugin's function as the implementation of the hook of its name."""
+
+
+@hookspec(firstresult=True)
+def plugin_settings() -> type[PluginSettings] | None:
+    """Return the class of this plugin's settings; a plugin without the hook has none.
+
+    Asked of each selected plugin by itself, before its factory.
+    """
+
+
+@hookspec(firstresult=True)
+def make_flight_source(settings: PluginSettings, context: RunContext) -> FlightSource | None:
+    """Return the flight source (group ``operator_tool.v1.flight_source``); opens nothing yet."""
+
+
+@hookspec(firstresult=True)
+def make_tile_provider(settings: PluginSettings, context: RunContext) -> TileProvider | None:
+    """Return the tile provider (group ``operator_tool.v1.tile_provider``); opens nothing yet.
+
+    Asked of each provider of the chain by itself, in the operator's order.
+    """
+
+
+@hookspec(firstresult=True)
+def make_companion_transport(settings: PluginSettings, context: RunContext) -> CompanionTransport | None:
+    """Return the transport (group ``operator_tool.v1.companion_transport``); connects nothing yet."""
+
+
+@hookspec(firstresult=True)
+def make_provisioner(settings: PluginSettings, context: RunContext) -> Provisioner | None:
+    """Return the provisioner (group ``operator_tool.v1.provisioner``)."""
+
+
+@hookspec
+def start_listening(settings: PluginSettings, context: RunContext) -> None:
+    """Give a listener (group ``operator_tool.v1.listener``) its settings before the first event of a run."""
+
+
+@hookspec
+def on_event(event: Event) -> None:
+    """Tell a listener of what happens in a run. What it raises is logged and never disturbs the run."""

@@ -1,0 +1,114 @@
+"""What is to be built: the order that the core gives to a provisioner, and the tiles that go with it."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from .flight import Flight, TakeoffOrigin
+from .tiles import PictureFormat, TileId
+
+CONTENT_KEY_FORMAT = 1
+"""Rises when the same inputs must give another cache than before."""
+
+
+class AreaKind(enum.StrEnum):
+    """The two shapes of the ground that a flight needs."""
+
+    CORRIDOR = "corridor"
+    """Everything within ``metres`` of the route."""
+    BOX = "box"
+    """The route's bounding box, ``metres`` wider on each side."""
+
+
+class AreaRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ground around the route the cache must cover."""
+
+    kind: AreaKind = AreaKind.CORRIDOR
+    metres: float = 500.0
+
+
+class ProviderKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider of the chain, as far as it decides what is in the cache."""
+
+    name: str
+    dataset: str
+
+
+class CacheInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what a cache must contain, and nothing else: no name, clock, path or secret.
+
+    The flight's geometry counts to the last bit: a takeoff origin that moved by 1 mm is another cache.
+    """
+
+    route: tuple[tuple[float, float, float | None], ...]
+    """Latitude and longitude in degrees and altitude in metres of each waypoint, in order."""
+    takeoff_origin: TakeoffOrigin
+    area: AreaRequest
+    zooms: tuple[int, ...]
+    providers: tuple[ProviderKey, ...]
+    allow_gaps: int
+    format: int = CONTENT_KEY_FORMAT
+
+    @property
+    def content_key(self) -> str:
+        """SHA-256 over these inputs, 64 hex digits: equal key and verified bytes make a build a no-op."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+class CacheOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One build, as the provisioner is told of it."""
+
+    run_id: str
+    inputs: CacheInputs
+    content_key: str
+    flight: Flight
+    wanted_tiles: int
+    bounds_deg: tuple[float, float, float, float]
+    """West, south, east, north of the tiles' area; west is greater than east where it crosses 180°."""
+    expected_bytes: int | None = None
+    """The size of the pictures where it is known from the store; None where nothing is known yet."""
+    attribution: str = ""
+    synthetic: bool = False
+    operator: str = ""
+    """Who builds: user@workstation, for the companion's audit and for whoever finds the lock held."""
+
+
+class TileRecord(msgspec.Struct, frozen=True):
+    """One tile of the cache, without its picture."""
+
+    id: TileId
+    sha256: bytes
+    length_bytes: int
+    format: PictureFormat
+
+
+class TileSupply(Protocol):
+    """The tiles of one build as they become ready: durable in the workstation's store, ready to be sent."""
+
+    def batches(self) -> Iterator[Sequence[TileRecord]]:
+        """Yield each tile of the cache once, in batches, as the download gets them; ends when all are there.
+
+        Raises the download's own error when it fails; let it pass through. Called once, from any one thread.
+        """
+        ...
+
+    def read(self, record: TileRecord) -> bytes:
+        """Return one picture, verified against its SHA-256, from the thread that pulls the batches."""
+        ...
+
+
+def tiles_digest(rows: Iterator[tuple[int, int, int, bytes]]) -> str:
+    """Return the SHA-256, in hex, over the rows ``(z, x, y, sha256)`` of a cache, given in ascending order.
+
+    Each row is three unsigned 32-bit big-endian integers and the 32 bytes of the picture's SHA-256. Workstation and
+    companion both compute it: a cache is complete when they agree.
+    """
+    digest = hashlib.sha256()
+    for z, x, y, sha256 in rows:
+        digest.update(z.to_bytes(4, "big") + x.to_bytes(4, "big") + y.to_bytes(4, "big") + sha256)
+    return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""The Protocols behind the doors: what an object that a factory hook returns must be able to do.
+
+All of them are synchronous. The core calls each from one thread at a time unless a method says otherwise; threads and
+sockets of its own are a plugin's own business. ``close`` is called once, whatever happened before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from .build import RemoteBuildReport
+from .companion import CompanionIdentity, CompanionState, RunLimits, TransferSummary
+from .flight import Flight
+from .order import CacheOrder, TileSupply
+from .tiles import ProviderInfo, TileResult, WantedTile
+
+
+@runtime_checkable
+class FlightSource(Protocol):
+    """Resolves what the operator named into a flight. Called before any lock; writes nothing."""
+
+    def resolve(self, reference: str) -> Flight:
+        """Return the flight that ``reference`` names. Raises a ``FlightError``: ``NoRouteError`` without a waypoint."""
+        ...
+
+
+@runtime_checkable
+class TileProvider(Protocol):
+    """Gives tiles, in a stream that is lazy both ways: the provider owns its concurrency, the core back-pressure."""
+
+    def describe(self) -> ProviderInfo:
+        """Return what the provider is; called before the first tile. Raises ``DownloadError`` or ``ConfigError``."""
+        ...
+
+    def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+        """Yield one result for each wanted tile, in any order.
+
+        Pull from ``wanted`` only what is being worked on: it can name millions. Raises ``DownloadError`` when the
+        provider as a whole fails or refuses. The core closes the iterator when the run is given up.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the provider holds."""
+        ...
+
+
+class RemoteRun(Protocol):
+    """A program that runs on the companion. Iterate to its end, then ask for the exit status.
+
+    A context manager: leaving it closes the program's standard input and ends it if it is still running.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines of standard output as they come, raw and without their line end.
+
+        Raises ``LinkError`` when the link breaks or a cap or deadline of the ``RunLimits`` is passed, and re-raises
+        whatever the iterable of standard input raised.
+        """
+        ...
+
+    @property
+    def exit_status(self) -> int | None:
+        """The exit status once the lines have ended; None when the program ended without one (killed, link lost)."""
+        ...
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last of its standard error, decoded, control characters escaped."""
+        ...
+
+
+class CompanionSession(Protocol):
+    """An open connection to a companion. A context manager that closes it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def identity(self) -> CompanionIdentity:
+        """Whom the session is with."""
+        ...
+
+    def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
+        """Start a program; ``argv`` is passed as it is, never through a shell's expansion.
+
+        ``stdin`` is pulled from a thread of the transport's own as fast as the link takes it, and the program's
+        standard input is closed after it; it may block on what the caller learns from the lines.
+        Raises ``LinkError`` when the program can't be started for the link's sake.
+        """
+        ...
+
+    def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
+        """Write a file on the companion, whole or not at all; its folder is made when missing. Raises ``LinkError``."""
+        ...
+
+    def get(self, path: str, *, max_bytes: int = 1024 * 1024) -> bytes:
+        """Read a file of the companion. Raises ``LinkError`` when it isn't there or is larger than ``max_bytes``."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection; may be called from any thread, and makes a running program's iteration end."""
+        ...
+
+
+@runtime_checkable
+class CompanionTransport(Protocol):
+    """Reaches a companion."""
+
+    @property
+    def address(self) -> str:
+        """Where it will connect to, known without connecting; names the lock."""
+        ...
+
+    def connect(self) -> CompanionSession:
+        """Open a session. Raises ``CompanionError``: unreachable, unknown or changed host key, authentication."""
+        ...
+
+
+@runtime_checkable
+class Provisioner(Protocol):
+    """Has the companion receive, build, verify and switch to a cache."""
+
+    @property
+    def site(self) -> str:
+        """Where on the companion the cache lies, known without connecting; names the lock together with the address."""
+        ...
+
+    def prepare(self, session: CompanionSession, order: CacheOrder) -> CompanionState:
+        """Ask the companion whether it can be built, and whether it holds this very cache, bytes verified.
+
+        Writes nothing to the cache. Raises ``NotReadyError``, ``CompanionError``, or ``BuildLockHeldError`` when
+        another workstation is building.
+        """
+        ...
+
+    def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
+        """Send what the companion lacks while ``tiles`` become ready. Raises ``TransferError``; passes on what the
+        supply raises."""
+        ...
+
+    def build(self, session: CompanionSession, order: CacheOrder, transferred: TransferSummary) -> RemoteBuildReport:
+        """Have the companion complete, verify and switch to the cache. Raises ``BuildError`` or ``VerifyError``."""
+        ...

@@ -1,0 +1,157 @@
+"""A pool for the simple tile provider: one function per tile in, a tile provider's lazy stream out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from .errors import OperatorToolError
+from .tiles import Failed, TileResult, WantedTile
+
+FetchOne = Callable[[WantedTile], TileResult]
+"""Gets one tile, in a thread of the pool; raises ``TryAgainError`` for what may pass, else ``DownloadError``."""
+
+
+class TryAgainError(OperatorToolError):
+    """This tile may be had later: a reset connection, a 503, a 429.
+
+    ``pause_s`` is the wait that the server itself asked for (``Retry-After``): the whole pool pauses for it, once.
+    """
+
+    exit_code = 20
+
+    def __init__(self, message: str, *, pause_s: float | None = None) -> None:
+        super().__init__(message)
+        self.pause_s = pause_s
+
+
+def fetch_in_pool(
+    fetch_one: FetchOne,
+    wanted: Iterator[WantedTile],
+    *,
+    connections: int = 8,
+    attempts: int = 4,
+    max_per_s: float | None = None,
+    pause_budget_s: float = 120.0,
+    cancelled: threading.Event | None = None,
+) -> Iterator[TileResult]:
+    """Yield ``fetch_one``'s result for each wanted tile, ``connections`` at a time, in the order of completion.
+
+    What raises :class:`TryAgainError` is tried ``attempts`` times with jittered exponential backoff and is then a
+    ``Failed``. At most ``max_per_s`` calls are started a second. Pauses that servers ask for count against
+    ``pause_budget_s``; a longer one makes the tile a ``Failed``. Pulls from ``wanted`` no more than twice
+    ``connections`` ahead. Any other exception of ``fetch_one`` ends the stream with it. Closing the iterator starts
+    no further call and waits for those that run.
+    """
+    stop = threading.Event()
+    pace = _Pace(max_per_s, pause_budget_s, (stop, cancelled) if cancelled else (stop,))
+
+    def attempt(tile: WantedTile) -> TileResult:
+        return _with_retries(fetch_one, tile, attempts, pace)
+
+    pool = ThreadPoolExecutor(connections, thread_name_prefix="tile-pool")
+    running: set[Future[TileResult]] = set()
+    try:
+        source = iter(wanted)
+        exhausted = False
+        while True:
+            while not exhausted and len(running) < 2 * connections:
+                try:
+                    running.add(pool.submit(attempt, next(source)))
+                except StopIteration:
+                    exhausted = True
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _with_retries(fetch_one: FetchOne, tile: WantedTile, attempts: int, pace: _Pace) -> TileResult:
+    from tenacity import (
+        RetryError,
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_random_exponential,
+    )
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(TryAgainError),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.25, max=10.0),
+        sleep=pace.sleep,
+    )
+    last = "gave up"
+    try:
+        for attempt in retrying:
+            with attempt:
+                pace.turn()
+                try:
+                    return fetch_one(tile)
+                except TryAgainError as error:
+                    last = error.message
+                    if error.pause_s is not None and not pace.pause(error.pause_s):
+                        return Failed(tile.id, f"{last}; asked to wait {error.pause_s:g} s, beyond the budget")
+                    raise
+    except RetryError:
+        return Failed(tile.id, f"{last}; {attempts} attempts")
+    except _StoppedError:
+        return Failed(tile.id, "the run was given up")
+    raise AssertionError("tenacity either returns, raises RetryError or goes on")
+
+
+class _StoppedError(Exception):
+    """The pool is closing."""
+
+
+class _Pace:
+    """The pool's clock: a rate, one pause for all, and waits that end when the pool closes. Any thread."""
+
+    _TICK_S = 0.2
+
+    def __init__(self, max_per_s: float | None, budget_s: float, stops: tuple[threading.Event, ...]) -> None:
+        self._interval_s = 1.0 / max_per_s if max_per_s else 0.0
+        self._budget_s = budget_s
+        self._stops = stops
+        self._lock = threading.Lock()
+        self._next_s = 0.0
+        self._paused_until_s = 0.0
+
+    def turn(self) -> None:
+        """Wait until this call may start."""
+        with self._lock:
+            start_s = max(time.monotonic(), self._next_s)
+            self._next_s = start_s + self._interval_s
+        while (wait_s := max(start_s, self._paused_until_s) - time.monotonic()) > 0:
+            self.sleep(wait_s)
+        self._check()
+
+    def pause(self, seconds: float) -> bool:
+        """Pause the whole pool; a pause that is already running is joined, not added. False beyond the budget."""
+        with self._lock:
+            now_s = time.monotonic()
+            more_s = now_s + seconds - max(self._paused_until_s, now_s)
+            if more_s > self._budget_s:
+                return False
+            if more_s > 0:
+                self._budget_s -= more_s
+                self._paused_until_s = now_s + seconds
+            return True
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not past the pool's end."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._check()
+            self._stops[0].wait(min(left_s, self._TICK_S))
+        self._check()
+
+    def _check(self) -> None:
+        if any(event.is_set() for event in self._stops):
+            raise _StoppedError

@@ -1,0 +1,109 @@
+"""Tiles, and the ways in which a tile can be missing.
+
+A tile is named in the XYZ scheme of the web maps: ``z`` from 0, ``x`` from 180° west eastwards, ``y`` from the north
+southwards, Web Mercator (EPSG:3857).
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+MAX_ZOOM = 22
+"""The finest zoom that can be asked for: 3.7 cm a pixel at the equator."""
+
+
+class TileId(msgspec.Struct, frozen=True, order=True):
+    """One tile's name, XYZ scheme: ``0 <= x, y < 2**z``."""
+
+    z: int
+    x: int
+    y: int
+
+    def __str__(self) -> str:
+        return f"{self.z}/{self.x}/{self.y}"
+
+
+class PictureFormat(enum.StrEnum):
+    """The picture formats that a tile may have, as MBTiles names them."""
+
+    JPEG = "jpg"
+    PNG = "png"
+    WEBP = "webp"
+
+
+def sniff_picture_format(data: bytes) -> PictureFormat | None:
+    """Return the format that the first bytes of a picture say, or None when they are not a picture's."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return PictureFormat.JPEG
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PictureFormat.PNG
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return PictureFormat.WEBP
+    return None
+
+
+class WantedTile(msgspec.Struct, frozen=True):
+    """A tile that the core asks a provider for; ``etag`` is that of the copy it holds already, byte for byte."""
+
+    id: TileId
+    etag: str | None = None
+
+
+class Tile(msgspec.Struct, frozen=True, tag="tile"):
+    """The provider's picture, bytes as received. The core checks it before it is stored."""
+
+    id: TileId
+    data: bytes
+    etag: str | None = None
+    imagery_date: str | None = None
+    """When the imagery was taken, ISO 8601, where the provider says so."""
+
+
+class NotModified(msgspec.Struct, frozen=True, tag="not_modified"):
+    """The copy named by the wanted tile's ETag is still the provider's."""
+
+    id: TileId
+
+
+class Absent(msgspec.Struct, frozen=True, tag="absent"):
+    """The provider has no such tile, by its own word (a 404, no row). Settled: it is remembered."""
+
+    id: TileId
+    reason: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The provider would not give this tile (a licence, a quota of this area). Not remembered."""
+
+    id: TileId
+    reason: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The tile could not be had now: unreachable, cut short, corrupt. Not remembered."""
+
+    id: TileId
+    reason: str
+
+
+TileResult = Tile | NotModified | Absent | Refused | Failed
+"""What a provider says of one wanted tile. Failures of the whole provider are raised as a ``DownloadError``."""
+
+
+class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tile provider says of itself before it is asked for a tile."""
+
+    dataset: str
+    """Which data these tiles are of: part of the store's and the cache's key. Holds no secret; changes when the
+    imagery behind it is another (the URL's template, a file's identity, a data set's version)."""
+    min_zoom: int = 0
+    max_zoom: int = MAX_ZOOM
+    bounds_deg: tuple[float, float, float, float] | None = None
+    """West, south, east, north; None where it does not say. Outside of it nothing is asked."""
+    tile_size_px: int = 256
+    attribution: str = ""
+    version: str = ""
+    synthetic: bool = False
+    """True for imagery that is made up; the report says so plainly."""

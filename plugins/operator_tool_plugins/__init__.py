@@ -1,0 +1,1 @@
+"""The built-in plugins; each enters by its entry point, as anybody else's does."""

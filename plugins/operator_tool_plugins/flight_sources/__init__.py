@@ -1,0 +1,1 @@
+"""Where a flight comes from."""

@@ -1,0 +1,1 @@
+"""Who builds the cache on the companion computer."""
