@@ -1,0 +1,209 @@
+"""The download of one run: in a thread of its own it fills the stores; whoever pulls the batches gets durable tiles.
+
+It is the ``TileSupply`` of the provisioner, so that tiles are sent while others are still being fetched.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from operator_tool.api.build import Gap, ProviderShare, TileCounts
+from operator_tool.api.context import RunContext
+from operator_tool.api.errors import DownloadError, GapsError
+from operator_tool.api.events import PhaseFinished, PhaseProgress, PhaseStarted
+from operator_tool.api.order import TileRecord
+from operator_tool.api.roles import TileProvider
+from operator_tool.geo.route import place_on_route
+from operator_tool.tile_store import TileStore
+
+from .plan import CachePlan
+from .provider_pass import ProviderPass, ranges_of
+
+QUEUED_BATCHES = 8
+PROGRESS_EVERY_S = 0.1
+CLOSE_S = 10.0
+_TICK_S = 0.1
+
+
+class Download:
+    """One run's download. ``start`` it, pull :meth:`batches` to their end, ``close`` it in any case."""
+
+    def __init__(
+        self,
+        plan: CachePlan,
+        providers: Sequence[tuple[str, TileProvider]],
+        stores_dir: Path,
+        context: RunContext,
+    ) -> None:
+        self._plan = plan
+        self._providers = dict(providers)
+        self._stores_dir = stores_dir
+        self._context = context
+        self._passes: list[ProviderPass] = []
+        self._stores: list[TileStore] = []
+        self._store_of: dict[bytes, TileStore] = {}
+        self._ready: queue.Queue[Sequence[TileRecord] | None] = queue.Queue(QUEUED_BATCHES)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="download", daemon=True)
+        self._handed_on = 0
+        self._told_s = 0.0
+        self.duration_s = 0.0
+
+    def start(self) -> None:
+        """Begin to download; at most a few batches ahead of whoever pulls them."""
+        self._thread.start()
+
+    def batches(self) -> Iterator[Sequence[TileRecord]]:
+        """Yield every tile of the cache once, durable, in batches. Raises what the download failed with."""
+        while True:
+            try:
+                batch = self._ready.get(timeout=_TICK_S)
+            except queue.Empty:
+                if self._context.deadline.passed:
+                    raise DownloadError("the run's deadline passed while tiles were downloaded") from None
+                if self._stop.is_set():
+                    raise DownloadError("the download was given up") from None
+                continue
+            if batch is None:
+                if self._error is not None:
+                    raise self._error
+                return
+            yield batch
+
+    def read(self, record: TileRecord) -> bytes:
+        """Return one picture of a batch, verified. Raises ``DownloadError`` when the store's copy has rotted."""
+        return self._store_of.get(record.sha256, self._stores[0]).read(record)
+
+    def close(self) -> None:
+        """Stop, keep what had arrived, and free the stores; a provider that does not stop in time is left behind."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
+        if not self._thread.is_alive():
+            for store in self._stores:
+                store.close()
+
+    @property
+    def downloaded_bytes(self) -> int:
+        """Bytes of pictures that came from the providers."""
+        return sum(one.downloaded_bytes for one in self._passes)
+
+    def counts(self) -> TileCounts:
+        """Return what became of the wanted tiles, as far as it is known."""
+        last = self._passes[-1] if self._passes else None
+        route = self._plan.route
+        return TileCounts(
+            wanted=self._plan.coverage.count,
+            reused=sum(one.reused for one in self._passes),
+            downloaded=sum(one.downloaded for one in self._passes),
+            absent=last.absent if last else 0,
+            missing=len(last.missing) if last else 0,
+            gaps=tuple(
+                Gap(
+                    z=miss.id.z,
+                    x=miss.id.x,
+                    y=miss.id.y,
+                    cause=miss.cause,
+                    reason=miss.reason,
+                    route_m=round(place.route_m, 1),
+                    waypoint=place.waypoint,
+                )
+                for miss in (last.misses if last else ())
+                for place in (place_on_route(route, miss.id),)
+            ),
+        )
+
+    def shares(self) -> tuple[ProviderShare, ...]:
+        """Return what each provider that was asked gave."""
+        return tuple(
+            ProviderShare(
+                name=one.name,
+                dataset=one.info.dataset,
+                tiles=one.reused + one.downloaded,
+                downloaded=one.downloaded,
+                version=one.info.version,
+                attribution=one.info.attribution,
+                synthetic=one.info.synthetic,
+                imagery_dates=one.imagery_dates,
+            )
+            for one in self._passes
+        )
+
+    def _work(self) -> None:
+        begun_s = time.monotonic()
+        try:
+            self._context.emit(PhaseStarted(phase="download", total=self._plan.coverage.count))
+            self._ask_each()
+            self.duration_s = time.monotonic() - begun_s
+            counts = self.counts()
+            self._context.emit(
+                PhaseFinished(
+                    phase="download",
+                    duration_s=self.duration_s,
+                    detail=f"{counts.downloaded} tiles downloaded, {counts.reused} held already",
+                )
+            )
+            self._judge(counts)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again where the batches are pulled
+            self._error = error
+        finally:
+            self.duration_s = time.monotonic() - begun_s
+            self._put(None)
+
+    def _ask_each(self) -> None:
+        ranges = self._plan.coverage.ranges()
+        for name, info in self._plan.providers:
+            store = TileStore.open(self._stores_dir, provider=name, dataset=info.dataset)
+            self._stores.append(store)
+            one = ProviderPass(name, self._providers[name], info, store, hand_on=self._hand_on, stop=self._stop)
+            self._passes.append(one)
+            one.run(ranges)
+            if not one.missing:
+                return
+            ranges = ranges_of(one.missing)
+
+    def _judge(self, counts: TileCounts) -> None:
+        if counts.missing <= self._plan.inputs.allow_gaps:
+            return
+        causes = [gap.cause for gap in counts.gaps]
+        first = counts.gaps[0]
+        shown = ", ".join(f"{causes.count(cause)} {cause}" for cause in dict.fromkeys(causes))
+        of_first = f" of the first {len(causes)}" if counts.missing > len(causes) else ""
+        raise GapsError(
+            f"{counts.missing} of {counts.wanted} tiles are missing ({shown}{of_first}), "
+            f"{self._plan.inputs.allow_gaps} are allowed; the first is {first.z}/{first.x}/{first.y}, "
+            f"{first.route_m:.0f} m along the route: {first.reason}",
+            retryable="failed" in causes,
+        )
+
+    def _hand_on(self, batch: Sequence[TileRecord]) -> None:
+        if len(self._stores) > 1:
+            self._store_of.update((record.sha256, self._stores[-1]) for record in batch)
+        self._handed_on += len(batch)
+        self._put(batch)
+        now_s = time.monotonic()
+        if now_s - self._told_s >= PROGRESS_EVERY_S:
+            self._told_s = now_s
+            self._context.emit(
+                PhaseProgress(
+                    phase="download",
+                    done=self._handed_on,
+                    total=self._plan.coverage.count,
+                    bytes=self.downloaded_bytes,
+                )
+            )
+
+    def _put(self, batch: Sequence[TileRecord] | None) -> None:
+        while True:
+            try:
+                self._ready.put(batch, timeout=_TICK_S)
+            except queue.Full:
+                if self._stop.is_set():
+                    return
+                continue
+            return

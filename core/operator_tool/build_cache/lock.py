@@ -1,0 +1,128 @@
+"""One lock per companion, on the workstation: a kernel lock held by this process.
+
+The lock's file is never unlinked and never judged by its age; a process that dies frees it. Who holds it stands in a
+sidecar that is for people alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from operator_tool.api.errors import BuildLockHeldError, ConfigError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds the lock, as its sidecar says; advisory."""
+
+    pid: int
+    host: str
+    operator: str
+    since: str
+    run_id: str
+    companion: str
+
+    def __str__(self) -> str:
+        return f"{self.operator}, process {self.pid}, since {self.since}, run {self.run_id}"
+
+
+class CompanionLock:
+    """A held lock."""
+
+    def __init__(self, path: Path, inode: tuple[int, int]) -> None:
+        self._path = path
+        self._inode = inode
+
+    def confirm(self) -> None:
+        """Raise ``BuildLockHeldError`` when the lock's file was replaced: another build may hold its successor."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._inode:
+            raise BuildLockHeldError(
+                f"the lock file {self._path} was removed or replaced while this build held it",
+                hint="Leave the tool's lock files alone. Run the build again.",
+            )
+
+
+@contextmanager
+def companion_lock(
+    locks_dir: Path, companion: str, *, timeout_s: float, operator: str, run_id: str
+) -> Iterator[CompanionLock]:
+    """Hold the lock of one companion while the block runs.
+
+    Raises ``BuildLockHeldError`` when another process holds it for ``timeout_s``, and ``ConfigError`` when it can't be
+    had at all: it fails closed and never falls back to a lock of another kind.
+    """
+    from filelock import FileLock, Timeout
+
+    path = locks_dir / f"{hashlib.sha256(companion.encode()).hexdigest()[:16]}.lock"
+    sidecar = path.with_suffix(".holder.json")
+    inode: list[tuple[int, int]] = []
+
+    def note_inode(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        inode.append((found.st_dev, found.st_ino))
+
+    lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=note_inode)
+    try:
+        lock.acquire(timeout=max(0.0, timeout_s), poll_interval=0.1)
+    except Timeout:
+        holder = _read_holder(sidecar)
+        raise BuildLockHeldError(
+            f"another build for {companion} is running: {holder or 'its holder is not known'}",
+            holder=str(holder) if holder else None,
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise ConfigError(
+            f"the lock file {path} can't be locked: {getattr(error, 'strerror', None) or error}",
+            hint="Give --data-dir a folder on a local disk that is yours alone.",
+        ) from error
+    with _released(lock, sidecar):
+        _write_holder(sidecar, companion, operator, run_id)
+        yield CompanionLock(path, inode[-1])
+
+
+@contextmanager
+def _released(lock: BaseFileLock, sidecar: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        sidecar.unlink(missing_ok=True)
+        lock.release()
+
+
+def _write_holder(sidecar: Path, companion: str, operator: str, run_id: str) -> None:
+    holder = LockHolder(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        operator=operator,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        run_id=run_id,
+        companion=companion,
+    )
+    new = sidecar.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(holder))
+    new.replace(sidecar)
+
+
+def _read_holder(sidecar: Path) -> LockHolder | None:
+    try:
+        with sidecar.open("rb") as file:
+            return msgspec.json.decode(file.read(4096), type=LockHolder)
+    except (OSError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,111 @@
+"""The notebook of one run: what each phase found and took, kept until the report is written from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from operator_tool.api.build import (
+    BuildCacheOutcome,
+    ByteCounts,
+    CacheBuildReport,
+    CompanionSummary,
+    FailurePhase,
+    FlightSummary,
+    PluginRecord,
+    ProviderShare,
+    TileCounts,
+)
+from operator_tool.api.context import RunContext
+from operator_tool.api.errors import OperatorToolError
+from operator_tool.api.events import PhaseFinished, PhaseStarted
+
+from .plan import CachePlan, flight_sha256
+
+_PHASE_OF = {
+    "resolve": FailurePhase.FLIGHT_RESOLVE,
+    "plan": FailurePhase.PLAN,
+    "companion": FailurePhase.COMPANION,
+    "download": FailurePhase.DOWNLOAD,
+    "transfer": FailurePhase.TRANSFER,
+    "build": FailurePhase.BUILD,
+}
+
+
+class Notebook:
+    """Written to by the orchestrator, read once by :meth:`report`."""
+
+    def __init__(self, context: RunContext, plugins: tuple[PluginRecord, ...]) -> None:
+        self.durations_s: dict[str, float] = {}
+        self.plan: CachePlan | None = None
+        self.tiles = TileCounts()
+        self.bytes = ByteCounts()
+        self.shares: tuple[ProviderShare, ...] = ()
+        self.companion: CompanionSummary | None = None
+        self.notes: list[str] = []
+        self._flight: FlightSummary | None = None
+        self._context = context
+        self._plugins = plugins
+        self._phase = ""
+        self._begun_s = time.monotonic()
+        self._begun_at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    @contextmanager
+    def phase(self, name: str, detail: str = "") -> Iterator[None]:
+        """Run one phase: tell of its begin and end, and note how long it took."""
+        self._phase = name
+        begun_s = time.monotonic()
+        self._context.emit(PhaseStarted(phase=name, detail=detail))
+        try:
+            yield
+        finally:
+            self.durations_s[name] = time.monotonic() - begun_s
+        self._context.emit(PhaseFinished(phase=name, duration_s=self.durations_s[name]))
+
+    def note_plan(self, plan: CachePlan) -> None:
+        """Keep the plan; the report is written from it."""
+        self.plan = plan
+        self.tiles = TileCounts(wanted=plan.coverage.count)
+        self._flight = FlightSummary(
+            id=plan.flight.id,
+            name=plan.flight.name,
+            source=plan.flight.source,
+            sha256=flight_sha256(plan.flight),
+            waypoints=len(plan.flight.waypoints),
+            takeoff_origin=plan.flight.takeoff_origin,
+            notes=plan.flight.notes,
+        )
+        self.notes += [
+            f"{name}: synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
+        ]
+
+    def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:
+        """Return the report of this run, as far as it came."""
+        plan = self.plan
+        return CacheBuildReport(
+            run_id=self._context.run_id,
+            outcome=outcome,
+            exit_code=error.exit_code if error else 0,
+            failure_phase=(error.failure_phase or _PHASE_OF.get(self._phase)) if error else None,
+            failure_exception_type=type(error).__name__ if error else None,
+            message=error.message if error else "",
+            remediation=error.hint if error else "",
+            retryable=error.retryable if error else False,
+            started_at=self._begun_at,
+            duration_s={
+                name: round(seconds, 3)
+                for name, seconds in (self.durations_s | {"total": time.monotonic() - self._begun_s}).items()
+            },
+            flight=self._flight,
+            area=plan.area if plan else None,
+            zooms=plan.zooms if plan else (),
+            content_key=plan.content_key if plan else "",
+            tiles=self.tiles,
+            bytes=self.bytes,
+            provider=self.shares,
+            companion=self.companion,
+            plugins=self._plugins,
+            notes=tuple(self.notes),
+        )

@@ -1,0 +1,222 @@
+"""The main flow: resolve -> plan -> lock -> companion -> download and transfer -> build -> report.
+
+Recognised failures come back as the report. Only lock contention raises, since no phase ever ran; whatever is not
+recognised frees the lock and propagates unchanged.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from operator_tool.api.build import (
+    BuildCacheOutcome,
+    BuildCacheRequest,
+    ByteCounts,
+    CacheBuildReport,
+    CompanionSummary,
+    PluginRecord,
+    RemoteBuildReport,
+)
+from operator_tool.api.companion import CompanionState, TransferSummary
+from operator_tool.api.context import RunContext
+from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, VerifyError
+from operator_tool.api.events import Notice, RunFinished, RunStarted
+from operator_tool.api.order import CacheOrder
+from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner
+
+from .download import Download
+from .lock import CompanionLock, companion_lock
+from .notebook import Notebook
+from .parts import Parts
+from .plan import CachePlan, make_plan
+from .resolve import resolve_flight
+
+
+class Orchestrator:
+    """Runs one build, or one part of it, with the parts it is given.
+
+    ``stores_dir`` and ``locks_dir`` are existing folders of the workstation's own.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        context: RunContext,
+        *,
+        stores_dir: Path,
+        locks_dir: Path,
+        plugins: tuple[PluginRecord, ...] = (),
+    ) -> None:
+        self._parts = parts
+        self._context = context
+        self._stores_dir = stores_dir
+        self._locks_dir = locks_dir
+        self._notebook = Notebook(context, plugins)
+
+    def build_cache(self, request: BuildCacheRequest) -> CacheBuildReport:
+        """Build the cache of a flight on the companion. Raises ``BuildLockHeldError``; other failures are reported."""
+        return self._reported("build-cache", lambda: self._build_cache(request))
+
+    def download(self, request: BuildCacheRequest) -> CacheBuildReport:
+        """Fill the workstation's stores for a flight; no companion takes part."""
+        return self._reported("download", lambda: self._download_only(request))
+
+    def plan(self, request: BuildCacheRequest) -> CachePlan:
+        """Resolve the flight and plan its tiles; nothing is written. Raises what fails."""
+        with self._notebook.phase("resolve", request.flight):
+            flight = resolve_flight(self._parts.flight_source, request.flight)
+        with self._notebook.phase("plan"):
+            described = [(name, provider.describe()) for name, provider in self._parts.providers]
+            plan = make_plan(flight, request, described)
+        self._notebook.note_plan(plan)
+        for note in (*flight.notes, *self._notebook.notes):
+            self._context.emit(Notice(text=note))
+        return plan
+
+    def _reported(self, command: str, work: Callable[[], BuildCacheOutcome]) -> CacheBuildReport:
+        self._context.emit(RunStarted(run_id=self._context.run_id, command=command))
+        try:
+            report = self._notebook.report(work())
+        except BuildLockHeldError:
+            raise
+        except OperatorToolError as error:
+            report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
+        self._context.emit(RunFinished(report=report))
+        return report
+
+    def _build_cache(self, request: BuildCacheRequest) -> BuildCacheOutcome:
+        transport, provisioner = self._parts.transport, self._parts.provisioner
+        assert transport is not None, "build-cache needs a transport"
+        assert provisioner is not None, "build-cache needs a provisioner"
+        plan = self.plan(request)
+        order = self._order(plan, dry_run=request.dry_run)
+        self._notebook.companion = CompanionSummary(address=transport.address, transport=self._parts.transport_name)
+        if request.dry_run:
+            with ExitStack() as stack:
+                self._ask_companion(transport, provisioner, order, stack)
+            return BuildCacheOutcome.DRY_RUN
+        with companion_lock(
+            self._locks_dir,
+            f"{transport.address} {provisioner.site}",
+            timeout_s=request.lock_timeout_s,
+            operator=order.operator,
+            run_id=self._context.run_id,
+        ) as lock:
+            return self._build_locked(plan, order, transport, provisioner, lock)
+
+    def _build_locked(
+        self,
+        plan: CachePlan,
+        order: CacheOrder,
+        transport: CompanionTransport,
+        provisioner: Provisioner,
+        lock: CompanionLock,
+    ) -> BuildCacheOutcome:
+        with ExitStack() as stack:
+            session, state = self._ask_companion(transport, provisioner, order, stack)
+            if state.up_to_date:
+                return BuildCacheOutcome.NO_OP
+            transferred = self._download_and_transfer(plan, order, provisioner, session)
+            lock.confirm()
+            with self._notebook.phase("build"):
+                built = provisioner.build(session, order, transferred)
+            self._note_built(built, transferred)
+        return BuildCacheOutcome.SUCCESS
+
+    def _ask_companion(
+        self, transport: CompanionTransport, provisioner: Provisioner, order: CacheOrder, stack: ExitStack
+    ) -> tuple[CompanionSession, CompanionState]:
+        with self._notebook.phase("companion", transport.address):
+            session = stack.enter_context(transport.connect())
+            state = provisioner.prepare(session, order)
+        self._notebook.companion = CompanionSummary(
+            address=session.identity.address,
+            transport=self._parts.transport_name,
+            id=state.companion_id,
+            fingerprint=session.identity.fingerprint,
+            generation_before=state.generation,
+            generation_after=state.generation,
+        )
+        self._notebook.notes += state.notes
+        for note in state.notes:
+            self._context.emit(Notice(text=note))
+        return session, state
+
+    def _download_and_transfer(
+        self, plan: CachePlan, order: CacheOrder, provisioner: Provisioner, session: CompanionSession
+    ) -> TransferSummary:
+        with closing(self._start_download(plan)) as download:
+            try:
+                with self._notebook.phase("transfer"):
+                    transferred = provisioner.transfer(session, order, download)
+            finally:
+                self._note_download(download)
+        self._notebook.bytes = ByteCounts(
+            downloaded=download.downloaded_bytes, sent=transferred.sent_bytes, saved=transferred.saved_bytes
+        )
+        return transferred
+
+    def _download_only(self, request: BuildCacheRequest) -> BuildCacheOutcome:
+        plan = self.plan(request)
+        with closing(self._start_download(plan)) as download:
+            try:
+                for _batch in download.batches():
+                    continue
+            finally:
+                self._note_download(download)
+        return BuildCacheOutcome.SUCCESS
+
+    def _start_download(self, plan: CachePlan) -> Download:
+        download = Download(plan, self._parts.providers, self._stores_dir, self._context)
+        download.start()
+        return download
+
+    def _note_download(self, download: Download) -> None:
+        self._notebook.durations_s["download"] = download.duration_s
+        self._notebook.tiles = download.counts()
+        self._notebook.shares = download.shares()
+        self._notebook.bytes = ByteCounts(downloaded=download.downloaded_bytes)
+
+    def _note_built(self, built: RemoteBuildReport, transferred: TransferSummary) -> None:
+        """Accept the companion's word only where it agrees with what was sent."""
+        if built.tiles_digest != transferred.tiles_digest or built.tiles != transferred.offered_tiles:
+            raise VerifyError(
+                f"the companion reports {built.tiles} tiles with digest {built.tiles_digest[:12]}, "
+                f"sent were {transferred.offered_tiles} with digest {transferred.tiles_digest[:12]}"
+            )
+        assert self._notebook.companion is not None
+        before = self._notebook.companion
+        self._notebook.companion = CompanionSummary(
+            address=before.address,
+            transport=before.transport,
+            id=before.id,
+            fingerprint=before.fingerprint,
+            generation_before=before.generation_before,
+            generation_after=built.generation,
+        )
+
+    def _order(self, plan: CachePlan, *, dry_run: bool) -> CacheOrder:
+        infos = [info for _, info in plan.providers]
+        return CacheOrder(
+            run_id=self._context.run_id,
+            inputs=plan.inputs,
+            content_key=plan.content_key,
+            flight=plan.flight,
+            wanted_tiles=plan.coverage.count,
+            bounds_deg=plan.coverage.bounds_deg,
+            attribution="; ".join(dict.fromkeys(info.attribution for info in infos if info.attribution)),
+            synthetic=any(info.synthetic for info in infos),
+            dry_run=dry_run,
+            operator=f"{_user()}@{socket.gethostname()}",
+        )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process without an account, as in some containers
+        return "unknown"

@@ -1,0 +1,40 @@
+"""The command line: a lazy table of commands.
+
+Nothing but click is imported until a command runs, so that ``--help`` answers at once however many plugins are
+installed.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from operator_tool import __version__
+
+from .lazy_group import LazyGroup
+
+COMMANDS = {
+    "build-cache": ("operator_tool.cli.build_cache:command", "From a flight to a verified cache on the companion."),
+    "plan": ("operator_tool.cli.plan:command", "What a flight needs: area, zooms, tiles. Writes nothing."),
+    "download": ("operator_tool.cli.download:command", "Fill the workstation's tile store for a flight."),
+    "plugins": ("operator_tool.cli.plugins:command", "Which plugins are installed, from whom, in which state."),
+}
+"""Each command: where it is, and its line in the help."""
+
+
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="operator-tool")
+def operator_tool() -> None:
+    """Build, before take-off, the map cache that a drone navigates by when it has no GPS.
+
+    Exit codes: 0 built or already there, 2 command line, 11 configuration, 12 plugin, 20 download, 21 build,
+    22 transfer, 23 verify, 30 companion, 31 not ready, 50 locked, 90-95 flight, 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and exit with its code."""
+    from .exits import run
+
+    raise SystemExit(run(operator_tool))

@@ -1,0 +1,148 @@
+"""The options that commands share, and the one value that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_HIGHEST_ZOOM = 22  # operator_tool.api.MAX_ZOOM, which is not imported for a help text; a test holds them equal
+
+
+class Zooms(click.ParamType):
+    """``15-18``, ``17`` or ``15,17-18``: the zooms, ascending."""
+
+    name = "zooms"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the zooms. Fails as a usage error."""
+        if isinstance(value, tuple):
+            return value
+        zooms: set[int] = set()
+        for part in str(value).split(","):
+            first, dash, last = part.strip().partition("-")
+            if not (first.isdecimal() and (last.isdecimal() if dash else True)):
+                self.fail(f"{value!r}: expected zooms such as 15-18, 17 or 15,17-18", param, ctx)
+            low, high = int(first[:4]), int((last or first)[:4])
+            if low > high or high > _HIGHEST_ZOOM:
+                self.fail(f"{value!r}: zooms go from 0 to {_HIGHEST_ZOOM}, the lower one first", param, ctx)
+            zooms.update(range(low, high + 1))
+        return tuple(sorted(zooms))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolOptions:
+    """What every command takes."""
+
+    config: Path | None = None
+    data_dir: Path | None = None
+    profile: tuple[str, ...] = ()
+    option: tuple[str, ...] = ()
+    no_plugins: bool = False
+    block: tuple[str, ...] = ()
+    as_json: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ToolOptions):
+    """What a command takes that works on a flight."""
+
+    flight_id: str | None
+    flight_file: str | None
+    flight_source: str | None
+    provider: tuple[str, ...]
+    satellite_provider_url: str | None
+    api_key: str | None
+    zoom: tuple[int, ...]
+    corridor: float | None
+    box: float | None
+    max_tiles: int
+    allow_gaps: int = 0
+    deadline: float | None = None
+    quiet: bool = False
+    report: Path | None = None
+    transport: str | None = None
+    companion_host: str | None = None
+    companion_port: int | None = None
+    companion_user: str | None = None
+    provisioner: str = "c10"
+    dry_run: bool = False
+    lock_timeout: float = 0.0
+
+
+def tool_options(function: _Function) -> _Function:
+    """Add what every command takes."""
+    return _add(
+        function,
+        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
+        click.option("--data-dir", type=click.Path(path_type=Path), help="Where stores, locks and logs lie."),
+        click.option("--profile", multiple=True, metavar="NAME", help="A profile of the configuration file."),
+        click.option("-o", "--option", multiple=True, metavar="PLUGIN.KEY=VALUE", help="A plugin's setting."),
+        click.option("--no-plugins", is_flag=True, help="Use the built-in plugins only."),
+        click.option("--block", multiple=True, metavar="ROLE:NAME", help="Shut one plugin out."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
+        click.option("-v", "--verbose", is_flag=True, help="Log everything, the companion's lines too."),
+    )
+
+
+def flight_options(function: _Function) -> _Function:
+    """Add what names the flight, the ground that it needs, and the providers."""
+    return _add(
+        function,
+        click.option("--flight-id", metavar="ID", help="A flight of the flights service."),
+        click.option("--flight-file", metavar="PATH", help="A mission file: flight JSON, QGC .plan, QGC WPL 110."),
+        click.option("--flight-source", metavar="NAME", help="The plugin that resolves the flight."),
+        click.option("--bbox", hidden=True, expose_value=False, callback=_refuse_bbox),
+        click.option("--provider", multiple=True, metavar="NAME", help="A tile provider; repeat it for a chain."),
+        click.option("--satellite-provider-url", metavar="URL", help="Short for -o PROVIDER.url=URL."),
+        click.option("--api-key", metavar="KEY", help="For a quick try: the process list shows it."),
+        click.option("--zoom", type=Zooms(), default="15-18", show_default=True, help="Zooms, such as 15-18."),
+        click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
+        click.option("--box", type=float, metavar="METRES", help="The route's box and so much around it instead."),
+        click.option("--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="The limit."),
+        click.option("--deadline", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the run."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress; the report and errors only."),
+    )
+
+
+def download_options(function: _Function) -> _Function:
+    """Add what a command takes that gets tiles and reports."""
+    return _add(
+        function,
+        click.option("--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="Missing tiles."),
+        click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
+    )
+
+
+def companion_options(function: _Function) -> _Function:
+    """Add what names the companion and how it is built."""
+    return _add(
+        function,
+        click.option("--transport", metavar="NAME", help="How the companion is reached.  [default: ssh]"),
+        click.option("--companion-host", metavar="HOST", help="Short for -o TRANSPORT.host=HOST."),
+        click.option("--companion-port", type=click.IntRange(1, 65535), help="Short for -o TRANSPORT.port=PORT."),
+        click.option("--companion-user", metavar="USER", help="Short for -o TRANSPORT.user=USER."),
+        click.option("--provisioner", metavar="NAME", default="c10", show_default=True, help="Who builds there."),
+        click.option("--dry-run", is_flag=True, help="Plan and ask the companion; write nothing."),
+        click.option(
+            "--lock-timeout", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for a running build."
+        ),
+    )
+
+
+def _add(function: _Function, *options: Callable[[_Function], _Function]) -> _Function:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _refuse_bbox(_ctx: click.Context, _param: click.Parameter, value: object) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "there is no --bbox: the area comes from the flight; --box METRES takes its bounding box"
+        )

@@ -1,0 +1,128 @@
+"""From a run to its report: one JSON document, or a short table, and the exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport
+from operator_tool.api.errors import ConfigError, OperatorToolError
+from operator_tool.redaction import REDACTOR, escape_controls
+
+from .assembly import Run, open_run
+from .exits import say
+from .options import RunOptions
+
+
+def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *, companion: bool) -> int:
+    """Run, report and return the exit code; what fails before there is a run is reported in the same form."""
+    try:
+        with open_run(options, companion=companion, writes=not options.dry_run) as run:
+            report = work(run)
+    except OperatorToolError as error:
+        report = _failure(error)
+    problem = _write_report(report, options.report) if options.report else None
+    if options.as_json:
+        say(as_document(msgspec.to_builtins(report)))
+    else:
+        say(as_text(report), err=report.outcome == BuildCacheOutcome.FAILURE)
+    if problem is not None:
+        say(f"error: {problem.message}", err=True)
+        return report.exit_code or problem.exit_code
+    return report.exit_code
+
+
+def as_document(builtins: object) -> str:
+    """Return one JSON document, redacted and in ASCII, so that no terminal or pipe can garble it."""
+    import json
+
+    return json.dumps(REDACTOR.value(builtins), indent=2)
+
+
+def as_text(report: CacheBuildReport) -> str:
+    """Return the report as a person reads it."""
+    rows = list(_rows(report))
+    return "\n".join(f"{name:<10} {REDACTOR.text(escape_controls(value))}" for name, value in rows)
+
+
+def _rows(report: CacheBuildReport) -> list[tuple[str, str]]:
+    rows = [("outcome", _outcome(report))]
+    if report.message:
+        rows.append(("failed", report.message))
+    if report.remediation:
+        rows.append(("next", report.remediation))
+    if report.flight is not None:
+        origin = report.flight.takeoff_origin
+        rows.append(("flight", f"{report.flight.name} ({report.flight.source}), {report.flight.waypoints} waypoints"))
+        rows.append(("takeoff", f"{origin.lat_deg!r}, {origin.lon_deg!r}"))
+    tiles, sizes = report.tiles, report.bytes
+    if report.provider:
+        got = f"{tiles.downloaded:,} downloaded ({_size(sizes.downloaded)}), {tiles.reused:,} held already"
+        rows.append(("tiles", f"{tiles.wanted:,} wanted: {got}, {tiles.missing:,} missing"))
+    elif tiles.wanted:
+        rows.append(("tiles", f"{tiles.wanted:,} wanted"))
+    for share in report.provider:
+        label = "SYNTHETIC imagery, not the real ground" if share.synthetic else share.attribution
+        rows.append(("provider", f"{share.name}: {share.tiles:,} tiles{'; ' if label else ''}{label}"))
+    rows += [
+        ("gap", f"{gap.z}/{gap.x}/{gap.y} at {gap.route_m:.0f} m of the route: {gap.cause}, {gap.reason}")
+        for gap in tiles.gaps[:10]
+    ]
+    if tiles.missing > 10:
+        rows.append(("gap", f"and {tiles.missing - 10:,} more; --json lists up to 1,000"))
+    if report.companion is not None:
+        rows.append(("companion", _companion(report)))
+    if sizes.sent or sizes.saved:
+        rows.append(("sent", f"{_size(sizes.sent)}; {_size(sizes.saved)} lay there already"))
+    rows += [("note", note) for note in report.notes]
+    if report.duration_s:
+        phases = ", ".join(f"{name} {took:.1f}" for name, took in report.duration_s.items() if name != "total")
+        rows.append(("took", f"{report.duration_s['total']:.1f} s ({phases})"))
+    return rows
+
+
+def _outcome(report: CacheBuildReport) -> str:
+    if report.outcome != BuildCacheOutcome.FAILURE:
+        return str(report.outcome)
+    phase = f" in {report.failure_phase}" if report.failure_phase else ""
+    return f"failure{phase} ({report.failure_exception_type}, exit code {report.exit_code})"
+
+
+def _companion(report: CacheBuildReport) -> str:
+    companion = report.companion
+    assert companion is not None
+    where = f"{companion.address} {companion.id}".rstrip()
+    if report.outcome == BuildCacheOutcome.SUCCESS and companion.generation_after:
+        return f"{where}: now {companion.generation_after}, before {companion.generation_before or 'none'}"
+    return f"{where}: {companion.generation_after or 'no cache yet'}"
+
+
+def _size(count_bytes: int) -> str:
+    return f"{count_bytes / 1e6:,.1f} MB"
+
+
+def _failure(error: OperatorToolError) -> CacheBuildReport:
+    return CacheBuildReport(
+        run_id="",
+        outcome=BuildCacheOutcome.FAILURE,
+        exit_code=error.exit_code,
+        failure_phase=error.failure_phase,
+        failure_exception_type=type(error).__name__,
+        message=error.message,
+        remediation=error.hint,
+        retryable=error.retryable,
+    )
+
+
+def _write_report(report: CacheBuildReport, path: Path) -> ConfigError | None:
+    """Write the report whole or not at all; a path that can't be written is told, and never hides the outcome."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_text(as_document(msgspec.to_builtins(report)) + "\n", encoding="ascii")
+        new.replace(path)
+    except OSError as error:
+        return ConfigError(f"the report can't be written to {path}: {error.strerror}")
+    return None

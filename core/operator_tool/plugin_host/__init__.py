@@ -1,0 +1,1 @@
+"""Finds plugins, loads the selected ones, and asks them."""

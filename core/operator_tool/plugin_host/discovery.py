@@ -1,0 +1,212 @@
+"""What is installed, and the import of what was selected.
+
+Names, distributions and versions are read from the metadata of the installed distributions; nothing is imported until
+:func:`load` is called for one entry. This is the only module that knows stevedore.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib.metadata
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from operator_tool.api.errors import PluginError
+
+CONTRACT_MAJOR = 1
+_GROUP = re.compile(r"operator_tool\.v(\d+)\.(\w+)")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_OWN_DISTRIBUTION = "operator-tool"
+
+
+class Role(enum.StrEnum):
+    """What a plugin does; its entry-point group is ``operator_tool.v1.<role>``."""
+
+    FLIGHT_SOURCE = "flight_source"
+    TILE_PROVIDER = "tile_provider"
+    COMPANION_TRANSPORT = "companion_transport"
+    PROVISIONER = "provisioner"
+    LISTENER = "listener"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginEntry:
+    """One installed plugin, as its distribution's metadata names it."""
+
+    role: str
+    name: str
+    contract: int
+    distribution: str
+    version: str
+    target: str
+    problem: str = ""
+    """Why it can't be selected: blocked, an unusable name, another contract, a duplicate; empty when it can."""
+    entry_point: importlib.metadata.EntryPoint = field(repr=False, compare=False)
+
+    @property
+    def builtin(self) -> bool:
+        """True for a plugin of operator-tool's own distribution."""
+        return self.distribution == _OWN_DISTRIBUTION
+
+    @property
+    def owner(self) -> str:
+        """Whose it is, for messages: ``name (distribution version)``."""
+        return f"{self.role} {self.name!r} ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocking:
+    """Which plugins the operator shut out, decided before anything is looked at."""
+
+    third_party: bool = False
+    names: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def parse(cls, *, no_plugins: bool, block: Iterable[str]) -> Blocking:
+        """Return the blocking of ``--no-plugins`` and ``--block ROLE:NAME``. Raises ``PluginError``."""
+        names = set()
+        for text in block:
+            role, colon, name = text.partition(":")
+            if not colon or role not in set(Role):
+                raise _plugin_error(f"--block {text!r}: expected ROLE:NAME", hint=f"The roles are {', '.join(Role)}.")
+            names.add((role, name))
+        return cls(third_party=no_plugins, names=frozenset(names))
+
+    def reason(self, role: str, name: str, distribution: str) -> str:
+        """Return why this plugin is blocked, or the empty text."""
+        if (role, name) in self.names:
+            return "blocked by --block"
+        if self.third_party and distribution != _OWN_DISTRIBUTION:
+            return "blocked by --no-plugins"
+        return ""
+
+
+class Discovery:
+    """The installed plugins, read once from the metadata of the distributions."""
+
+    def __init__(self, blocking: Blocking | None = None) -> None:
+        self._entries = tuple(_marked(_read_entries(), blocking or Blocking()))
+
+    @property
+    def entries(self) -> tuple[PluginEntry, ...]:
+        """Every installed plugin, selectable or not, by role and name."""
+        return self._entries
+
+    def names(self, role: Role) -> list[str]:
+        """Return the names that can be selected in a role."""
+        return sorted({e.name for e in self._entries if e.role == role and not e.problem})
+
+    def find(self, role: Role, name: str) -> PluginEntry:
+        """Return the entry that ``name`` selects. Raises ``PluginError``, before anything is imported."""
+        found = [e for e in self._entries if e.role == role and e.name == name]
+        usable = [e for e in found if not e.problem]
+        if len(usable) == 1:
+            return usable[0]
+        if found:
+            reasons = "; ".join(f"{e.distribution} {e.version}: {e.problem}" for e in found)
+            raise _plugin_error(f"{role} {name!r} can't be used: {reasons}", hint=_hint_for(found))
+        raise _plugin_error(
+            f"no {role} named {name!r} is installed; installed are {', '.join(self.names(role)) or 'none'}",
+            hint=_did_you_mean(name, self.names(role)),
+        )
+
+
+def load(entry: PluginEntry) -> object:
+    """Import one plugin, and no other. Raises ``PluginError`` naming its distribution for whatever its import does."""
+    from stevedore.extension import ExtensionManager
+
+    class OneExtension(ExtensionManager[object]):
+        """Loads the entry point that was selected: stevedore's own listing drops the distribution, and is cached."""
+
+        def list_entry_points(self) -> list[importlib.metadata.EntryPoint]:
+            return [entry.entry_point]
+
+    def give_up(_manager: object, _entry_point: object, error: BaseException) -> None:
+        raise error
+
+    guard: Callable[..., object] = OneExtension
+    try:
+        manager = guard(f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}", on_load_failure_callback=give_up)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import is the plugin's failure
+        raise _plugin_error(
+            f"{entry.owner} failed at import: {type(error).__name__}: {error}",
+            hint=f"Update or remove {entry.distribution}, or select another {entry.role}.",
+        ) from error
+    assert isinstance(manager, ExtensionManager)
+    return manager[entry.name].plugin
+
+
+def _read_entries() -> Iterator[PluginEntry]:
+    """Yield the plugins of each distribution; the first of a name on the path counts, as for an import."""
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        text = distribution.read_text("entry_points.txt")
+        if text is None or "operator_tool.v" not in text:
+            continue
+        name = re.sub(r"[-_.]+", "-", distribution.name).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        for entry_point in distribution.entry_points:
+            if match := _GROUP.fullmatch(entry_point.group):
+                yield PluginEntry(
+                    role=match[2],
+                    name=entry_point.name,
+                    contract=int(match[1]),
+                    distribution=name,
+                    version=distribution.version,
+                    target=entry_point.value,
+                    entry_point=entry_point,
+                )
+
+
+def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEntry]:
+    """Return the entries in order, each with the reason why it can't be selected, if there is one."""
+    from collections import Counter
+
+    marked = []
+    for entry in entries:
+        problem = blocking.reason(entry.role, entry.name, entry.distribution)
+        if not problem and not _NAME.fullmatch(entry.name):
+            problem = "its name is not lower-case letters, digits, - and _"
+        if not problem and entry.contract != CONTRACT_MAJOR:
+            problem = f"made for contract {entry.contract}; this operator-tool speaks contract {CONTRACT_MAJOR}"
+        if not problem and entry.role not in set(Role):
+            problem = "no such role"
+        marked.append(replace(entry, problem=problem))
+    usable = Counter((e.role, e.name) for e in marked if not e.problem)
+    for place, entry in enumerate(marked):
+        if not entry.problem and usable[entry.role, entry.name] > 1:
+            others = [f"{e.distribution} {e.version}" for e in marked if e is not entry and _same(e, entry)]
+            marked[place] = replace(entry, problem=f"the name is also claimed by {', '.join(others)}")
+    return sorted(marked, key=lambda e: (e.role, e.name, e.distribution))
+
+
+def _same(one: PluginEntry, other: PluginEntry) -> bool:
+    claims = not one.problem or one.problem.startswith("the name is also claimed")
+    return claims and (one.role, one.name, one.contract) == (other.role, other.name, other.contract)
+
+
+def _hint_for(found: list[PluginEntry]) -> str:
+    if any("also claimed" in e.problem for e in found):
+        return "Uninstall one of them, or shut the other distribution out with --no-plugins when one is built in."
+    if any("contract" in e.problem for e in found):
+        return "Install the release of the plugin that is made for this operator-tool."
+    return "Leave out the --block or --no-plugins that shuts it out."
+
+
+def _did_you_mean(name: str, names: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else "operator-tool plugins list shows what is installed."
+
+
+def _plugin_error(message: str, *, hint: str | None = None) -> PluginError:
+    """Return the error; listing what is installed need not import the api for it."""
+    from operator_tool.api.errors import PluginError
+
+    return PluginError(message, hint=hint)

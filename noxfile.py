@@ -1,0 +1,56 @@
+"""The project's checks and benchmarks; versions and groups are read from pyproject.toml."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "tests"]
+
+PYPROJECT = nox.project.load_toml()
+
+
+def _group(name: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, mypy in strict mode, and the walls between the rooms."""
+    session.install("-e", ".", *_group("lint"), *_group("test"), "nox")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, with a real sshd and a real nginx, and the coverage."""
+    session.run("bash", ".ci/real-parts", external=True)
+    session.install("-e", ".", *_group("test"))
+    session.run("pytest", "--cov", "--cov-report=", *session.posargs)
+    session.run("coverage", "report")
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """The slow matrices: kill -9 at random moments of builds of 5,000 tiles, and long runs of the properties."""
+    session.run("bash", ".ci/real-parts", external=True)
+    session.install("-e", ".", *_group("test"))
+    session.run("pytest", "-m", "nightly", "--timeout=3600", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Render the reference from the code; a test fails when it is stale."""
+    session.install("-e", ".")
+    session.run("python", "docs/reference/render.py")
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure beside peers in the same run, and write docs/benchmarks.md."""
+    session.install(".")
+    session.run("python", "benchmarks/run.py", *session.posargs)

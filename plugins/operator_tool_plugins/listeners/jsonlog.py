@@ -1,0 +1,47 @@
+"""Listener ``jsonlog``: every event of a run as one JSON line, for whatever watches the workstation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import msgspec
+from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, RunFinished, hookimpl
+
+
+class Settings(PluginSettings, frozen=True, kw_only=True):
+    """Where the lines go."""
+
+    path: Annotated[str, Meta(description="The file that the lines are appended to.", min_length=1)]
+
+
+_file: BinaryIO | None = None
+
+
+@hookimpl
+def plugin_settings() -> type[PluginSettings]:
+    """Return the settings' class."""
+    return Settings
+
+
+@hookimpl
+def start_listening(settings: PluginSettings, context: RunContext) -> None:  # noqa: ARG001 - the hook's signature
+    """Open the file, so that a path that can't be written is told before the run."""
+    global _file
+    assert isinstance(settings, Settings)
+    try:
+        _file = Path(settings.path).expanduser().open("ab", buffering=0)
+    except OSError as error:
+        raise ConfigError(f"jsonlog.path {settings.path!r} can't be appended to: {error.strerror}") from error
+
+
+@hookimpl
+def on_event(event: Event) -> None:
+    """Append the event."""
+    global _file
+    if _file is None:
+        return
+    _file.write(msgspec.json.encode(event) + b"\n")
+    if isinstance(event, RunFinished):
+        _file.close()
+        _file = None

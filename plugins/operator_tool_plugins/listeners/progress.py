@@ -1,0 +1,118 @@
+"""Listener ``progress``: a bar per phase on a terminal, plain lines elsewhere; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from operator_tool.api import (
+    Event,
+    Notice,
+    PhaseFinished,
+    PhaseProgress,
+    PhaseStarted,
+    PluginSettings,
+    RunContext,
+    RunFinished,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PLAIN_EVERY_S = 5.0
+
+
+class PlainLines:
+    """A line as a phase begins and ends, and every few seconds in between: for logs, pipes and dumb terminals."""
+
+    def __init__(self) -> None:
+        self._told_s: dict[str, float] = {}
+
+    def tell(self, event: Event) -> None:
+        """Write what an operator needs of this event."""
+        now_s = time.monotonic()
+        if isinstance(event, PhaseStarted):
+            self._told_s[event.phase] = now_s
+            self._line(f"{event.phase}: {event.detail or 'started'}")
+        elif isinstance(event, PhaseProgress) and now_s - self._told_s.get(event.phase, 0.0) >= PLAIN_EVERY_S:
+            self._told_s[event.phase] = now_s
+            of_total = f" of {event.total:,}" if event.total is not None else ""
+            self._line(f"{event.phase}: {event.done:,}{of_total} tiles, {event.bytes / 1e6:,.1f} MB")
+        elif isinstance(event, PhaseFinished):
+            detail = f", {event.detail}" if event.detail else ""
+            self._line(f"{event.phase}: done in {event.duration_s:.1f} s{detail}")
+        elif isinstance(event, Notice):
+            self._line(f"note: {event.text}")
+
+    def close(self) -> None:
+        """Nothing is left to tidy: each line was whole."""
+
+    @staticmethod
+    def _line(text: str) -> None:
+        sys.stderr.write(text + "\n")
+
+
+class Bars:
+    """A bar per phase, drawn by rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress: Progress = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[megabytes]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True, markup=False),
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._progress.start()
+
+    def tell(self, event: Event) -> None:
+        """Draw what an operator needs of this event."""
+        if isinstance(event, PhaseStarted):
+            self._tasks[event.phase] = self._progress.add_task(event.phase, total=event.total, megabytes="")
+        elif isinstance(event, PhaseProgress) and event.phase in self._tasks:
+            megabytes = f"{event.bytes / 1e6:,.1f} MB" if event.bytes else ""
+            self._progress.update(
+                self._tasks[event.phase], completed=event.done, total=event.total, megabytes=megabytes
+            )
+        elif isinstance(event, PhaseFinished) and event.phase in self._tasks:
+            task = self._tasks[event.phase]
+            done = next(t for t in self._progress.tasks if t.id == task)
+            total = done.total if done.total is not None else max(done.completed, 1)
+            self._progress.update(task, total=total, completed=total)
+            self._progress.stop_task(task)
+        elif isinstance(event, Notice):
+            self._progress.console.print(f"note: {event.text}", highlight=False)
+
+    def close(self) -> None:
+        """Leave the bars as they are, and give the terminal back."""
+        self._progress.stop()
+
+
+_display: PlainLines | Bars | None = None
+
+
+@hookimpl
+def start_listening(settings: PluginSettings, context: RunContext) -> None:  # noqa: ARG001 - the hook's signature
+    """Choose bars or lines by what standard error is."""
+    global _display
+    _display = None
+
+
+@hookimpl
+def on_event(event: Event) -> None:
+    """Show the event."""
+    global _display
+    if _display is None:
+        _display = Bars() if sys.stderr.isatty() else PlainLines()
+    if isinstance(event, RunFinished):
+        _display.close()
+        _display = None
+        return
+    _display.tell(event)

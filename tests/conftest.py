@@ -1,0 +1,35 @@
+"""What every test stands on: folders of its own, and no skip that nobody notices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+MAY_SKIP = {"shared_missions", "old_python"}
+"""Markers of tests that need something that the project does not install."""
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the user's own configuration, data and environment."""
+    for name in [name for name in os.environ if name.startswith("OPERATOR_TOOL_") and "REQUIRE" not in name]:
+        monkeypatch.delenv(name)
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where every test is required, unless it needs what can't be installed."""
+    report = yield
+    required = os.environ.get("OPERATOR_TOOL_REQUIRE_ALL_TESTS") == "1"
+    excused = any(item.get_closest_marker(name) for name in MAY_SKIP)
+    if required and report.skipped and not excused and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where every test must run: {report.longrepr}"
+    return report

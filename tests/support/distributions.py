@@ -1,0 +1,27 @@
+"""Distributions as an installer leaves them, written into a folder of the path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_distribution(
+    folder: Path,
+    name: str,
+    *,
+    version: str = "1.0",
+    entry_points: Mapping[str, Mapping[str, str]],
+    modules: Mapping[str, str] | None = None,
+) -> None:
+    """Write the metadata of one distribution and its modules; ``entry_points`` is ``{role or group: {name: target}}``."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = []
+    for group, named in entry_points.items():
+        full = group if group.startswith("operator_tool.") else f"operator_tool.v1.{group}"
+        lines += [f"[{full}]", *(f"{key} = {target}" for key, target in named.items()), ""]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    for module, source in (modules or {}).items():
+        (folder / f"{module}.py").write_text(source)
