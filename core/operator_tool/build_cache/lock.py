@@ -7,6 +7,7 @@ sidecar that is for people alone.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ from operator_tool.api.errors import BuildLockHeldError, ConfigError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+
+_log = logging.getLogger(__name__)
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "afs"}
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +73,10 @@ def companion_lock(
     """
     from filelock import FileLock, Timeout
 
+    if not locks_dir.is_dir():
+        raise ConfigError(f"the folder of the locks, {locks_dir}, can't be locked in: it is not there")
+    if (kind := network_file_system(locks_dir)) is not None:
+        _log.warning("%s lies on %s: a lock there does not keep other workstations out", locks_dir, kind)
     path = locks_dir / f"{hashlib.sha256(companion.encode()).hexdigest()[:16]}.lock"
     sidecar = path.with_suffix(".holder.json")
     inode: list[tuple[int, int]] = []
@@ -92,6 +102,25 @@ def companion_lock(
     with _released(lock, sidecar):
         _write_holder(sidecar, companion, operator, run_id)
         yield CompanionLock(path, inode[-1])
+
+
+def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:
+    """Return the kind of network file system that a folder lies on; None for a local one, or where it can't be told.
+
+    ``mounts`` is in the form of Linux's /proc/self/mountinfo (proc_pid_mountinfo(5)).
+    """
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    where = folder.resolve()
+    best, kind = -1, None
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        point = Path(before.split(" ")[4].replace("\\040", " "))
+        if (where == point or point in where.parents) and len(point.parts) >= best:
+            best, kind = len(point.parts), after.split(" ")[0]
+    return kind if kind in _NETWORK_FILE_SYSTEMS else None
 
 
 @contextmanager

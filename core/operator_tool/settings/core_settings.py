@@ -1,0 +1,17 @@
+"""The core's own settings, the table ``[operator-tool]``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from operator_tool.api import Meta, PluginSettings
+
+CORE_SECTION = "operator-tool"
+
+
+class CoreSettings(PluginSettings, frozen=True, kw_only=True):
+    """What is not any plugin's setting; in the environment ``OPERATOR_TOOL_LISTENERS``, without a plugin's name."""
+
+    listeners: Annotated[
+        tuple[str, ...], Meta(description="The listeners that are told of each run's events, in this order.")
+    ] = ("progress",)

@@ -1,0 +1,207 @@
+"""Everything that settings may come from, read once, and one plugin's settings out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from operator_tool.api import ConfigError, PluginError, PluginSettings, UsageError
+from operator_tool.places import CONFIG_VARIABLE, DATA_DIR_VARIABLE
+from operator_tool.redaction import REDACTOR, Redactor, escape_controls
+
+from .config_file import Tables, read_config_file
+from .conversion import is_secret
+from .core_settings import CORE_SECTION, CoreSettings
+from .given import Given, Layer, converted, did_you_mean, refuse_userinfo
+from .secret_fields import SECRET_SUFFIXES, SecretFields
+
+PREFIX = "OPERATOR_TOOL_"
+_NOT_PLUGINS = frozenset({CONFIG_VARIABLE, DATA_DIR_VARIABLE})
+
+SettingsT = TypeVar("SettingsT", bound=PluginSettings)
+
+
+class SettingsSources:
+    """The configuration file, the chosen profiles, the environment and the ``-o`` options; later ones are stronger."""
+
+    notices: list[str]
+    """What the operator should be told, once each; grows while settings are asked for."""
+    secret_variables: set[str]
+    """The environment variables that a secret was taken from; a child process needs none of them."""
+
+    def __init__(
+        self,
+        config_file: Path,
+        files: Sequence[tuple[str, Tables]],
+        env: Mapping[str, str],
+        options: Mapping[str, Mapping[str, str]],
+        redactor: Redactor,
+    ) -> None:
+        self._config_file = config_file
+        self._files = files
+        self._env = env
+        self._options = options
+        self._redactor = redactor
+        self._plugin_names: frozenset[str] = frozenset()
+        self.notices = []
+        self.secret_variables = set()
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        config_file: Path,
+        explicit: bool,
+        env: Mapping[str, str],
+        options: Sequence[str],
+        profiles: Sequence[str],
+        redactor: Redactor = REDACTOR,
+    ) -> SettingsSources:
+        """Read the sources; ``explicit`` says that the operator named the file, so that it must be there.
+
+        Raises :class:`ConfigError` for a file that can't be used or an unknown profile, :class:`UsageError` for an
+        option that is not ``PLUGIN.KEY=VALUE``.
+        """
+        base, known_profiles = read_config_file(config_file, must_exist=explicit)
+        files = [(f"{config_file} [", base)]
+        for profile in profiles:
+            if profile not in known_profiles:
+                raise ConfigError(
+                    f"{config_file} has no profile {escape_controls(profile)}{did_you_mean(profile, known_profiles)}",
+                    hint=f"It has {', '.join(sorted(known_profiles)) or 'none'}.",
+                )
+            files.append((f"{config_file} [profiles.{profile}.", known_profiles[profile]))
+        return cls(config_file, files, env, _parsed_options(options), redactor)
+
+    def core(self) -> CoreSettings:
+        """Return the core's own settings."""
+        return self.for_plugin(CORE_SECTION, CoreSettings)
+
+    def for_plugin(self, name: str, settings_type: type[SettingsT]) -> SettingsT:
+        """Return the checked settings of one plugin, its secrets resolved and known to the redactor.
+
+        Raises :class:`ConfigError` that names the source, the key, the value seen (never a secret's) and what is
+        wanted; for an unknown key the nearest; for a missing one the ways to give it.
+        """
+        fields = msgspec.structs.fields(settings_type)
+        secret_keys = {field.encode_name for field in fields if is_secret(field.type)}
+        keys = {field.encode_name for field in fields}
+        extra = {key + suffix for key in secret_keys for suffix in SECRET_SUFFIXES} - keys
+        layers = self._layers(name, keys | extra)
+        secrets = SecretFields(
+            name,
+            layers,
+            config_dir=self._config_file.parent,
+            env=self._env,
+            redactor=self._redactor,
+            notices=self.notices,
+            variables=self.secret_variables,
+        )
+        for layer in layers:
+            for key, given in layer.values.items():
+                if key not in keys | extra:
+                    raise ConfigError(f"{given.where}: {name} has no setting {key}{did_you_mean(key, keys | extra)}")
+                if key in secret_keys:
+                    secrets.refuse_plain(key, given, layer)
+                else:
+                    refuse_userinfo(given, f"{name}.{key}")
+        strongest = {key: given for layer in layers for key, given in layer.values.items()}
+        values: dict[str, object] = {}
+        for field in fields:
+            key = field.encode_name
+            if key in secret_keys:
+                secret = secrets.resolve(key, required=field.required)
+                if secret is not None:
+                    values[field.name] = secret
+            elif key in strongest:
+                values[field.name] = converted(strongest[key], f"{name}.{key}", field.type, self._redactor)
+            if field.required and field.name not in values:
+                raise self._missing(name, key, key in secret_keys)
+        try:
+            return settings_type(**values)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise ConfigError(f"the settings of {name} don't fit together: {self._redactor.text(str(error))}") from None
+        except TypeError as error:
+            raise PluginError(f"the settings of {name} can't be made: {self._redactor.text(str(error))}") from None
+
+    def check_all_used(self, known_plugins: Iterable[str]) -> None:
+        """Refuse sections and ``-o`` options that name no plugin of those given, which are all that are installed."""
+        self._plugin_names = frozenset(known_plugins)
+        known = {*self._plugin_names, CORE_SECTION}
+        places = [(name, f"{where}{name}]") for where, tables in self._files for name in tables]
+        places += [(name, f"-o {name}.{key}") for name, values in self._options.items() for key in values]
+        for name, where in places:
+            if name not in known:
+                raise ConfigError(
+                    f"{escape_controls(where)}: no plugin {escape_controls(name)} is installed"
+                    f"{did_you_mean(name, known)}",
+                    hint="operator-tool plugins list names the installed ones.",
+                )
+
+    def _layers(self, name: str, keys: set[str]) -> list[Layer]:
+        layers = [
+            Layer({key: Given(value, f"{where}{name}]", False) for key, value in tables[name].items()}, "file")
+            for where, tables in self._files
+            if name in tables
+        ]
+        layers.append(Layer(self._from_environment(name, keys), "environment"))
+        options = self._options.get(name, {})
+        layers.append(Layer({key: Given(value, f"-o {name}.{key}", True) for key, value in options.items()}, "option"))
+        return layers
+
+    def _from_environment(self, name: str, keys: set[str]) -> dict[str, Given]:
+        prefix = _prefix_of(name)
+        variables = {prefix + key.upper().replace("-", "_"): key for key in keys}
+        self._tell_of_unknown_variables(name, prefix, variables)
+        # An empty variable counts as one that is not set.
+        found = {key: Given(self._env.get(variable, ""), variable, True) for variable, key in variables.items()}
+        return {key: given for key, given in found.items() if given.value}
+
+    def _tell_of_unknown_variables(self, name: str, prefix: str, variables: Mapping[str, str]) -> None:
+        """Tell of variables that look like this plugin's settings; not refused, since one may be from elsewhere."""
+        if name == CORE_SECTION:
+            return
+        others = [
+            other for other in map(_prefix_of, self._plugin_names) if other != prefix and other.startswith(prefix)
+        ]
+        for variable in sorted(self._env):
+            if variable.startswith(tuple(longer)) or variable in variables or variable in _NOT_PLUGINS:
+                continue
+            if variable.startswith(prefix):
+                near = did_you_mean(variable, variables)
+                notice = f"{variable} is set, but {name} has no such setting{near}"
+                if notice not in self.notices:
+                    self.notices.append(notice)
+
+    def _missing(self, name: str, key: str, secret: bool) -> ConfigError:
+        variable = _prefix_of(name) + key.upper().replace("-", "_")
+        if secret:
+            return ConfigError(
+                f"{name} needs the secret {key}",
+                hint=f'Set {variable}, or put {key}_file = "PATH" (a file of mode 0600) or {key}_command = "COMMAND" '
+                f"under [{name}] in {self._config_file}, or store it with: keyring set operator-tool {name}.{key}",
+            )
+        return ConfigError(
+            f"{name} needs the setting {key}",
+            hint=f"Give -o {name}.{key}=VALUE, set {variable}, or put {key} = ... under [{name}] in "
+            f"{self._config_file}.",
+        )
+
+
+def _prefix_of(plugin: str) -> str:
+    return PREFIX if plugin == CORE_SECTION else f"{PREFIX}{plugin.upper().replace('-', '_')}_"
+
+
+def _parsed_options(options: Sequence[str]) -> dict[str, dict[str, str]]:
+    parsed: dict[str, dict[str, str]] = {}
+    for number, option in enumerate(options, 1):
+        name, equals, value = option.partition("=")
+        plugin, dot, key = name.strip().partition(".")
+        if not (equals and dot and plugin and key):
+            # Not repeated: what has lost its name may be a secret.
+            raise UsageError(f"-o number {number} is not of the form PLUGIN.KEY=VALUE", hint="Such as -o xyz.url=URL.")
+        parsed.setdefault(plugin, {})[key] = value
+    return parsed
