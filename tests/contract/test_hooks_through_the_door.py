@@ -14,7 +14,7 @@ from operator_tool.settings import SettingsSources
 
 from tests.support.distributions import write_distribution
 
-PLUGIN = '''
+PLUGIN = """
 from typing import Annotated
 from operator_tool.api import *
 from operator_tool.api import Absent, Meta, PluginSettings, hookimpl
@@ -51,7 +51,7 @@ told = []
 def start_listening(settings, context): told.append(("start", settings.label, context.run_id))
 @hookimpl
 def on_event(event): told.append(("event", event))
-'''
+"""
 
 OpenHost = Callable[..., PluginHost]
 

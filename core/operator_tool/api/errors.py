@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .build import FailurePhase
+
 
 class OperatorToolError(Exception):
     """A failure that the tool recognises: ``message`` and ``hint`` for a person, ``exit_code`` for a script."""
@@ -38,6 +40,8 @@ class OperatorToolError(Exception):
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
     default_retryable: ClassVar[bool] = False
+    failure_phase: ClassVar[FailurePhase | None] = None
+    """The phase that this kind of failure belongs to; None where only the moment tells."""
 
     def __init__(self, message: str, *, hint: str | None = None, retryable: bool | None = None) -> None:
         super().__init__(message)
@@ -56,6 +60,7 @@ class UsageError(OperatorToolError):
 class PlanError(UsageError):
     """The area or the zooms that were asked for can't be planned, or need more tiles than the limit."""
 
+    failure_phase = FailurePhase.PLAN
     default_hint = "Ask for fewer zooms with --zoom, or a narrower --corridor."
 
 
@@ -76,6 +81,7 @@ class PluginError(OperatorToolError):
 class DownloadError(OperatorToolError):
     """Tiles could not be got from the provider. What was got is kept."""
 
+    failure_phase = FailurePhase.DOWNLOAD
     exit_code = 20
     default_hint = "Run the same command again: tiles that were stored are not fetched again."
     default_retryable = True
@@ -91,6 +97,7 @@ class GapsError(DownloadError):
 class BuildError(OperatorToolError):
     """The build on the companion failed, or its report can't be relied on. The old cache is unchanged."""
 
+    failure_phase = FailurePhase.BUILD
     exit_code = 21
     default_hint = "The drone still has its old cache. Run the same command again; only what is missing is sent."
     default_retryable = True
@@ -99,6 +106,7 @@ class BuildError(OperatorToolError):
 class TransferError(OperatorToolError):
     """The link, or the companion's disk, failed while tiles were sent. What had arrived is kept."""
 
+    failure_phase = FailurePhase.TRANSFER
     exit_code = 22
     default_hint = "Check the link and run the same command again: what had arrived is not sent again."
     default_retryable = True
@@ -107,6 +115,7 @@ class TransferError(OperatorToolError):
 class VerifyError(OperatorToolError):
     """What lies on the companion is not what was built."""
 
+    failure_phase = FailurePhase.VERIFY
     exit_code = 23
     default_hint = "Don't fly with this cache. Run the build again."
     default_retryable = True
@@ -115,6 +124,7 @@ class VerifyError(OperatorToolError):
 class CompanionError(OperatorToolError):
     """The companion can't be reached, or is not the one that is expected."""
 
+    failure_phase = FailurePhase.COMPANION
     exit_code = 30
     default_hint = "Check that the companion is switched on, connected, and that host, port and user are right."
 
@@ -129,6 +139,7 @@ class LinkError(CompanionError):
 class NotReadyError(OperatorToolError):
     """The companion was reached but is not ready; ``reasons`` names each cause."""
 
+    failure_phase = FailurePhase.COMPANION
     exit_code = 31
     default_hint = "Put right what is named above, and run the same command again."
 
@@ -152,6 +163,7 @@ class BuildLockHeldError(OperatorToolError):
 class FlightError(OperatorToolError):
     """The flight can't be resolved: the flights service can't be reached, or keeps failing."""
 
+    failure_phase = FailurePhase.FLIGHT_RESOLVE
     exit_code = 90
     default_hint = "Check the connection to the flights service, or use --flight-file with a saved mission."
     default_retryable = True

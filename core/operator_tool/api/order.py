@@ -74,6 +74,8 @@ class CacheOrder(msgspec.Struct, frozen=True, kw_only=True):
     """The size of the pictures where it is known from the store; None where nothing is known yet."""
     attribution: str = ""
     synthetic: bool = False
+    dry_run: bool = False
+    """Only ask: nothing may be written on the companion."""
     operator: str = ""
     """Who builds: user@workstation, for the companion's audit and for whoever finds the lock held."""
 

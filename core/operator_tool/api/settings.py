@@ -13,6 +13,6 @@ class PluginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Subclass it with ``frozen=True, kw_only=True``. Values come, weakest first, from the field's default, the
     configuration file (``[NAME]``), a profile, the environment (``OPERATOR_TOOL_NAME_FIELD``) and
-    ``-o NAME.FIELD=VALUE``; the core converts and checks them before the plugin is made. A field of type :class:`~operator_tool.api.Secret`
-    is resolved by the core from where secrets may come from.
+    ``-o NAME.FIELD=VALUE``; the core converts and checks them before the plugin is made. A field of type
+    :class:`~operator_tool.api.Secret` is resolved by the core from where secrets may come from.
     """

@@ -29,7 +29,9 @@ def read_config_file(path: Path, *, must_exist: bool) -> tuple[Tables, dict[str,
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text", hint="Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}", hint="Mend the line that is named.") from None
+        line_count = len(raw.splitlines())
+        reason = str(error).replace("at end of document", f"at line {line_count}, the last")
+        raise ConfigError(f"{path} is not TOML: {reason}", hint="Mend the line that is named.") from None
     except RecursionError:
         raise ConfigError(f"{path} is not a configuration: it is nested too deep") from None
     profiles = _table(document.pop("profiles", {}), path, "profiles")
@@ -54,12 +56,14 @@ def _read(path: Path, *, must_exist: bool) -> bytes:
         raise ConfigError(f"there is no configuration file {path}", hint="Check the path that was given.") from None
     except OSError as error:
         raise ConfigError(f"the configuration file {path} can't be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_trusted(os.fstat(descriptor), path)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
-        except OSError as error:
-            raise ConfigError(f"the configuration file {path} can't be read: {error.strerror}") from None
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} can't be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(f"the configuration file {path} is larger than {MAX_CONFIG_BYTES} bytes")
     return raw

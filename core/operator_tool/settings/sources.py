@@ -164,11 +164,9 @@ class SettingsSources:
         """Tell of variables that look like this plugin's settings; not refused, since one may be from elsewhere."""
         if name == CORE_SECTION:
             return
-        others = [
-            other for other in map(_prefix_of, self._plugin_names) if other != prefix and other.startswith(prefix)
-        ]
+        longer = tuple(other for other in map(_prefix_of, self._plugin_names) if len(other) > len(prefix))
         for variable in sorted(self._env):
-            if variable.startswith(tuple(longer)) or variable in variables or variable in _NOT_PLUGINS:
+            if variable.startswith(longer) or variable in variables or variable in _NOT_PLUGINS:
                 continue
             if variable.startswith(prefix):
                 near = did_you_mean(variable, variables)

@@ -1,0 +1,137 @@
+"""A flight as the flights service and the tool's own flight JSON spell it: one parser, and the same errors for both.
+
+::
+
+    {"id": "F-12", "name": "Ridge", "waypoints": [
+        {"ordinal": 0, "lat": 48.1, "lon": 11.5, "alt_m": 120, "alt_frame": "takeoff", "objective": "start"}, ...]}
+"""
+
+from __future__ import annotations
+
+import msgspec
+from operator_tool.api import AltitudeFrame, Flight, NoRouteError, Waypoint
+
+from ._escaping import escaped
+from ._json_node import Node
+from ._position import check_position
+
+MAX_WAYPOINTS = 65_535
+"""A MAVLink mission counts its items in 16 bits."""
+_FRAMES = ", ".join(frame.value for frame in AltitudeFrame)
+
+
+class FieldNames(msgspec.Struct, frozen=True, kw_only=True):
+    """How a payload spells a flight's fields; a dot steps into an object, as in ``position.lat``."""
+
+    id: str = "id"
+    name: str = "name"
+    waypoints: str = "waypoints"
+    ordinal: str = "ordinal"
+    lat: str = "lat"
+    lon: str = "lon"
+    alt_m: str = "alt_m"
+    alt_frame: str = "alt_frame"
+    objective: str = "objective"
+    source: str = "source"
+
+
+def parse_flight(
+    document: Node, *, source: str, names: FieldNames | None = None, waypoints: Node | None = None
+) -> Flight:
+    """Return the flight that a payload spells.
+
+    ``waypoints`` is the second document of a service that gives them apart: a bare list, or an object that holds the
+    list. Raises ``FlightFormatError`` naming the path, ``NoRouteError`` when the list is empty.
+    """
+    names = names or FieldNames()
+    flight_id = _label(_require(document, names.id, "the flight's id"))
+    if not flight_id:
+        raise _require(document, names.id, "").error("empty, expected the flight's id")
+    name = _find(document, names.name)
+    if waypoints is None:
+        listed = _require(document, names.waypoints, "the list of waypoints")
+    else:
+        bare = isinstance(waypoints.value, list)
+        listed = waypoints if bare else _require(waypoints, names.waypoints, "the list of waypoints")
+    route, notes = _parse_route(listed, names)
+    return Flight(
+        id=flight_id,
+        name=flight_id if name is None else _label(name),
+        source=source,
+        waypoints=route,
+        notes=notes,
+    )
+
+
+def _parse_route(listed: Node, names: FieldNames) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
+    items = listed.items()
+    if not items:
+        raise NoRouteError(f"{listed.place}: 0 waypoints")
+    if len(items) > MAX_WAYPOINTS:
+        raise listed.error(f"{len(items):,} waypoints, at most {MAX_WAYPOINTS:,}")
+    by_ordinal: dict[int, Waypoint] = {}
+    for item in items:
+        waypoint = _parse_waypoint(item, names)
+        if waypoint.ordinal in by_ordinal or not 0 <= waypoint.ordinal < len(items):
+            expected = next(ordinal for ordinal in range(len(items)) if ordinal not in by_ordinal)
+            raise _require(item, names.ordinal, "").error(
+                f"{waypoint.ordinal}, expected {expected}: ordinals run from 0 without a gap or a double"
+            )
+        by_ordinal[waypoint.ordinal] = waypoint
+    notes = []
+    if list(by_ordinal) != list(range(len(items))):
+        notes.append(f"{listed.place}: not listed in the order of their ordinals; the ordinals count.")
+    flat = sum(waypoint.alt_m is None for waypoint in by_ordinal.values())
+    if flat:
+        notes.append(f"{listed.place}: {flat} of {len(items)} waypoints have no altitude.")
+    return tuple(by_ordinal[ordinal] for ordinal in range(len(items))), tuple(notes)
+
+
+def _parse_waypoint(item: Node, names: FieldNames) -> Waypoint:
+    ordinal = _require(item, names.ordinal, "a whole number from 0")
+    lat = _require(item, names.lat, "degrees")
+    lon = _require(item, names.lon, "degrees")
+    check_position(lat.number(), lon.number(), lat_place=lat.place, lon_place=lon.place)
+    alt = _find(item, names.alt_m)
+    objective = _find(item, names.objective)
+    origin = _find(item, names.source)
+    return Waypoint(
+        ordinal=ordinal.integer(),
+        lat_deg=lat.number(),
+        lon_deg=lon.number(),
+        alt_m=None if alt is None else alt.number(),
+        alt_frame=_altitude_frame(_find(item, names.alt_frame)),
+        objective=None if objective is None else _label(objective),
+        source=item.place if origin is None else _label(origin),
+    )
+
+
+def _altitude_frame(node: Node | None) -> AltitudeFrame:
+    if node is None:
+        return AltitudeFrame.UNKNOWN
+    try:
+        return AltitudeFrame(node.text())
+    except ValueError:
+        raise node.error(f"{node.seen()}, expected one of {_FRAMES}") from None
+
+
+def _label(node: Node) -> str:
+    """Return a text for people, escaped; services count some of these with whole numbers."""
+    if isinstance(node.value, int) and not isinstance(node.value, bool):
+        return str(node.value)
+    return escaped(node.text())
+
+
+def _find(node: Node, dotted: str) -> Node | None:
+    found: Node | None = node
+    for key in dotted.split("."):
+        if found is None:
+            return None
+        found = found.get(key)
+    return found
+
+
+def _require(node: Node, dotted: str, expected: str) -> Node:
+    for key in dotted.split("."):
+        node = node.require(key, expected=expected)
+    return node

@@ -1,0 +1,71 @@
+"""One call of the agent: the request, checked field by field, and the ways to hear and to speak."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Dict, NamedTuple, Optional
+
+from .faults import AgentError
+from .guard import DeadMan
+from .wire import Inlet, Outlet
+
+MAX_NUMBER = 2**53 - 1
+_KEY = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Request:
+    """The request line. Unknown fields are let be; a known one is checked when it is asked for."""
+
+    def __init__(self, line: bytes) -> None:
+        try:
+            fields = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise AgentError("request", "the request is not JSON: %s" % error) from None
+        if not isinstance(fields, dict):
+            raise AgentError("request", "the request is not a JSON object")
+        self._fields: Dict[str, object] = fields
+
+    def text(self, name: str, default: Optional[str] = None) -> str:
+        """Return a text field."""
+        value = self._fields.get(name, default)
+        if not isinstance(value, str) or "\0" in value:
+            raise AgentError("request", "%s: expected text" % name)
+        return value
+
+    def number(self, name: str, default: Optional[int] = None) -> int:
+        """Return a whole number, 0 or more."""
+        value = self._fields.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_NUMBER:
+            raise AgentError("request", "%s: expected a whole number from 0" % name)
+        return value
+
+    def seconds(self, name: str, default: float) -> float:
+        """Return a wait, at most an hour."""
+        value = self._fields.get(name, default)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 3600:
+            raise AgentError("request", "%s: expected seconds from 0 to 3600" % name)
+        return float(value)
+
+    def texts(self, name: str) -> Dict[str, str]:
+        """Return an object of at most 64 texts."""
+        value = self._fields.get(name, {})
+        if not isinstance(value, dict) or len(value) > 64 or not all(isinstance(text, str) for text in value.values()):
+            raise AgentError("request", "%s: expected an object of texts" % name)
+        return value
+
+    def content_key(self, default: Optional[str] = None) -> str:
+        """Return the content key: 64 lower-case hex digits, so that it is safe as a folder's name."""
+        value = self.text("content_key", default)
+        if value != default and not _KEY.match(value):
+            raise AgentError("request", "content_key: expected 64 hex digits")
+        return value
+
+
+class Call(NamedTuple):
+    """What a verb is given."""
+
+    request: Request
+    inlet: Inlet
+    outlet: Outlet
+    dead_man: DeadMan

@@ -1,0 +1,97 @@
+"""``hello`` and ``status``: what this companion is and holds, and whether it can be built. Writes nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import time
+from typing import Dict, List, Optional
+
+from . import PROTOCOL, VERSION
+from .call import Call
+from .faults import AgentError, free_space
+from .guard import holder, is_held
+from .layout import DATABASE, Generation, Layout, boot_id, companion_id
+
+
+def run(call: Call) -> Dict[str, object]:
+    """Answer; where the current generation has the request's content key, its bytes are verified just now."""
+    request = call.request
+    layout = Layout(request.text("root"))
+    key = request.content_key("")
+    reasons = not_writable(layout.root)
+    held = not reasons and is_held(layout, request.seconds("lock_wait_s", 0.0))
+    current = layout.current()
+    return {
+        "protocol": PROTOCOL,
+        "agent": VERSION,
+        "agent_sha256": own_sha256(),
+        "python": platform.python_version(),
+        "companion_id": companion_id(),
+        "boot_id": boot_id(),
+        "clock": int(time.time()),
+        "root": layout.root,
+        "reasons": reasons,
+        "busy": holder(layout) if held else None,
+        "highest_seq": layout.highest_seq(),
+        "current": None if current is None else {"name": current.name, "seq": current.seq},
+        "verified": _verified(call, current, key) if current and key else None,
+        "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
+        **free_space(layout.root),
+    }
+
+
+def not_writable(root: str) -> List[str]:
+    """Return why nothing can be written at ``root``, judged from what is there without writing."""
+    if os.path.lexists(root) and not os.path.isdir(root):
+        return ["the cache root %s is not a folder" % root]
+    place = root
+    while not os.path.isdir(place) and place != os.path.dirname(place):
+        if os.path.lexists(place):
+            return ["the cache root %s can't be made: %s is not a folder" % (root, place)]
+        place = os.path.dirname(place)
+    what = "the cache root" if place == root else "the cache root %s can't be made:" % root
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        return ["%s %s is on a volume that is mounted read-only" % (what, place)]
+    if not os.access(place, os.W_OK | os.X_OK):
+        return ["%s %s is not writable for %s" % (what, place, _user())]
+    return []
+
+
+def own_sha256() -> str:
+    """Return the hash of the file that this agent runs from; empty when it is not one file."""
+    try:
+        with open(sys.argv[0], "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _verified(call: Call, current: Generation, key: str) -> Optional[Dict[str, object]]:
+    """Return the outcome of a full verification, None where the current generation is another cache."""
+    if current.key_prefix != key[:12]:
+        return None
+    # SQLite takes its time to import, and most greetings don't need it.
+    from .verify import find_problem, progress, read_manifest
+
+    try:
+        manifest = read_manifest(current.path)
+        if manifest.content_key != key:
+            return None
+        problem = find_problem(current, manifest, progress(call, manifest.tiles))
+    except AgentError as error:
+        return {"ok": False, "problem": error.message, "tiles": 0}
+    return {"ok": problem is None, "problem": problem or "", "tiles": manifest.tiles}
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+def _user() -> str:
+    return "user id %d" % os.geteuid()

@@ -1,0 +1,190 @@
+"""What lies where under the cache root, and the file operations that must be whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import stat
+from typing import List, NamedTuple, Optional
+
+from .faults import AgentError
+
+DATABASE = "tiles.mbtiles"
+MANIFEST = "manifest.json"
+BOOT_ID = "boot_id"
+MAX_SMALL_BYTES = 16 * 1024 * 1024
+MAX_SEQ = 99_999_999
+_NAME = re.compile(r"([0-9]{8})-([0-9a-f]{12})\Z")
+
+
+class Generation(NamedTuple):
+    """One folder below ``generations``."""
+
+    name: str
+    path: str
+    seq: int
+    key_prefix: str
+    """The first 12 hex digits of its content key."""
+
+
+class Layout:
+    """The paths below one cache root; makes nothing by itself."""
+
+    def __init__(self, root: str) -> None:
+        if not root:
+            raise AgentError("request", "root: expected a path")
+        self.root = os.path.realpath(os.path.expanduser(root))
+        self.generations = os.path.join(self.root, "generations")
+        self.current_link = os.path.join(self.root, "current")
+        self.stagings = os.path.join(self.root, "staging")
+        self.state = os.path.join(self.root, "state")
+        self.highest_seq_file = os.path.join(self.state, "highest_seq")
+        self.lock = os.path.join(self.root, "lock")
+        self.lock_holder = os.path.join(self.root, "lock.holder")
+
+    def staging(self, content_key: str) -> str:
+        """Return the folder that this cache is filled in."""
+        return os.path.join(self.stagings, content_key)
+
+    def make(self) -> None:
+        """Make the root and its folders; what stands there as anything but a folder is an error."""
+        missing = [self.root]
+        while not os.path.isdir(missing[-1]):
+            missing.append(os.path.dirname(missing[-1]))
+        os.makedirs(self.root, exist_ok=True)
+        for path in missing[1:]:
+            sync_folder(path)
+        for path in (self.generations, self.stagings, self.state):
+            make_folder(path)
+
+    def current(self) -> Optional[Generation]:
+        """Return the generation that ``current`` points to; a missing, dangling or stray link is no cache."""
+        try:
+            target = os.readlink(self.current_link)
+        except OSError:
+            return None
+        parent, _slash, name = target.partition("/")
+        return self._generation(name) if parent == "generations" else None
+
+    def all_generations(self) -> List[Generation]:
+        """Return the generations there are, the newest first."""
+        try:
+            names = os.listdir(self.generations)
+        except OSError:
+            return []
+        found = (self._generation(name) for name in sorted(names, reverse=True))
+        return [generation for generation in found if generation]
+
+    def committed_seq(self) -> int:
+        """Return the highest seq that was ever switched to and noted; 0 before the first."""
+        try:
+            text = read_small(self.highest_seq_file).strip()
+        except OSError:
+            return 0
+        return int(text) if re.match(rb"[0-9]{1,8}\Z", text) else 0
+
+    def highest_seq(self) -> int:
+        """Return the highest seq that is taken, also by a generation that was never switched to."""
+        return max([self.committed_seq()] + [generation.seq for generation in self.all_generations()])
+
+    def _generation(self, name: str) -> Optional[Generation]:
+        match = _NAME.match(name)
+        path = os.path.join(self.generations, name)
+        if match is None or not is_folder(path):
+            return None
+        return Generation(name, path, int(match.group(1)), match.group(2))
+
+
+def generation_name(seq: int, content_key: str) -> str:
+    """Return the folder's name of a generation."""
+    return "%08d-%s" % (seq, content_key[:12])
+
+
+def companion_id() -> str:
+    """Return this computer's stable id: a hash, so that the machine id itself is not told."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            name = read_small(path).strip()
+        except OSError:
+            continue
+        if name:
+            break
+    else:
+        name = socket.gethostname().encode("utf-8", "surrogateescape")
+    return hashlib.sha256(b"c10 companion\0" + name).hexdigest()[:32]
+
+
+def boot_id() -> str:
+    """Return the id of this boot; empty where the kernel gives none."""
+    try:
+        return read_small("/proc/sys/kernel/random/boot_id").strip().decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether ``path`` itself is a folder; a link to one is not."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_plain_file(path: str) -> bool:
+    """Tell whether ``path`` itself is a regular file; a link to one is not."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def make_folder(path: str) -> None:
+    """Make one folder if there is none; a link or a file in its place is refused."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not is_folder(path):
+            raise AgentError("layout", "%s is not a folder" % path) from None
+
+
+def read_small(path: str) -> bytes:
+    """Return a small file's bytes; a link is refused, a file beyond the cap is an error."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(MAX_SMALL_BYTES + 1)
+    if len(data) > MAX_SMALL_BYTES:
+        raise AgentError("layout", "%s is larger than %d bytes" % (path, MAX_SMALL_BYTES))
+    return data
+
+
+def write_whole(path: str, data: bytes, durable: bool = True) -> None:
+    """Write a file, whole or not at all; when durable it has reached the disk, its name included."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, ".new-" + name)
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        if durable:
+            os.fsync(fd)
+    os.replace(temporary, path)
+    if durable:
+        sync_folder(folder)
+
+
+def sync_folder(path: str) -> None:
+    """Wait until the names in a folder have reached the disk."""
+    sync_path(path, os.O_DIRECTORY)
+
+
+def sync_path(path: str, flags: int = 0) -> None:
+    """Wait until what was written to ``path`` has reached the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | flags)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

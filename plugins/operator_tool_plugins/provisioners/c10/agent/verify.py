@@ -1,0 +1,143 @@
+"""Every byte of a generation, read back and hashed: what a no-op, a build and ``verify`` rely on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import struct
+from typing import Callable, Dict, List, NamedTuple, Optional
+from urllib.parse import quote
+
+from .call import Call
+from .faults import AgentError
+from .layout import DATABASE, MANIFEST, Generation, Layout, is_plain_file, read_small
+
+_ROW = struct.Struct(">III32s")
+_TICK_ROWS = 2000
+
+
+class Measured(NamedTuple):
+    """What a database holds, by its own bytes."""
+
+    tiles: int
+    bytes: int
+    """Over all tiles, so a picture that two tiles share counts twice."""
+    tiles_digest: str
+    rotten: List[int]
+    """The tile_ids of pictures whose bytes are not their hash's, at most 1,000."""
+
+
+class Manifest(NamedTuple):
+    """The fields of a manifest that the agent itself relies on."""
+
+    content_key: str
+    seq: int
+    companion_id: str
+    run_id: str
+    tiles: int
+    bytes: int
+    tiles_digest: str
+
+
+def run(call: Call) -> Dict[str, object]:
+    """Verify the current generation wholly; a generation that is not what its manifest says is a ``verify`` error."""
+    layout = Layout(call.request.text("root"))
+    generation = layout.current()
+    if generation is None:
+        raise AgentError("no_cache", "there is no current generation under %s" % layout.root)
+    manifest = read_manifest(generation.path)
+    problem = find_problem(generation, manifest, progress(call, manifest.tiles))
+    if problem:
+        raise AgentError("verify", "%s: %s" % (generation.name, problem))
+    return {"generation": generation.name, **manifest._asdict()}
+
+
+def progress(call: Call, total: int) -> Callable[[int], None]:
+    """Return what tells the workstation of each step."""
+    return lambda done: call.outlet.event("progress", done=done, total=total)
+
+
+def read_manifest(folder: str) -> Manifest:
+    """Return what the manifest in ``folder`` says; raises ``verify`` when it can't be read as one."""
+    try:
+        return parse_manifest(read_small(os.path.join(folder, MANIFEST)))
+    except OSError as error:
+        raise AgentError("verify", "the manifest can't be read: %s" % error) from None
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Return the fields of a manifest's bytes; raises ``verify`` when one is missing or of another type."""
+    try:
+        fields = json.loads(data.decode("utf-8"))
+        values = [fields[name] for name in Manifest._fields]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise AgentError("verify", "the manifest can't be read: %s" % error) from None
+    for name, value in zip(Manifest._fields, values):
+        if type(value) is not (int if name in ("seq", "tiles", "bytes") else str):
+            raise AgentError("verify", "the manifest's %s is %s" % (name, type(value).__name__))
+    return Manifest(*values)
+
+
+def find_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:
+    """Return what is wrong with a generation's bytes against its manifest, None when nothing is."""
+    if manifest.content_key[:12] != generation.key_prefix or manifest.seq != generation.seq:
+        return "the manifest is another generation's"
+    path = os.path.join(generation.path, DATABASE)
+    if not is_plain_file(path):
+        return "there is no %s" % DATABASE
+    try:
+        measured = measure(path, tick)
+    except sqlite3.Error as error:
+        return "the database can't be read: %s" % error
+    return compare(measured, manifest)
+
+
+def compare(measured: Measured, manifest: Manifest) -> Optional[str]:
+    """Return how what was measured differs from the manifest, None when it doesn't."""
+    if measured.rotten:
+        return "%d pictures are not what their hashes say" % len(measured.rotten)
+    for name in ("tiles", "bytes", "tiles_digest"):
+        found, wanted = getattr(measured, name), getattr(manifest, name)
+        if found != wanted:
+            return "%s is %s, the manifest says %s" % (name, found, wanted)
+    return None
+
+
+def measure(path: str, tick: Callable[[int], None]) -> Measured:
+    """Read the whole database and hash each picture. ``sqlite3.Error`` passes through: it is not a sound database."""
+    # immutable: nothing of a generation changes, and neither a lock nor a journal may be made beside it.
+    with_uri = "file:%s?mode=ro&immutable=1" % quote(path)
+    connection = sqlite3.connect(with_uri, uri=True, isolation_level=None)
+    try:
+        return measure_open(connection, tick)
+    finally:
+        connection.close()
+
+
+def measure_open(connection: sqlite3.Connection, tick: Callable[[int], None]) -> Measured:
+    """As ``measure``, over an open connection."""
+    sha256 = hashlib.sha256
+    rotten = []
+    done = 0
+    for tile_id, name, data in connection.execute("SELECT tile_id, sha256, tile_data FROM images"):
+        if sha256(data).digest() != name and len(rotten) < 1000:
+            rotten.append(tile_id)
+        done += 1
+        if done % _TICK_ROWS == 0:
+            tick(done)
+    digest = sha256()
+    tiles = size = 0
+    # Ascending by z, x, y in the XYZ scheme: TMS counts its rows from the south, so they descend.
+    rows = connection.execute(
+        "SELECT zoom_level, tile_column, tile_row, sha256, length(tile_data) FROM map LEFT JOIN images"
+        " USING (tile_id) ORDER BY zoom_level, tile_column, tile_row DESC"
+    )
+    for zoom, column, row, name, length in rows:
+        if name is None:
+            raise AgentError("verify", "tile %d/%d/row %d has no picture" % (zoom, column, row))
+        digest.update(_ROW.pack(zoom, column, (1 << zoom) - 1 - row, name))
+        tiles += 1
+        size += length
+    return Measured(tiles, size, digest.hexdigest(), rotten)

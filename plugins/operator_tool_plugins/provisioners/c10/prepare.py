@@ -1,0 +1,157 @@
+"""``hello``: is the agent there, can this companion be built, does it hold this very cache?"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from operator_tool.api import (
+    BuildLockHeldError,
+    CacheOrder,
+    CompanionError,
+    CompanionSession,
+    CompanionState,
+    LinkError,
+    NotReadyError,
+)
+
+from .bundle import agent_bundle
+from .conversation import Conversation, NoAgentError
+from .escaping import printable
+from .place import Place
+from .report import AgentFailureError, Count, holder_text
+from .settings import C10Settings
+from .wire import PROTOCOL
+
+MIN_FREE_INODES = 64
+_OVERHEAD = 1.08
+"""An MBTiles file over its pictures' bytes: 5 % measured with pictures of 15 kB, and some for smaller ones."""
+_CLOCK_SKEW_S = 300
+_INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10.agent_dir can be written."
+
+
+class CurrentGeneration(msgspec.Struct, frozen=True):
+    """The generation that ``current`` points to."""
+
+    name: str
+    seq: Count
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """The outcome of a full verification of the current generation."""
+
+    ok: bool
+    problem: str
+    tiles: Count
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """The report of ``hello``."""
+
+    protocol: Count
+    agent: str
+    agent_sha256: str
+    python: str
+    companion_id: str
+    boot_id: str
+    clock: int
+    root: str
+    reasons: list[str]
+    busy: dict[str, str] | None
+    highest_seq: Count
+    current: CurrentGeneration | None
+    verified: Verified | None
+    staged_bytes: Count
+    free_bytes: Count | None = None
+    free_inodes: Count | None = None
+
+
+def greet(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
+    """Return what the agent answers. Raises ``NoAgentError``, ``NotReadyError`` or ``CompanionError``."""
+    request: dict[str, object] = {
+        "protocol": PROTOCOL,
+        "run_id": order.run_id,
+        "root": place.root,
+        "content_key": order.content_key,
+        "lock_wait_s": settings.lock_wait_s,
+    }
+    try:
+        greeting = conversation.call("hello", request, Greeting, CompanionError)
+    except AgentFailureError as error:
+        raise CompanionError(f"the companion's agent could not answer: {error}") from None
+    if greeting.protocol != PROTOCOL:
+        raise CompanionError(
+            f"the companion's agent speaks protocol {greeting.protocol}, this program speaks {PROTOCOL}",
+            hint="Use the same version of operator-tool on both, or remove the agent from the companion.",
+        )
+    return greeting
+
+
+def greet_installing(
+    session: CompanionSession, conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder
+) -> Greeting | None:
+    """Return what the agent answers, put there first if need be; None on a dry run when it isn't there."""
+    bundle = agent_bundle()
+    stderr = ""
+    for installed in (False, True):
+        try:
+            greeting = greet(conversation, place, settings, order)
+            if greeting.agent_sha256 == bundle.sha256:
+                return greeting
+            stderr = "its file is not the one that belongs to this program"
+        except NoAgentError as error:
+            stderr = str(error)
+        if order.dry_run:
+            return None
+        if not installed:
+            try:
+                session.put(bundle.data, place.agent)
+            except LinkError as error:
+                raise NotReadyError((f"the agent can't be put there: {error.message}",)) from None
+    raise CompanionError(f"the agent at {place.agent} does not run: {printable(stderr)}", hint=_INSTALL_HINT)
+
+
+def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> CompanionState:
+    """Return the companion's state. Raises ``NotReadyError`` or ``BuildLockHeldError``."""
+    verified = greeting.verified
+    up_to_date = verified is not None and verified.ok
+    reasons = [printable(reason) for reason in greeting.reasons]
+    if not up_to_date:
+        reasons += _space_reasons(greeting, settings, order)
+    if reasons:
+        raise NotReadyError(tuple(reasons))
+    if greeting.busy is not None and not order.dry_run:
+        holder = holder_text(greeting.busy)
+        raise BuildLockHeldError(
+            f"another build is running on the companion ({holder or 'it does not say whose'})", holder=holder
+        )
+    notes = []
+    if verified is not None and not verified.ok:
+        notes.append(f"the companion's current cache is damaged and will be built anew: {printable(verified.problem)}")
+    skew_s = greeting.clock - time.time()
+    if abs(skew_s) > _CLOCK_SKEW_S:
+        notes.append(f"the companion's clock is {abs(skew_s):,.0f} s {'ahead of' if skew_s > 0 else 'behind'} this one")
+    return CompanionState(
+        companion_id=printable(greeting.companion_id, at_most=64),
+        agent_version=f"{printable(greeting.agent, at_most=32)}+{agent_bundle().sha256[:12]}",
+        generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
+        up_to_date=up_to_date,
+        verified_tiles=verified.tiles if verified is not None and verified.ok else 0,
+        free_bytes=greeting.free_bytes,
+        notes=tuple(notes),
+    )
+
+
+def _space_reasons(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> list[str]:
+    reasons = []
+    cache_bytes = int((order.expected_bytes or 0) * _OVERHEAD)
+    needed_bytes = max(0, cache_bytes - greeting.staged_bytes) + settings.keep_free_bytes
+    if greeting.free_bytes is not None and greeting.free_bytes < needed_bytes:
+        reasons.append(
+            f"too little space at {printable(greeting.root)}: {greeting.free_bytes / 1e6:,.1f} MB are free, "
+            f"{needed_bytes / 1e6:,.1f} MB are needed ({settings.keep_free_bytes / 1e6:,.1f} MB of them stay free)"
+        )
+    if greeting.free_inodes is not None and greeting.free_inodes < MIN_FREE_INODES:
+        reasons.append(f"too few free inodes at {printable(greeting.root)}: {greeting.free_inodes}")
+    return reasons

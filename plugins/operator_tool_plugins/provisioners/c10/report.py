@@ -1,0 +1,182 @@
+"""The judging of what the agent said: exit status, report, run id and verb must all agree; the worse wins."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from operator_tool.api import LinkError, Meta, OperatorToolError
+
+from .escaping import printable, printable_line
+
+MAX_REPORT_BYTES = 1024 * 1024
+MAX_NOISE_LINES = 1000
+_TAIL_LINES = 5
+_NOT_STARTED = (126, 127)
+
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+T = TypeVar("T")
+
+
+class AgentFailureError(Exception):
+    """The agent itself reported that it failed: its code, its words, and what it added."""
+
+    def __init__(self, code: str, message: str, details: dict[str, object]) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class Transcript:
+    """All that a call's standard output said, as far as it matters: feed it each line, then ask for the judgement."""
+
+    def __init__(self, verb: str, run_id: str) -> None:
+        self._verb = verb
+        self._run_id = run_id
+        self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        self._last = b""
+        self._report_at: list[int] = []
+        self._lines = 0
+        self.begun = False
+        """The agent spoke: a line carried our run id."""
+
+    def feed(self, line: bytes) -> dict[str, Any] | None:
+        """Take in one line; return it when it is one of the agent's events. Raises ``LinkError`` on endless noise."""
+        self._tail.append(line)
+        self._last = line
+        self._lines += 1
+        try:
+            said = parse_strictly(line)
+        except ValueError:
+            said = None
+        if isinstance(said, dict):
+            if "report" in said:
+                self._report_at.append(self._lines)
+            elif said.get("event") == "begin":
+                self.begun = self.begun or said.get("run_id") == self._run_id
+            elif self.begun and isinstance(said.get("event"), str):
+                return said
+        if not self.begun and self._lines > MAX_NOISE_LINES:
+            raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the agent's{self._seen('')}")
+        return None
+
+    @property
+    def reported(self) -> bool:
+        """The report has come: nothing follows it."""
+        return bool(self._report_at)
+
+    def judge(
+        self,
+        into: type[T],
+        failure: type[OperatorToolError],
+        *,
+        exit_status: int | None,
+        stderr_tail: str,
+        link_error: LinkError | None = None,
+    ) -> T:
+        """Return the report's fields as ``into``, or raise ``failure`` saying what doesn't agree.
+
+        Raises ``AgentFailureError`` when the agent properly reported a failure of its own.
+        """
+        problem: str | None = None
+        report: dict[str, Any] = {}
+        try:
+            report = self._report()
+        except ValueError as error:
+            problem = str(error)
+        if problem is None and report["ok"] is not True:
+            # Its own words explain more than the link or the status that came of it.
+            raise _own_failure(report, exit_status)
+        if link_error is not None:
+            raise failure(f"{self._verb}: {link_error.message}", retryable=True)
+        seen = self._seen(stderr_tail)
+        if exit_status is None:
+            raise failure(f"{self._verb} on the companion ended without exit status (killed?){seen}", retryable=True)
+        if exit_status in _NOT_STARTED and not self.begun:
+            raise failure(
+                f"{self._verb}: the companion's Python is not installed or not executable (exit {exit_status}){seen}",
+                hint="Install python3 on the companion, or name it with -o c10.python=PATH.",
+            )
+        if problem is not None:
+            raise failure(f"{self._verb}, exit {exit_status}: {problem}{seen}")
+        if exit_status != 0:
+            raise failure(f"{self._verb} reported success and yet ended with exit {exit_status}{seen}")
+        try:
+            return msgspec.convert(report, into, strict=True)
+        except (msgspec.ValidationError, OverflowError) as error:
+            raise failure(f"{self._verb}: the companion's report can't be relied on: {error}") from None
+
+    def _report(self) -> dict[str, Any]:
+        """Return the last line as a report of this very call; raises ``ValueError`` with the reason why it isn't."""
+        if not self._lines:
+            raise ValueError("the companion said nothing, so there is no report")
+        if len(self._report_at) > 1:
+            raise ValueError("there are two reports")
+        if self._report_at and self._report_at[0] != self._lines:
+            raise ValueError("the report is not the last line")
+        if len(self._last) > MAX_REPORT_BYTES:
+            raise ValueError(f"the last line is longer than {MAX_REPORT_BYTES:,} bytes")
+        try:
+            report = parse_strictly(self._last)
+        except ValueError as error:
+            raise ValueError(f"the last line is not a report: {printable(str(error), at_most=200)}") from None
+        if not isinstance(report, dict) or "report" not in report:
+            raise ValueError("the last line is not a report")
+        for name, wanted in (("report", self._verb), ("run_id", self._run_id)):
+            if report.get(name) != wanted:
+                raise ValueError(
+                    f"the report's {name} is {printable(repr(report.get(name)), at_most=100)}, not {wanted!r}"
+                )
+        if not isinstance(report.get("ok"), bool):
+            raise ValueError("the report's ok is neither true nor false")
+        return report
+
+    def _seen(self, stderr_tail: str) -> str:
+        """Return the end of what was said, for the end of a message."""
+        parts = [printable_line(line, at_most=300) for line in self._tail]
+        parts += [printable(line, at_most=300) for line in stderr_tail.splitlines()[-_TAIL_LINES:]]
+        return "; the last lines: " + " | ".join(parts) if parts else ""
+
+
+def parse_strictly(line: bytes) -> object:
+    """Return one line's JSON; raises ``ValueError`` on what two parsers could read differently.
+
+    A byte order mark and a carriage return are let be; duplicate keys, NaN and infinities are not.
+    """
+    text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice")
+    return fields
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _own_failure(report: dict[str, Any], exit_status: int | None) -> AgentFailureError:
+    error = report.get("error")
+    details = error if isinstance(error, dict) else {}
+    code = printable(str(details.get("code", "unknown")), at_most=50)
+    message = printable(str(details.get("message", "no reason was given")))
+    if exit_status == 0:
+        message += " (and yet it ended with exit 0)"
+    return AgentFailureError(code, message, details)
+
+
+def holder_text(details: object) -> str | None:
+    """Return who holds the companion's lock, as far as the agent could say."""
+    if not isinstance(details, dict) or not details:
+        return None
+    return printable(", ".join(f"{name} {details[name]}" for name in sorted(details)), at_most=300)

@@ -1,0 +1,43 @@
+"""The settings of ``[c10]``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from operator_tool.api import Meta, PluginSettings
+
+
+class C10Settings(PluginSettings, frozen=True, kw_only=True):
+    """Where the cache lies on the companion, and how long to wait for what."""
+
+    cache_root: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1024,
+            description="The cache root on the companion; with --transport local a folder of this machine. A relative"
+            " path, or one with ~/, is below the login's home folder (local: below the working folder).",
+        ),
+    ]
+    python: Annotated[
+        str,
+        Meta(
+            description="The companion's Python, 3.8 or newer; by default python3, and with --transport local the"
+            " Python that runs this program."
+        ),
+    ] = ""
+    agent_dir: Annotated[
+        str, Meta(description="The folder that the agent is put into; by default the folder agent of the cache root.")
+    ] = ""
+    keep_free_bytes: Annotated[int, Meta(ge=0, description="Bytes that must stay free on the companion's volume.")] = (
+        64 * 1024 * 1024
+    )
+    lock_wait_s: Annotated[
+        float, Meta(ge=0, le=600, description="How long to wait for another build on the companion to end.")
+    ] = 5.0
+    silence_s: Annotated[
+        float, Meta(ge=10, le=3600, description="How long the agent, which says something every 5 s, may be silent.")
+    ] = 120.0
+    run_s: Annotated[
+        float, Meta(ge=10, description="How long one step on the companion (asking, sending, building) may take.")
+    ] = 4 * 3600.0

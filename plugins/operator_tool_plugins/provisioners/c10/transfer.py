@@ -1,0 +1,219 @@
+"""``receive``: offer every tile, send what is lacking while the download goes on, without a round trip per tile."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from operator_tool.api import (
+    BuildLockHeldError,
+    CacheOrder,
+    RunContext,
+    TileRecord,
+    TileSupply,
+    TransferError,
+    TransferSummary,
+)
+
+from .conversation import Conversation, NoAgentError, Progress
+from .place import Place
+from .report import AgentFailureError, Count, holder_text
+from .settings import C10Settings
+from .tile_table import TileTable
+from .wire import FRAME_BYTES, MAX_OFFER_TILES, PROTOCOL, data_frame, lacking, offer_frame, seal_frame
+
+WINDOW_BATCHES = 64
+WINDOW_TILES = 8 * MAX_OFFER_TILES
+WINDOW_BYTES = 64 * 1024 * 1024
+"""How much may be offered and not yet answered and sent: enough to fill a link of 100 MB/s at 600 ms."""
+_TICK_S = 0.2
+
+
+class Received(msgspec.Struct, frozen=True):
+    """The report of ``receive``."""
+
+    tiles: Count
+    bytes: Count
+    received_tiles: Count
+    received_bytes: Count
+    copied_tiles: Count
+
+
+def transfer(
+    conversation: Conversation,
+    place: Place,
+    settings: C10Settings,
+    context: RunContext,
+    order: CacheOrder,
+    tiles: TileSupply,
+) -> tuple[TransferSummary, TileTable]:
+    """Send, and return what it took and the table of what was offered."""
+    sender = Sender(tiles, context)
+    progress = Progress(context, "transfer")
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "lacks":
+            sender.answered(event.get("batch"), event.get("bits"))
+        elif event["event"] == "stored":
+            stored = event.get("batch")
+            progress.tell(sender.tiles_up_to(stored), order.wanted_tiles, sender.sent_bytes)
+
+    request: dict[str, object] = {
+        "protocol": PROTOCOL,
+        "run_id": order.run_id,
+        "root": place.root,
+        "content_key": order.content_key,
+        "operator": order.operator,
+        "lock_wait_s": settings.lock_wait_s,
+        "keep_free_bytes": settings.keep_free_bytes,
+    }
+    try:
+        received = conversation.call("receive", request, Received, TransferError, feed=sender, on_event=on_event)
+    except AgentFailureError as error:
+        raise _as_error(error) from None
+    except NoAgentError as error:
+        raise TransferError(f"the companion's agent is gone: {error}") from None
+    table = sender.table
+    ours = (table.tiles, table.bytes, sender.sent_tiles, sender.sent_bytes)
+    theirs = (received.tiles, received.bytes, received.received_tiles, received.received_bytes)
+    if ours != theirs:
+        raise TransferError(f"the companion counted {theirs}, this side {ours} (tiles, bytes, tiles sent, bytes sent)")
+    progress.tell(table.tiles, table.tiles, sender.sent_bytes)
+    return (
+        TransferSummary(
+            offered_tiles=table.tiles,
+            sent_tiles=sender.sent_tiles,
+            sent_bytes=sender.sent_bytes,
+            saved_bytes=table.bytes - sender.sent_bytes,
+            tiles_digest=table.digest(),
+        ),
+        table,
+    )
+
+
+class Sender:
+    """The standard input of ``receive``. ``chunks`` runs in the transport's thread, the rest in the reader's."""
+
+    def __init__(self, tiles: TileSupply, context: RunContext) -> None:
+        self.table = TileTable()
+        self.sent_tiles = self.sent_bytes = 0
+        self._supply = tiles
+        self._context = context
+        self._answers: queue.SimpleQueue[tuple[int, str] | None] = queue.SimpleQueue()
+        self._open: deque[tuple[int, Sequence[TileRecord]]] = deque()
+        self._open_tiles = self._open_bytes = 0
+        self._ended = False
+        # The number of tiles offered up to and with each batch, for the progress.
+        self._up_to: list[int] = []
+        self._answered = 0
+
+    def answered(self, batch: object, bits: object) -> None:
+        """Take in the answer to one offer; they come in the order of the offers."""
+        if batch != self._answered or not isinstance(bits, str) or self._answered >= len(self._up_to):
+            raise TransferError("the companion answered an offer that was not made, or out of turn")
+        self._answers.put((self._answered, bits))
+        self._answered += 1
+
+    def tiles_up_to(self, batch: object) -> int:
+        """Return how many tiles are stored once this batch is."""
+        known = isinstance(batch, int) and 0 <= batch < len(self._up_to)
+        return self._up_to[batch] if known and isinstance(batch, int) else 0
+
+    def end(self) -> None:
+        """Make ``chunks`` end: no more answers will come."""
+        self._answers.put(None)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield offers, pictures and the seal, and stay open until the report."""
+        for batch in self._supply.batches():
+            for start in range(0, len(batch), MAX_OFFER_TILES):
+                yield self._offer(batch[start : start + MAX_OFFER_TILES])
+                yield from self._send(until_room=True)
+                if self._ended:
+                    return
+        yield from self._send(until_room=False)
+        if self._ended:
+            return
+        yield seal_frame(self.table.tiles, self.table.bytes)
+        while not self._ended:
+            self._next_answer(wait=True)
+
+    def _offer(self, records: Sequence[TileRecord]) -> bytes:
+        number = len(self._up_to)
+        self._open.append((number, records))
+        self._open_tiles += len(records)
+        self._open_bytes += sum(record.length_bytes for record in records)
+        self.table.add(records)
+        self._up_to.append(self.table.tiles)
+        return offer_frame(number, records)
+
+    def _send(self, *, until_room: bool) -> Iterator[bytes]:
+        """Send what was answered; wait for answers only while the window is full, or until nothing is open."""
+        while self._open and not self._ended:
+            full = (
+                len(self._open) >= WINDOW_BATCHES
+                or self._open_tiles >= WINDOW_TILES
+                or self._open_bytes >= WINDOW_BYTES
+            )
+            answer = self._next_answer(wait=full or not until_room)
+            if answer is None:
+                return
+            number, records = self._open.popleft()
+            self._open_tiles -= len(records)
+            self._open_bytes -= sum(record.length_bytes for record in records)
+            try:
+                wanted = lacking(records, answer[1])
+            except ValueError as error:
+                raise TransferError(f"the companion's answer can't be read: {error}") from None
+            yield from self._pictures(number, wanted)
+
+    def _pictures(self, number: int, wanted: Sequence[TileRecord]) -> Iterator[bytes]:
+        pictures: list[bytes] = []
+        size = 0
+        for record in wanted:
+            picture = self._supply.read(record)
+            if pictures and size + len(picture) > FRAME_BYTES:
+                yield data_frame(number, pictures)
+                pictures, size = [], 0
+            pictures.append(picture)
+            size += len(picture)
+            self.sent_tiles += 1
+            self.sent_bytes += len(picture)
+        if pictures:
+            yield data_frame(number, pictures)
+
+    def _next_answer(self, *, wait: bool) -> tuple[int, str] | None:
+        """Return the next answer; None when there is none yet and ``wait`` is false, or when all is over."""
+        while not self._ended:
+            if self._context.cancelled.is_set() or self._context.deadline.passed:
+                raise TransferError("sending was given up: the run was cancelled or its deadline passed")
+            try:
+                answer = self._answers.get(timeout=_TICK_S) if wait else self._answers.get_nowait()
+            except queue.Empty:
+                if wait:
+                    continue
+                return None
+            self._ended = answer is None
+            return answer
+        return None
+
+
+def _as_error(error: AgentFailureError) -> BuildLockHeldError | TransferError:
+    if error.code == "busy":
+        holder = holder_text(error.details.get("holder"))
+        return BuildLockHeldError(
+            f"another build is running on the companion ({holder or error.message})", holder=holder
+        )
+    if error.code == "disk":
+        free, needed = error.details.get("free_bytes"), error.details.get("needed_bytes")
+        room = f"; {free / 1e6:,.1f} MB are free there" if isinstance(free, int) else ""
+        room += f", {needed / 1e6:,.1f} MB are needed" if isinstance(needed, int) else ""
+        return TransferError(
+            f"the companion's disk failed or is full: {error.message}{room}",
+            hint="Free space on the companion, or check its disk, and run the same command again.",
+        )
+    return TransferError(f"the companion could not take the tiles: {error}")

@@ -1,0 +1,360 @@
+"""The main flow: what comes back as a report, what raises, and what is free afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport, picture_of
+
+from operator_tool.api import (
+    AreaRequest,
+    BuildCacheOutcome,
+    BuildCacheRequest,
+    BuildError,
+    BuildLockHeldError,
+    CacheBuildReport,
+    CompanionError,
+    DownloadError,
+    Event,
+    Failed,
+    FailurePhase,
+    FlightNotFoundError,
+    NotReadyError,
+    OperatorToolError,
+    PhaseStarted,
+    ProviderInfo,
+    RunContext,
+    RunFinished,
+    Tile,
+    TileId,
+    TransferError,
+    VerifyError,
+)
+from operator_tool.build_cache.lock import companion_lock
+from operator_tool.build_cache.orchestrator import Orchestrator
+from operator_tool.build_cache.parts import Parts
+
+REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16), area=AreaRequest(metres=300))
+
+
+class Bench:
+    """One workstation with parts in memory; each run has an orchestrator of its own, as each command does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source = MemorySource()
+        self.providers: list[tuple[str, MemoryProvider]] = [("memory", MemoryProvider())]
+        self.transport = MemoryTransport()
+        self.provisioner = MemoryProvisioner()
+        self.events: list[Event] = []
+        self.stores, self.locks = folder / "stores", folder / "locks"
+        self.stores.mkdir()
+        self.locks.mkdir()
+        self._folder = folder
+
+    def orchestrator(self) -> Orchestrator:
+        """Return a fresh orchestrator over the parts."""
+        return Orchestrator(
+            Parts(
+                flight_source=self.source,
+                providers=tuple(self.providers),
+                transport_name="memory",
+                transport=self.transport,
+                provisioner=self.provisioner,
+            ),
+            RunContext(run_id="run-1", state_dir=self._folder, emit=self.events.append),
+            stores_dir=self.stores,
+            locks_dir=self.locks,
+        )
+
+    def build(self, request: BuildCacheRequest = REQUEST) -> CacheBuildReport:
+        """Run build-cache."""
+        return self.orchestrator().build_cache(request)
+
+    def assert_all_is_free(self) -> None:
+        """Assert that no session is open and the lock can be had."""
+        assert self.transport.open_sessions == 0
+        with companion_lock(self.locks, "memory memory", timeout_s=0, operator="t", run_id="t"):
+            return
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A workstation with parts in memory."""
+    return Bench(tmp_path)
+
+
+def test_a_build_ends_with_just_the_planned_tiles_on_the_companion(bench: Bench) -> None:
+    """Every planned tile, byte for byte, and a report that counts them."""
+    report = bench.build()
+
+    plan = bench.orchestrator().plan(REQUEST)
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert bench.provisioner.pictures == {tile: picture_of(tile) for tile in plan.coverage.tiles()}
+    assert report.tiles.wanted == report.tiles.downloaded == plan.coverage.count == len(bench.provisioner.pictures)
+    assert (report.tiles.reused, report.tiles.missing) == (0, 0)
+    assert report.bytes.downloaded == report.bytes.sent == sum(map(len, bench.provisioner.pictures.values()))
+    assert report.content_key == bench.provisioner.current == plan.content_key
+    assert report.companion is not None
+    assert report.companion.generation_after == plan.content_key
+    assert report.flight is not None
+    assert report.flight.takeoff_origin == FLIGHT.takeoff_origin
+    bench.assert_all_is_free()
+
+
+def test_case_138_the_same_build_again_asks_for_no_tile_and_sends_nothing(bench: Bench) -> None:
+    """Equal inputs and verified bytes are a no-op."""
+    bench.build()
+    asked = len(bench.providers[0][1].asked)
+
+    report = bench.build()
+
+    assert report.outcome == BuildCacheOutcome.NO_OP
+    assert report.exit_code == 0
+    assert len(bench.providers[0][1].asked) == asked
+    assert report.bytes.sent == 0
+
+
+def test_another_companion_is_built_from_the_store(bench: Bench) -> None:
+    """What the store holds is not downloaded again."""
+    bench.build()
+    bench.provisioner = MemoryProvisioner()
+    asked = len(bench.providers[0][1].asked)
+
+    report = bench.build()
+
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert report.tiles.reused == report.tiles.wanted
+    assert len(bench.providers[0][1].asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "phase"),
+    [
+        ("source", FlightNotFoundError("no flight F-1"), FailurePhase.FLIGHT_RESOLVE),
+        ("companion", CompanionError("nobody there"), FailurePhase.COMPANION),
+        ("companion", NotReadyError(("no space",)), FailurePhase.COMPANION),
+        ("transfer", TransferError("link lost"), FailurePhase.TRANSFER),
+        ("build", BuildError("it failed"), FailurePhase.BUILD),
+        ("build", VerifyError("not what was sent"), FailurePhase.VERIFY),
+    ],
+)
+def test_a_recognised_failure_comes_back_as_the_report(
+    bench: Bench, where: str, error: OperatorToolError, phase: FailurePhase
+) -> None:
+    """With its phase, code, message, hint and whether to try again; everything is free, and a rerun succeeds."""
+    fail_in(bench, where, error)
+
+    report = bench.build()
+
+    assert report.outcome == BuildCacheOutcome.FAILURE
+    assert (report.failure_phase, report.exit_code) == (phase, error.exit_code)
+    assert (report.message, report.remediation, report.retryable) == (error.message, error.hint, error.retryable)
+    assert report.failure_exception_type == type(error).__name__
+    assert bench.provisioner.current is None
+    assert bench.events[-1] == RunFinished(report=report)
+    bench.assert_all_is_free()
+    bench.source, bench.provisioner = MemorySource(), MemoryProvisioner()
+    assert bench.build().outcome == BuildCacheOutcome.SUCCESS
+
+
+@pytest.mark.parametrize("where", ["source", "companion", "transfer", "build", "provider"])
+def test_case_26_an_unknown_exception_propagates_unchanged_with_everything_free(bench: Bench, where: str) -> None:
+    """What is not recognised is a bug, and no report hides it."""
+    raised = RuntimeError("unknown")
+    fail_in(bench, where, raised)
+
+    with pytest.raises(RuntimeError) as caught:
+        bench.build()
+    assert caught.value is raised
+    bench.assert_all_is_free()
+
+
+def test_case_27_an_interrupt_in_any_phase_frees_everything(bench: Bench) -> None:
+    """What ends the run is neither swallowed nor turned into a report."""
+
+    class Interrupted(BaseException):
+        """As the command line raises on SIGINT."""
+
+    for where in ("source", "companion", "transfer", "build"):
+        fail_in(bench, where, Interrupted())
+        with pytest.raises(Interrupted):
+            bench.build()
+        bench.assert_all_is_free()
+
+
+def test_case_20_contention_raises_and_no_phase_of_the_companion_ran(bench: Bench) -> None:
+    """The lock is held elsewhere: nothing was asked, nothing was downloaded."""
+    with (
+        companion_lock(bench.locks, "memory memory", timeout_s=0, operator="ann", run_id="other"),
+        pytest.raises(BuildLockHeldError, match="run other"),
+    ):
+        bench.build()
+
+    assert bench.provisioner.orders == []
+    assert bench.providers[0][1].asked == []
+
+
+def test_a_flight_is_resolved_before_the_lock_is_taken(bench: Bench) -> None:
+    """A flight that can't be resolved never holds up another's build."""
+    free = []
+
+    def look() -> None:
+        with companion_lock(bench.locks, "memory memory", timeout_s=0, operator="t", run_id="t"):
+            free.append(True)
+
+    bench.source = MemorySource(before=look)
+    assert bench.build().outcome == BuildCacheOutcome.SUCCESS
+    assert free == [True]
+
+
+def test_case_137_a_dry_run_writes_nothing(bench: Bench) -> None:
+    """The companion is asked; no lock, no store, no tile."""
+    report = bench.build(BuildCacheRequest(flight="F-1", zooms=(15,), dry_run=True))
+
+    assert report.outcome == BuildCacheOutcome.DRY_RUN
+    assert bench.provisioner.orders[0].dry_run
+    assert bench.providers[0][1].asked == []
+    assert list(bench.stores.iterdir()) == list(bench.locks.iterdir()) == []
+    assert bench.transport.open_sessions == 0
+
+
+def test_a_missing_tile_fails_the_build_and_is_named_with_its_place(bench: Bench) -> None:
+    """Nothing is switched; what was got is kept, and the rerun asks only for what is missing."""
+    hole = sorted(bench.orchestrator().plan(REQUEST).coverage.tiles())[3]
+    bench.providers = [("memory", MemoryProvider(answer=lambda t: failing(t.id, hole)))]
+
+    report = bench.build()
+
+    assert (report.exit_code, report.failure_phase) == (20, FailurePhase.DOWNLOAD)
+    assert report.retryable
+    (gap,) = report.tiles.gaps
+    assert TileId(gap.z, gap.x, gap.y) == hole
+    assert (gap.cause, gap.reason) == ("failed", "unreachable")
+    assert 0.0 <= gap.route_m < 1000.0
+    assert str(hole) in report.message
+    assert bench.provisioner.current is None
+    bench.providers = [("memory", MemoryProvider())]
+    assert bench.build().tiles.downloaded == 1
+    assert bench.providers[0][1].asked == [hole]
+
+
+def failing(tile_id: TileId, hole: TileId) -> Tile | Failed:
+    """Return the tile's picture, or its failure."""
+    return Failed(tile_id, "unreachable") if tile_id == hole else Tile(tile_id, picture_of(tile_id))
+
+
+def test_allowed_gaps_are_reported_and_do_not_fail(bench: Bench) -> None:
+    """The operator said how many; the report still lists each."""
+    hole = min(bench.orchestrator().plan(REQUEST).coverage.tiles())
+    bench.providers = [("memory", MemoryProvider(absent=lambda t: t == hole))]
+
+    report = bench.build(BuildCacheRequest(flight="F-1", zooms=(15, 16), area=AreaRequest(metres=300), allow_gaps=1))
+
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert (report.tiles.missing, report.tiles.absent) == (1, 1)
+    assert hole not in bench.provisioner.pictures
+
+
+def test_a_chain_asks_the_next_provider_for_what_the_first_has_not(bench: Bench) -> None:
+    """The report says what each gave; nothing is missing."""
+    every = sorted(bench.orchestrator().plan(REQUEST).coverage.tiles())
+    lacking = set(every[1::2])
+    first = MemoryProvider(absent=lacking.__contains__)
+    second = MemoryProvider(info=ProviderInfo(dataset="memory-2"))
+    bench.providers = [("first", first), ("second", second)]
+
+    report = bench.build()
+
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert sorted(second.asked) == sorted(lacking)
+    assert [(share.name, share.tiles) for share in report.provider] == [
+        ("first", len(every) - len(lacking)),
+        ("second", len(lacking)),
+    ]
+    assert set(bench.provisioner.pictures) == set(every)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda t: Tile(TileId(t.id.z, t.id.x + 1000, t.id.y), b"\xff\xd8\xff"), "was not asked for"),
+        (lambda t: None, "was not asked for"),
+        (lambda t: Tile(TileId(-1, 0, 0), b"\xff\xd8\xff"), "was not asked for"),
+    ],
+)
+def test_case_49_and_128_an_answer_that_was_not_asked_for_is_the_plugins_failure(
+    bench: Bench, answer: Callable[..., Tile], words: str
+) -> None:
+    """Nothing of it is stored."""
+    bench.providers = [("odd", MemoryProvider(answer=answer))]
+    report = bench.build()
+    assert (report.exit_code, report.failure_exception_type) == (12, "PluginError")
+    assert words in report.message
+
+
+def test_bytes_that_are_no_picture_are_a_gap_and_never_stored(bench: Bench) -> None:
+    """An error page with status 200 never becomes imagery."""
+    bench.providers = [("html", MemoryProvider(answer=lambda t: Tile(t.id, b"<html>quota</html>")))]
+    report = bench.build()
+    assert report.exit_code == 20
+    assert "not a picture" in report.message
+    assert report.tiles.missing == report.tiles.wanted
+
+
+def test_a_provider_that_fails_as_a_whole_is_a_download_failure_and_keeps_what_came(bench: Bench) -> None:
+    """The tiles that had arrived are not asked for again."""
+    given: list[TileId] = []
+
+    def answer(tile: object) -> Tile:
+        tile_id: TileId = tile.id  # type: ignore[attr-defined]
+        if len(given) == 5:
+            raise DownloadError("the key was refused", retryable=False)
+        given.append(tile_id)
+        return Tile(tile_id, picture_of(tile_id))
+
+    bench.providers = [("memory", MemoryProvider(answer=answer))]
+    report = bench.build()
+    assert (report.exit_code, report.message, report.retryable) == (20, "the key was refused", False)
+    bench.providers = [("memory", MemoryProvider())]
+    again = bench.build()
+    assert again.tiles.reused == 5
+    assert not set(given) & set(bench.providers[0][1].asked)
+
+
+def test_a_provider_that_gives_no_answer_leaves_a_gap(bench: Bench) -> None:
+    """A stream that ends early is not a complete download."""
+
+    class Silent(MemoryProvider):
+        def fetch(self, wanted):  # type: ignore[no-untyped-def]
+            for place, result in enumerate(super().fetch(wanted)):
+                if place != 2:
+                    yield result
+
+    bench.providers = [("memory", Silent())]
+    report = bench.build()
+    assert report.exit_code == 20
+    assert "gave no answer" in report.message
+
+
+def test_the_phases_are_told_in_order(bench: Bench) -> None:
+    """A listener sees where the run is."""
+    bench.build()
+    phases = [event.phase for event in bench.events if isinstance(event, PhaseStarted)]
+    assert [phase for phase in phases if phase != "download"] == ["resolve", "plan", "companion", "transfer", "build"]
+    assert "download" in phases
+
+
+def fail_in(bench: Bench, where: str, error: BaseException) -> None:
+    """Make one phase raise."""
+
+    def fail(phase: str = "source") -> None:
+        if phase == where:
+            raise error
+
+    if where == "provider":
+        bench.providers = [("memory", MemoryProvider(answer=lambda _: fail("provider")))]  # type: ignore[arg-type, return-value, func-returns-value]
+        return
+    bench.source = MemorySource(before=fail if where == "source" else lambda: None)
+    bench.provisioner = MemoryProvisioner(before=fail)

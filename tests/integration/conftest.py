@@ -1,0 +1,24 @@
+"""The real parts as fixtures, a fresh one for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.real_parts import RealNginx, RealSshd, real_nginx, real_sshd
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[RealSshd]:
+    """A real OpenSSH server that lets the current user in."""
+    with real_sshd(tmp_path / "sshd") as server:
+        yield server
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[RealNginx]:
+    """A real nginx that serves the folder ``root`` of it."""
+    with real_nginx(tmp_path / "nginx", tmp_path / "nginx_root") as server:
+        yield server

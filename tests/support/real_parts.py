@@ -1,0 +1,258 @@
+"""The real sshd and the real nginx, each started on a free loopback port for one test or module.
+
+Each is a context manager that waits for its port with a deadline and ends its own processes only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import grp
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_START_S = 15.0
+_END_S = 5.0
+_LOOPBACK = "127.0.0.1"
+_WHERE_DAEMONS_LIE = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
+
+
+def require(program: str) -> str:
+    """Return the path of a program; without it skip the test, or fail it where OPERATOR_TOOL_REQUIRE_REAL_PARTS=1."""
+    found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *_WHERE_DAEMONS_LIE]))
+    if found is not None:
+        return found
+    message = f"{program} is not installed"
+    if os.environ.get("OPERATOR_TOOL_REQUIRE_REAL_PARTS") == "1":
+        pytest.fail(f"{message}, and OPERATOR_TOOL_REQUIRE_REAL_PARTS=1 demands it")
+    pytest.skip(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealSshd:
+    """An OpenSSH server that lets the current user in with one key."""
+
+    host: str
+    port: int
+    user: str
+    folder: Path
+    pid: int
+
+    @property
+    def key_file(self) -> Path:
+        """The private key that is let in."""
+        return self.folder / "client_key"
+
+    @property
+    def known_hosts(self) -> Path:
+        """A file that holds the server's host key."""
+        return self.folder / "known_hosts"
+
+    @property
+    def host_key(self) -> str:
+        """The public host key: its type and its base64."""
+        return " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+
+    @property
+    def fingerprint(self) -> str:
+        """The host key's, as ssh-keygen prints it."""
+        return fingerprint(self.folder / "host_key.pub")
+
+    def options(self) -> dict[str, object]:
+        """Return the settings of the ssh transport that reach this server."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "key_file": str(self.key_file),
+            "use_agent": False,
+            "known_hosts": str(self.known_hosts),
+        }
+
+    def sessions(self) -> tuple[int, ...]:
+        """Return the processes that serve connections, the programs that they run not among them."""
+        return tuple(pid for pid in _descendants(self.pid) if _name(pid).startswith("sshd"))
+
+    def send_to_sessions(self, number: signal.Signals) -> None:
+        """Signal every process that serves a connection."""
+        for pid in self.sessions():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def real_sshd(folder: Path, *, extra: str = "", host_key_type: str = "ed25519") -> Iterator[RealSshd]:
+    """Run sshd with its files in ``folder``; ``extra`` lines of configuration come first, so that they win."""
+    binary, ssh_keygen = require("sshd"), require("ssh-keygen")
+    folder.mkdir(parents=True, exist_ok=True)
+    make_key(folder / "host_key", host_key_type, ssh_keygen=ssh_keygen)
+    make_key(folder / "client_key", ssh_keygen=ssh_keygen)
+    shutil.copy(folder / "client_key.pub", folder / "authorized_keys")
+    if os.geteuid() == 0:
+        # Debian's sshd refuses to run as root without this folder, which its service makes at boot.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    port = free_port()
+    config = folder / "sshd_config"
+    config.write_text(
+        textwrap.dedent(extra)
+        + textwrap.dedent(f"""
+            ListenAddress {_LOOPBACK}:{port}
+            HostKey {folder / "host_key"}
+            PidFile none
+            AuthorizedKeysFile {folder / "authorized_keys"}
+            StrictModes no
+            UsePAM no
+            PasswordAuthentication no
+            KbdInteractiveAuthentication no
+            PermitRootLogin prohibit-password
+            PrintMotd no
+            LogLevel VERBOSE
+            Subsystem sftp internal-sftp
+            """)
+    )
+    kind, blob = (folder / "host_key.pub").read_text().split()[:2]
+    (folder / "known_hosts").write_text(f"[{_LOOPBACK}]:{port} {kind} {blob}\n")
+    with _running([binary, "-D", "-e", "-f", str(config)], port, folder / "sshd.log") as pid:
+        yield RealSshd(host=_LOOPBACK, port=port, user=getpass.getuser(), folder=folder, pid=pid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealNginx:
+    """An nginx that serves the files of a folder."""
+
+    url: str
+    root: Path
+    access_log: Path
+    pid: int
+
+
+@contextlib.contextmanager
+def real_nginx(folder: Path, root: Path, *, extra: str = "") -> Iterator[RealNginx]:
+    """Run nginx with its own files in ``folder``, serving ``root``; ``extra`` lines go into its server block."""
+    binary = require("nginx")
+    folder.mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    # As root its workers would become another user, who can't enter a test's folder.
+    user = f"user {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name};" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(
+        textwrap.dedent(f"""\
+            daemon off;
+            {user}
+            worker_processes 1;
+            pid {folder / "nginx.pid"};
+            error_log {folder / "error.log"};
+            events {{ worker_connections 256; }}
+            http {{
+              types {{
+                image/jpeg jpg jpeg; image/png png; image/webp webp; application/json json; text/html html;
+              }}
+              default_type application/octet-stream;
+              access_log {folder / "access.log"};
+              client_body_temp_path {folder / "body"};
+              proxy_temp_path {folder / "proxy"};
+              fastcgi_temp_path {folder / "fastcgi"};
+              uwsgi_temp_path {folder / "uwsgi"};
+              scgi_temp_path {folder / "scgi"};
+              server {{
+                listen {_LOOPBACK}:{port};
+                root {root};
+                etag on;
+                {extra}
+              }}
+            }}
+            """)
+    )
+    # -e: without it nginx first tries to write to the log that was compiled in.
+    argv = [binary, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(config)]
+    with _running(argv, port, folder / "nginx.log") as pid:
+        yield RealNginx(url=f"http://{_LOOPBACK}:{port}", root=root, access_log=folder / "access.log", pid=pid)
+
+
+def make_key(path: Path, kind: str = "ed25519", *, passphrase: str = "", ssh_keygen: str = "ssh-keygen") -> None:
+    """Write a new key pair, the public key beside the private one."""
+    subprocess.run(
+        [ssh_keygen, "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)], check=True, timeout=60
+    )
+
+
+def fingerprint(public_key: Path) -> str:
+    """Return a public key's fingerprint as ssh-keygen prints it."""
+    output = subprocess.run(
+        ["ssh-keygen", "-lf", str(public_key)], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+    return output.split()[1]
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nothing listened on just now."""
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _running(argv: list[str], port: int, log: Path) -> Iterator[int]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    try:
+        _wait_for_port(process, port, log)
+        yield process.pid
+    finally:
+        children = _descendants(process.pid)
+        process.terminate()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(_END_S)
+        for pid in children:  # sshd leaves those behind that serve a connection, and some may be stopped
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline_s = time.monotonic() + _START_S
+    while True:
+        try:
+            socket.create_connection((_LOOPBACK, port), timeout=1.0).close()
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline_s:
+                pytest.fail(f"{process.args!r} did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _descendants(pid: int) -> tuple[int, ...]:
+    """Return the children of a process, their children and so on."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found: list[int] = []
+    level = [pid]
+    while level:
+        level = [child for parent in level for child in children.get(parent, [])]
+        found += level
+    return tuple(found)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
