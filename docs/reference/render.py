@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+
 from operator_tool import api
 from operator_tool.api import errors, events, hookspecs, roles
 from operator_tool.plugin_host.discovery import Discovery, load
@@ -19,6 +20,10 @@ from operator_tool.plugin_host.hooks import Hooks
 from operator_tool.settings import describe_settings
 
 _HEADER = "<!-- Rendered from the code by docs/reference/render.py; edit the docstrings, then render again. -->\n"
+_SETTINGS_INTRODUCTION = (
+    "Set one with `-o PLUGIN.KEY=VALUE`, with the environment variable `OPERATOR_TOOL_PLUGIN_KEY`, or in the "
+    "configuration file as `KEY = VALUE` under `[PLUGIN]`. `operator-tool plugins info NAME` shows the same.\n"
+)
 
 
 def contract_page() -> str:
@@ -69,8 +74,7 @@ def settings_page() -> str:
     parts = [
         _HEADER,
         "# Settings of the built-in plugins\n",
-        "Set one with `-o PLUGIN.KEY=VALUE`, with the environment variable `OPERATOR_TOOL_PLUGIN_KEY`, or in the "
-        "configuration file as `KEY = VALUE` under `[PLUGIN]`. `operator-tool plugins info NAME` shows the same.\n",
+        _SETTINGS_INTRODUCTION,
     ]
     for entry in Discovery().entries:
         if not entry.builtin or entry.problem:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from operator_tool import api
 from operator_tool.api import hookspecs
-
 from tests.support.contract_text import contract_text, hook_names
 
 GOLDEN = Path(__file__).parent / "contract_v1.txt"

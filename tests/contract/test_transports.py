@@ -12,9 +12,9 @@ from queue import SimpleQueue
 
 import msgspec
 import pytest
+
 from operator_tool.api import CompanionSession, CompanionTransport, LinkError, RunContext, RunLimits
 from operator_tool_plugins.transports import local, ssh
-
 from tests.support.real_parts import RealSshd, real_sshd
 
 SHORT = RunLimits(silence_s=0.6, run_s=30.0, exit_s=0.4)

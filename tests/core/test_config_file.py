@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import ConfigError
 from operator_tool.settings.config_file import read_config_file
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import ConfigError
 from operator_tool.places import Places, create_private_file
 

@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+
 from operator_tool.api import Secret
 from operator_tool.redaction import LINE_WITHHELD, Redactor
-
 from tests.core.redaction_oracle import leaks
 
 Form = Callable[[str, random.Random], str]

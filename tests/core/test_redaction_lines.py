@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from operator_tool.api import Secret
 from operator_tool.redaction import LINE_WITHHELD, Redactor
-
 from tests.core.redaction_oracle import leaks
 
 KEY = "k3y-With/Signs+42"

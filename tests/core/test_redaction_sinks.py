@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+
 from operator_tool.api import Secret
 from operator_tool.redaction import RedactingFilter, RedactingFormatter, Redactor, install
-
 from tests.core.redaction_oracle import leaks
 
 CANARY = "cAn4ry/With+Signs&42"

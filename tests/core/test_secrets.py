@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from operator_tool.api import ConfigError
 from operator_tool.redaction import Redactor
 from operator_tool.secrets import ask_keyring, checked_secret, read_secret_file, run_secret_command

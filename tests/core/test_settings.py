@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+
 from operator_tool.api import ConfigError, Meta, PluginError, PluginSettings, UsageError
 from operator_tool.redaction import Redactor
 from operator_tool.settings import CoreSettings, SettingsSources

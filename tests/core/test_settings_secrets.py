@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+
 from operator_tool.api import ConfigError, Meta, PluginSettings, Secret
 from operator_tool.redaction import Redactor
 from operator_tool.settings import SettingsSources

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import msgspec
+
 from operator_tool import api
 from operator_tool.api import events, hookspecs
 from operator_tool.plugin_host.discovery import CONTRACT_MAJOR, Role

@@ -14,7 +14,7 @@ def write_distribution(
     entry_points: Mapping[str, Mapping[str, str]],
     modules: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the metadata of one distribution and its modules; ``entry_points`` is ``{role or group: {name: target}}``."""
+    """Write one distribution's metadata and modules; ``entry_points`` is ``{role or group: {name: target}}``."""
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")

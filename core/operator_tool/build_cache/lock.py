@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from operator_tool.api.errors import BuildLockHeldError, ConfigError
 
 if TYPE_CHECKING:

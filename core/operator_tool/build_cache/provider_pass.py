@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
+
 from operator_tool.api.errors import DownloadError, PluginError
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider

@@ -7,6 +7,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from operator_tool.redaction import REDACTOR, RedactingFormatter, install
 
@@ -14,14 +15,20 @@ _OURS = ("operator_tool", "operator_tool_plugins", "c10")
 _log_dir: Path | None = None
 
 
-class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs alone
+if TYPE_CHECKING:
+    _TextHandler = logging.StreamHandler[TextIO]
+else:
+    _TextHandler = logging.StreamHandler
+
+
+class _StandardError(_TextHandler):
     """Writes to whatever standard error is at that moment: a progress display puts itself in front of it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> object:  # type: ignore[override]  # read-only on purpose
+    def stream(self) -> TextIO:  # type: ignore[override]  # read-only on purpose
         return sys.stderr
 
 

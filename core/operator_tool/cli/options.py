@@ -13,7 +13,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _HIGHEST_ZOOM = 22  # operator_tool.api.MAX_ZOOM, which is not imported for a help text; a test holds them equal
 
 
-class Zooms(click.ParamType):
+class Zooms(click.ParamType[tuple[int, ...]]):
     """``15-18``, ``17`` or ``15,17-18``: the zooms, ascending."""
 
     name = "zooms"

@@ -58,7 +58,11 @@ def open_index_file(path: Path, *, provider: str, dataset: str, create: bool) ->
             uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            if not _is_complete(connection, path):
+            # One transaction, so that another process that is making the index is seen before or after, not between.
+            connection.execute("BEGIN")
+            complete = _is_complete(connection, path)
+            connection.execute("COMMIT")
+            if not complete:
                 if not create:
                     connection.close()
                     return None

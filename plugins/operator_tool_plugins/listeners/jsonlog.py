@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import msgspec
+
 from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, RunFinished, hookimpl
 
 

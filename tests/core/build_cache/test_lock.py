@@ -14,6 +14,7 @@ from pathlib import Path
 
 import filelock
 import pytest
+
 from operator_tool.api import BuildLockHeldError, ConfigError
 from operator_tool.build_cache.lock import CompanionLock, companion_lock, network_file_system
 

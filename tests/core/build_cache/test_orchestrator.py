@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport, picture_of
 
 from operator_tool.api import (
     AreaRequest,
@@ -35,6 +34,7 @@ from operator_tool.api import (
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import Parts
+from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport, picture_of
 
 REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16), area=AreaRequest(metres=300))
 
@@ -354,7 +354,7 @@ def fail_in(bench: Bench, where: str, error: BaseException) -> None:
             raise error
 
     if where == "provider":
-        bench.providers = [("memory", MemoryProvider(answer=lambda _: fail("provider")))]  # type: ignore[arg-type, return-value, func-returns-value]
+        bench.providers = [("memory", MemoryProvider(answer=lambda _: fail("provider")))]  # type: ignore[arg-type, return-value]
         return
     bench.source = MemorySource(before=fail if where == "source" else lambda: None)
     bench.provisioner = MemoryProvisioner(before=fail)

@@ -49,9 +49,7 @@ def destination(lat_deg: float, lon_deg: float, azimuth_deg: float, distance_m: 
     )
     lam = math.atan2(sin_s * math.sin(azimuth), cos_u1 * cos_s - sin_u1 * sin_s * math.cos(azimuth))
     c = _F / 16.0 * cos2_alpha * (4.0 + _F * (4.0 - 3.0 * cos2_alpha))
-    lon = lam - (1.0 - c) * _F * sin_alpha * (
-        sigma + c * sin_s * (mid + c * cos_s * (2.0 * mid**2 - 1.0))
-    )
+    lon = lam - (1.0 - c) * _F * sin_alpha * (sigma + c * sin_s * (mid + c * cos_s * (2.0 * mid**2 - 1.0)))
     return math.degrees(lat), lon_deg + math.degrees(lon)
 
 

@@ -38,7 +38,9 @@ def test_a_long_leg_is_a_great_circle() -> None:
     assert lat_deg_of(min(route.y)) == pytest.approx(expected_deg, abs=1e-5)
 
 
-@pytest.mark.parametrize(("start_deg", "end_deg"), [(179.9, -179.9), (-179.9, 179.9), (180.0, -180.0), (-180.0, 179.99)])
+@pytest.mark.parametrize(
+    ("start_deg", "end_deg"), [(179.9, -179.9), (-179.9, 179.9), (180.0, -180.0), (-180.0, 179.99)]
+)
 def test_a_leg_takes_the_shorter_way_round(start_deg: float, end_deg: float) -> None:
     """Across the antimeridian the route has no jump, in either direction."""
     route = route_of(flight_of((10.0, start_deg), (10.0, end_deg)))

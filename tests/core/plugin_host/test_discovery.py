@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import PluginError
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role, load
-
 from tests.support.distributions import write_distribution
 
 

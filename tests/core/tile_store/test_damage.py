@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import ConfigError, DownloadError, PictureFormat, Tile, TileId
 from operator_tool.tile_store import TileStore
 

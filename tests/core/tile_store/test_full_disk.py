@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import DownloadError, PictureFormat, Tile, TileId
 from operator_tool.tile_store import TileStore
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import ConfigError, DownloadError, PictureFormat, Tile, TileId, TileRecord
 from operator_tool.tile_store import TileStore
 

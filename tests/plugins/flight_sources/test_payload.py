@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from operator_tool.api import AltitudeFrame, Flight, FlightFormatError, NoRouteError, TakeoffOrigin
 from operator_tool_plugins.flight_sources._payload import FieldNames, parse_flight
 from operator_tool_plugins.flight_sources._strict_json import parse_json
-
 from tests.plugins.flight_sources.samples import encoded, payload, positions, waypoint
 
 

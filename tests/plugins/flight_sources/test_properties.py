@@ -7,11 +7,11 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from operator_tool.api import Flight, FlightFormatError, NoRouteError
 from operator_tool_plugins.flight_sources._payload import parse_flight
 from operator_tool_plugins.flight_sources._strict_json import parse_json
 from operator_tool_plugins.flight_sources.file import read_flight
-
 from tests.plugins.flight_sources.samples import (
     HOME,
     encoded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+
 from operator_tool.api import FlightFormatError
 from operator_tool_plugins.flight_sources._strict_json import parse_json
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from operator_tool.api import LinkError
 from operator_tool_plugins.transports._lines import LineSplitter, Tail, printable
 
@@ -50,7 +53,7 @@ def reference(data: bytes, *, line_bytes: int, total_bytes: int) -> tuple[list[b
 def test_lines_do_not_depend_on_the_pieces(data: bytes, cuts: list[int], line_bytes: int, total_bytes: int) -> None:
     """However a stream is cut, the lines and the cap that is passed are the same as of a byte-wise reading."""
     edges = [0, *sorted(cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     pieces = pieces if b"".join(pieces) == data else [data]
     expected = reference(data, line_bytes=line_bytes, total_bytes=total_bytes)
     assert split(pieces, line_bytes=line_bytes, total_bytes=total_bytes) == expected

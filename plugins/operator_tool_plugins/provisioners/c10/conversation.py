@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-
 from operator_tool.api import (
     CompanionSession,
     LinkError,

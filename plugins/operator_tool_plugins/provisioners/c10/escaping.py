@@ -1,4 +1,4 @@
-"""Text from the companion, made harmless: nothing of it can move a cursor, fake a line or turn the reading direction."""
+"""Text from the companion, made harmless: it can't move a cursor, fake a line or turn the direction of reading."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import msgspec
-
 from operator_tool.api import CompanionSession, ConfigError
 
 from .bundle import agent_bundle

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import msgspec
-
 from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,

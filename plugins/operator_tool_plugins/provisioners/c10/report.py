@@ -7,7 +7,6 @@ from collections import deque
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-
 from operator_tool.api import LinkError, Meta, OperatorToolError
 
 from .escaping import printable, printable_line
@@ -132,7 +131,7 @@ class Transcript:
                     f"the report's {name} is {printable(repr(report.get(name)), at_most=100)}, not {wanted!r}"
                 )
         if not isinstance(report.get("ok"), bool):
-            raise ValueError("the report's ok is neither true nor false")
+            raise ValueError("the report's ok is neither true nor false")  # noqa: TRY004 - all flaws are one kind
         return report
 
     def _seen(self, stderr_tail: str) -> str:

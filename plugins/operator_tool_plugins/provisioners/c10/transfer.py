@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-
 from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,

@@ -10,6 +10,7 @@ import zlib
 from email.utils import formatdate
 
 import pytest
+
 from operator_tool.api import (
     FlightError,
     FlightFormatError,
@@ -18,7 +19,6 @@ from operator_tool.api import (
     NoRouteError,
     Secret,
 )
-
 from tests.plugins.flight_sources.api.services import NOW_S, Service
 from tests.plugins.flight_sources.samples import encoded, payload, positions, waypoint
 from tests.plugins.flight_sources.scripted_server import Script, ScriptedServer, answer, json_answer

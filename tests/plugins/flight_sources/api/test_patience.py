@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from operator_tool.api import Deadline, FlightError, RunContext
 from operator_tool_plugins.flight_sources.api import ApiSettings
 from operator_tool_plugins.flight_sources.api.retrying import asked_wait_s
 from operator_tool_plugins.flight_sources.api.source import ApiFlightSource
-
 from tests.plugins.flight_sources.api.services import NOW_S, Service
 from tests.plugins.flight_sources.samples import encoded, payload, waypoint
 from tests.plugins.flight_sources.scripted_server import Script, ScriptedServer, answer, json_answer

@@ -13,10 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from operator_tool.api import ConfigError, FlightError, FlightSource, RunContext, Secret
 from operator_tool_plugins.flight_sources import api
 from operator_tool_plugins.flight_sources.api import ApiSettings
-
 from tests.plugins.flight_sources.api.services import Service
 from tests.plugins.flight_sources.samples import payload, waypoint
 from tests.plugins.flight_sources.scripted_server import ScriptedServer, json_answer

@@ -8,10 +8,10 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import Flight, FlightFileError, FlightFormatError
 from operator_tool_plugins.flight_sources.file import FileFlightSource, FileSettings
 from operator_tool_plugins.flight_sources.file.reading import read_flight_file
-
 from tests.plugins.flight_sources.samples import HOME, encoded, payload, plan, simple_item, waypoint, wpl, wpl_row
 
 

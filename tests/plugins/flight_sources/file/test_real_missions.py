@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from operator_tool.api import FlightFormatError, NoRouteError
 from operator_tool_plugins.flight_sources.file import FileFlightSource, FileSettings
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from operator_tool.api import Flight, FlightFormatError, NoRouteError
 from operator_tool_plugins.flight_sources.file import FileFlightSource, FileSettings
-
 from tests.plugins.flight_sources.samples import HOME, positions, wpl, wpl_row
 
 

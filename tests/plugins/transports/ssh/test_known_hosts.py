@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from operator_tool.api import ConfigError
 from operator_tool_plugins.transports.ssh import known_hosts
 from operator_tool_plugins.transports.ssh.known_hosts import HostKey, KnownKeys, host_label, parse_known_keys

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from operator_tool.api import RunContext
 from operator_tool_plugins.transports import ssh
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import List
+from typing import Dict, List
 
 from . import PROTOCOL, VERSION
 from .call import Call, Request
@@ -28,30 +28,44 @@ def main(argv: List[str]) -> int:
     # Whatever else may print goes to standard error, so that standard output is the protocol's alone.
     out_fd = os.dup(1)
     os.dup2(2, 1)
-    outlet = Outlet(out_fd, "")
-    place = "/"
+    call = Opening(out_fd)
     try:
+        fields = call.answer(verb)
+    except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
+        fault = as_agent_error(error, call.place)
+        call.outlet.report(verb, False, {"error": {**fault.details, "code": fault.code, "message": fault.message}})
+        return 1
+    call.outlet.report(verb, True, fields)
+    return 0
+
+
+class Opening:
+    """A call from its first byte on; what is known by then is used to report a failure."""
+
+    def __init__(self, out_fd: int) -> None:
+        self._out_fd = out_fd
+        self.outlet = Outlet(out_fd, "")
+        self.place = "/"
+
+    def answer(self, verb: str) -> Dict[str, object]:
+        """Read the request, do it, and return the report's fields."""
         inlet = Inlet(0)
         line = inlet.line(MAX_REQUEST_BYTES, REQUEST_WAIT_S)
         if line is None:
             raise AgentError("eof", "standard input ended before a request")
         request = Request(line)
-        outlet = Outlet(out_fd, request.text("run_id"))
-        place = os.path.expanduser(request.text("root"))
-        outlet.event("begin", verb=verb, protocol=PROTOCOL, run_id=request.text("run_id"))
+        run_id = request.text("run_id")
+        self.outlet = Outlet(self._out_fd, run_id)
+        self.place = os.path.expanduser(request.text("root"))
+        self.outlet.event("begin", verb=verb, protocol=PROTOCOL, run_id=run_id)
         if request.number("protocol") != PROTOCOL:
             raise AgentError("protocol", "this agent speaks protocol %d" % PROTOCOL)
-        outlet.start_heartbeat()
+        self.outlet.start_heartbeat()
         dead_man = DeadMan(0)
         dead_man.arm()
         module = importlib.import_module("." + VERBS[verb], __package__)
-        fields = module.run(Call(request, inlet, outlet, dead_man))
-    except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
-        fault = as_agent_error(error, place)
-        outlet.report(verb, False, {"error": {**fault.details, "code": fault.code, "message": fault.message}})
-        return 1
-    outlet.report(verb, True, fields)
-    return 0
+        fields: Dict[str, object] = module.run(Call(request, inlet, self.outlet, dead_man))
+        return fields
 
 
 if __name__ == "__main__":

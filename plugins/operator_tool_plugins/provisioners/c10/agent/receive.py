@@ -39,22 +39,24 @@ def run(call: Call) -> Dict[str, object]:
         "run_id": request.text("run_id"),
         "pid": os.getpid(),
     }
-    with BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note):
-        with open_staging(layout, content_key, lambda done: call.outlet.event("progress", rehashed=done)) as staging:
-            held = HeldPictures(layout, content_key)
-            flusher = Flusher(staging.path)
-            try:
-                receiver = Receiver(call, staging, held, flusher, request.number("keep_free_bytes", 0))
-                call.dead_man.disarm()
-                fields = receiver.receive()
-            finally:
-                held.close()
-                error = flusher.close()
-                if error is not None:
-                    staging.discard()
-            if error is not None:
-                raise error
-    return fields
+
+    def tick(done: int) -> None:
+        call.outlet.event("progress", rehashed=done)
+
+    with (
+        BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note),
+        open_staging(layout, content_key, tick) as staging,
+    ):
+        held = HeldPictures(layout, content_key)
+        flusher = Flusher(staging.path)
+        try:
+            return Receiver(call, staging, held, flusher, request.number("keep_free_bytes", 0)).receive()
+        finally:
+            held.close()
+            flusher.close()
+            if flusher.error is not None:
+                staging.discard()
+                raise flusher.error
 
 
 class Receiver:
@@ -78,6 +80,7 @@ class Receiver:
 
     def receive(self) -> Dict[str, object]:
         """Work until the seal and return the report's fields."""
+        self._call.dead_man.disarm()
         self._staging.begin()
         self._staging.forget_rows()
         said_batch = -1
@@ -213,23 +216,22 @@ class Flusher:
         self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._wake = threading.Event()
         self._stop = False
-        self._error: Optional[OSError] = None
+        self.error: Optional[OSError] = None
         self._thread = threading.Thread(target=self._run, name="flusher", daemon=True)
         self._thread.start()
 
     def flush(self) -> None:
         """Start writing to the disk what is there now; does not wait. Raises what an earlier writing met."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         self._wake.set()
 
-    def close(self) -> Optional[OSError]:
-        """Stop, wait for what is under way, and return what the disk could not write."""
+    def close(self) -> None:
+        """Stop, and wait for what is under way; ``error`` is then what the disk could not write."""
         self._stop = True
         self._wake.set()
         self._thread.join()
         os.close(self._fd)
-        return self._error
 
     def _run(self) -> None:
         while self._wake.wait() and not self._stop:
@@ -237,5 +239,5 @@ class Flusher:
             try:
                 os.fdatasync(self._fd)
             except OSError as error:
-                self._error = error
+                self.error = error
                 return

@@ -16,7 +16,7 @@ Row = Tuple[int, int, int, int]
 """zoom_level, tile_column, tile_row (TMS), tile_id."""
 
 _PAGE_BYTES = 4096
-"""Whole pages for a picture's overflow waste least: 5 % over the pictures' bytes, against 20 to 36 % at 16 or 32 KiB."""
+"""5 % over the bytes of pictures of 15 kB; at 16 and 32 KiB it is 20 and 36 %, for a tenth of the time."""
 _CACHE_KIB = 32 * 1024
 _SCHEMA = """
 CREATE TABLE metadata (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
@@ -130,11 +130,10 @@ class Staging:
 
     def _drop_rotten(self, tick: Callable[[int], None]) -> None:
         rotten = []
-        done = 0
-        for tile_id, name, data in self._connection.execute("SELECT tile_id, sha256, tile_data FROM images"):
+        images = self._connection.execute("SELECT tile_id, sha256, tile_data FROM images")
+        for done, (tile_id, name, data) in enumerate(images, 1):
             if hashlib.sha256(data).digest() != name:
                 rotten.append(tile_id)
-            done += 1
             if done % 2000 == 0:
                 tick(done)
         self.drop(rotten)

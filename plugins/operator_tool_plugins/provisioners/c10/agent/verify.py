@@ -74,7 +74,7 @@ def parse_manifest(data: bytes) -> Manifest:
         values = [fields[name] for name in Manifest._fields]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AgentError("verify", "the manifest can't be read: %s" % error) from None
-    for name, value in zip(Manifest._fields, values):
+    for name, value in zip(Manifest._fields, values):  # noqa: B905 - strict= came with Python 3.10
         if type(value) is not (int if name in ("seq", "tiles", "bytes") else str):
             raise AgentError("verify", "the manifest's %s is %s" % (name, type(value).__name__))
     return Manifest(*values)
@@ -119,12 +119,11 @@ def measure(path: str, tick: Callable[[int], None]) -> Measured:
 def measure_open(connection: sqlite3.Connection, tick: Callable[[int], None]) -> Measured:
     """As ``measure``, over an open connection."""
     sha256 = hashlib.sha256
-    rotten = []
-    done = 0
-    for tile_id, name, data in connection.execute("SELECT tile_id, sha256, tile_data FROM images"):
+    rotten: List[int] = []
+    images = connection.execute("SELECT tile_id, sha256, tile_data FROM images")
+    for done, (tile_id, name, data) in enumerate(images, 1):
         if sha256(data).digest() != name and len(rotten) < 1000:
             rotten.append(tile_id)
-        done += 1
         if done % _TICK_ROWS == 0:
             tick(done)
     digest = sha256()

@@ -31,15 +31,15 @@ class Inlet:
         self._fd = fd
         self._ahead = b""
 
-    def line(self, at_most_bytes: int, wait_s: Optional[float] = None) -> Optional[bytes]:
+    def line(self, at_most_bytes: int, wait_s: float) -> Optional[bytes]:
         """Return the next line without its end, None when the input ends before one is complete."""
-        until_s = None if wait_s is None else time.monotonic() + wait_s
+        until_s = time.monotonic() + wait_s
         pieces = [self._ahead]
         size = len(self._ahead)
         while b"\n" not in pieces[-1]:
             if size > at_most_bytes:
                 break
-            if until_s is not None and not select.select([self._fd], [], [], max(0.0, until_s - time.monotonic()))[0]:
+            if not select.select([self._fd], [], [], max(0.0, until_s - time.monotonic()))[0]:
                 raise AgentError("silence", "no line came on standard input for %g s" % wait_s)
             piece = os.read(self._fd, _READ_BYTES)
             if not piece:

@@ -1,0 +1,65 @@
+"""The help answers at once, whatever is installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from operator_tool.api import MAX_ZOOM
+from operator_tool.cli import COMMANDS, options
+
+HEAVY = ("pluggy", "stevedore", "msgspec", "httpx", "paramiko", "pycurl", "PIL", "rich", "filelock", "sqlite3")
+WATCHED = (*HEAVY, "operator_tool_plugins", "operator_tool.api", "operator_tool.plugin_host")
+
+SCRIPT = """
+import sys
+sys.argv = ["operator-tool", *{arguments!r}]
+from operator_tool.cli import main
+try:
+    main()
+except SystemExit as leaving:
+    code = leaving.code
+loaded = [name for name in {watched!r} if name in sys.modules]
+print("CODE", code, "LOADED", loaded)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["plugins", "--help"], ["--version"]])
+def test_help_imports_no_plugin_and_none_of_the_heavy_libraries(arguments: list[str]) -> None:
+    """Click and our own table of commands are enough."""
+    script = SCRIPT.format(arguments=arguments, watched=WATCHED)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["build-cache", "plan", "download"])
+def test_a_commands_help_imports_no_plugin_either(command: str) -> None:
+    """Its options are known without what they select."""
+    script = SCRIPT.format(arguments=[command, "--help"], watched=WATCHED)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "CODE 0 LOADED []" in done.stdout
+    assert "--flight-file" in done.stdout
+
+
+def test_plugins_list_imports_no_plugin_and_neither_pluggy_nor_stevedore() -> None:
+    """Names, distributions and versions come from the metadata."""
+    script = SCRIPT.format(arguments=["plugins", "list"], watched=[*HEAVY, "operator_tool_plugins"])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "CODE 0 LOADED []" in done.stdout
+    assert "synthetic" in done.stdout
+
+
+def test_every_command_of_the_table_is_there_and_has_its_help_line() -> None:
+    """The table is a list of what exists, and the help shows all of it."""
+    script = SCRIPT.format(arguments=["--help"], watched=())
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    for name, (_, text) in COMMANDS.items():
+        assert name in done.stdout
+        assert text in " ".join(done.stdout.split())
+
+
+def test_the_highest_zoom_of_the_option_is_the_contracts() -> None:
+    """The number stands twice, so that a help text need not import the api."""
+    assert options._HIGHEST_ZOOM == MAX_ZOOM

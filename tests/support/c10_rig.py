@@ -1,0 +1,211 @@
+"""A rig for the provisioner c10: orders, supplies of tiles, and the agent as a subprocess without any transport."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from operator_tool.api import (
+    AreaRequest,
+    CacheInputs,
+    CacheOrder,
+    Event,
+    Flight,
+    PictureFormat,
+    ProviderKey,
+    RunContext,
+    TileId,
+    TileRecord,
+    Waypoint,
+)
+from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
+from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
+from operator_tool_plugins.provisioners.c10.settings import C10Settings
+from operator_tool_plugins.provisioners.c10.wire import data_frame, lacking, offer_frame, seal_frame
+
+ZOOM = 16
+
+
+def picture(seed: int, size_bytes: int = 2000) -> bytes:
+    """Return bytes that start as a JPEG does, the same for the same seed."""
+    return b"\xff\xd8\xff" + random.Random(seed).randbytes(size_bytes - 3)
+
+
+def record_of(place: int, data: bytes) -> TileRecord:
+    """Return the record of the ``place``-th tile, row by row 64 wide."""
+    tile = TileId(ZOOM, 30000 + place % 64, 20000 + place // 64)
+    return TileRecord(tile, hashlib.sha256(data).digest(), len(data), PictureFormat.JPEG)
+
+
+class Supply:
+    """A supply of tiles from memory, in batches."""
+
+    def __init__(self, pictures: Sequence[bytes], batch_tiles: int = 100) -> None:
+        self.pictures = {hashlib.sha256(data).digest(): data for data in pictures}
+        self.records = [record_of(place, data) for place, data in enumerate(pictures)]
+        self.read_tiles = 0
+        self._batch_tiles = batch_tiles
+
+    def batches(self) -> Iterator[Sequence[TileRecord]]:
+        """Yield the records in batches."""
+        for start in range(0, len(self.records), self._batch_tiles):
+            yield self.records[start : start + self._batch_tiles]
+
+    def read(self, record: TileRecord) -> bytes:
+        """Return one picture."""
+        self.read_tiles += 1
+        return self.pictures[record.sha256]
+
+
+def supply_of(tiles: int, *, size_bytes: int = 2000, first_seed: int = 0, changed: Sequence[int] = ()) -> Supply:
+    """Return a supply of so many tiles; those at ``changed`` show other pictures."""
+    other = set(changed)
+    return Supply([picture(first_seed + i + (10**6 if i in other else 0), size_bytes) for i in range(tiles)])
+
+
+def order_of(
+    tiles: int, *, run_id: str = "run-1", lat_deg: float = 49.0, dry_run: bool = False, expected_bytes: int | None = None
+) -> CacheOrder:
+    """Return an order; another latitude is another cache."""
+    flight = Flight(id="f1", name="Field 7", source="file:t.plan", waypoints=(Waypoint(ordinal=0, lat_deg=lat_deg, lon_deg=11.0),))
+    inputs = CacheInputs(
+        route=((lat_deg, 11.0, None),),
+        takeoff_origin=flight.takeoff_origin,
+        area=AreaRequest(),
+        zooms=(ZOOM,),
+        providers=(ProviderKey(name="synthetic", dataset="1"),),
+        allow_gaps=0,
+    )
+    return CacheOrder(
+        run_id=run_id,
+        inputs=inputs,
+        content_key=inputs.content_key,
+        flight=flight,
+        wanted_tiles=tiles,
+        bounds_deg=(11.0, 48.9, 11.2, 49.1),
+        expected_bytes=expected_bytes,
+        attribution="nobody",
+        operator="op@desk",
+        dry_run=dry_run,
+    )
+
+
+class Told(list[Event]):
+    """The events of a run."""
+
+
+def context_of(folder: Path, told: Told | None = None) -> RunContext:
+    """Return a run's context that keeps its events."""
+    sink: Callable[[Event], None] = told.append if told is not None else lambda _event: None
+    return RunContext(run_id="run-1", state_dir=folder / "state", user_agent="operator-tool/test", emit=sink)
+
+
+def provisioner_of(root: Path, context: RunContext, **settings: Any) -> C10Provisioner:
+    """Return the runner for a cache root."""
+    return C10Provisioner(C10Settings(cache_root=str(root), **settings), context)
+
+
+def agent_file(folder: Path) -> Path:
+    """Write the zipapp and return its path."""
+    path = folder / agent_bundle().name
+    path.write_bytes(agent_bundle().data)
+    return path
+
+
+class Agent:
+    """One call of the agent with its standard input held open; a context manager that ends it."""
+
+    def __init__(self, file: Path, verb: str, request: dict[str, object], *, python: str = sys.executable) -> None:
+        self.process = subprocess.Popen(
+            [python, "-I", "-S", "-B", str(file), verb],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        # An agent that hangs would hang the test with it.
+        self._watchdog = threading.Timer(60, self.process.kill)
+        self._watchdog.start()
+        self.stderr = b""
+        self.say(json.dumps(request).encode() + b"\n")
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._watchdog.cancel()
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input; an agent that is gone hears nothing."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+
+    def hang_up(self) -> None:
+        """Close its standard input."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield what it says."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            yield json.loads(line)
+
+    def until(self, event: str) -> dict[str, Any] | None:
+        """Return the next event of that name, None when it ends first."""
+        return next((said for said in self.lines() if said.get("event") == event), None)
+
+    def report(self) -> dict[str, Any]:
+        """Return its last line once it has ended."""
+        last: dict[str, Any] = {}
+        for last in self.lines():
+            pass
+        self.process.wait()
+        return last
+
+
+def request_of(root: Path, order: CacheOrder, **fields: object) -> dict[str, object]:
+    """Return a request for any verb."""
+    return {
+        "protocol": 1,
+        "run_id": order.run_id,
+        "root": str(root),
+        "content_key": order.content_key,
+        "operator": order.operator,
+        **fields,
+    }
+
+
+def receive_all(agent: Agent, supply: Supply, *, seal: bool = True) -> tuple[int, dict[str, Any]]:
+    """Serve one ``receive`` to its end, batch by batch; return how many pictures were sent, and the report."""
+    sent = 0
+    for number, batch in enumerate(supply.batches()):
+        agent.say(offer_frame(number, batch))
+        answer = agent.until("lacks")
+        if answer is None:
+            return sent, {}
+        wanted = lacking(batch, answer["bits"])
+        sent += len(wanted)
+        if wanted:
+            agent.say(data_frame(number, [supply.pictures[record.sha256] for record in wanted]))
+    if seal:
+        agent.say(seal_frame(len(supply.records), sum(record.length_bytes for record in supply.records)))
+    else:
+        agent.hang_up()
+    return sent, agent.report()
