@@ -81,6 +81,7 @@ FORMS: dict[str, Form] = {
     ),
     "base64_in_a_path": lambda s, _: f"GET /v1/{_b64(s)}/tiles",
     "base64_of_base64": lambda s, _: f"body {_b64(_b64(s))}",
+    "base64_of_base64_in_a_path": lambda s, rng: f"GET /v1/{'abcd'[: rng.randrange(4)]}/{_b64(_b64(s))}/tiles",
     "base64_of_hex": lambda s, _: _b64(s.encode().hex()),
     "base64_in_url": lambda s, _: f"key={urllib.parse.quote(_b64(s), safe='')}",
     "reversed": lambda s, _: f"odd {s[::-1]} end",

@@ -88,6 +88,23 @@ def test_case_117_the_formatter_redacts_message_exceptions_and_stack(redactor: R
     _check(sink.text)
 
 
+def test_case_117_the_formatter_redacts_what_else_its_format_shows(redactor: Redactor) -> None:
+    """A field of the record that only the format names is redacted too, as is a record whose arguments don't fit."""
+    sink = _Sink(RedactingFormatter("%(url)s %(message)s", redactor=redactor))
+    sink.logger.info("one", extra={"url": f"https://h/?key={CANARY}"})
+    sink.logger.info("two %d", CANARY, extra={"url": "-"})
+    assert sink.text == "https://h/?key=*** one\n- 'two %d' does not fit its arguments ('***',): TypeError\n"
+
+
+def test_case_117_the_filter_redacts_stack_and_exception_text(redactor: Redactor) -> None:
+    """Text that the record already carries is redacted in place."""
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "m", None, None)
+    record.stack_info = f"Stack: key={CANARY}"
+    record.exc_text = f"ValueError: {CANARY}"
+    assert RedactingFilter(redactor).filter(record)
+    assert (record.stack_info, record.exc_text) == ("Stack: key=***", "ValueError: ***")
+
+
 def test_case_117_the_formatter_shows_controls_escaped(redactor: Redactor) -> None:
     """A log line can't move the cursor or hide its end, and newlines stay."""
     sink = _Sink(RedactingFormatter("%(message)s", redactor=redactor))

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from operator_tool.api import (
     TileId,
     TileRecord,
     Waypoint,
+    tiles_digest,
 )
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
@@ -72,10 +74,17 @@ def supply_of(tiles: int, *, size_bytes: int = 2000, first_seed: int = 0, change
 
 
 def order_of(
-    tiles: int, *, run_id: str = "run-1", lat_deg: float = 49.0, dry_run: bool = False, expected_bytes: int | None = None
+    tiles: int,
+    *,
+    run_id: str = "run-1",
+    lat_deg: float = 49.0,
+    dry_run: bool = False,
+    expected_bytes: int | None = None,
 ) -> CacheOrder:
     """Return an order; another latitude is another cache."""
-    flight = Flight(id="f1", name="Field 7", source="file:t.plan", waypoints=(Waypoint(ordinal=0, lat_deg=lat_deg, lon_deg=11.0),))
+    flight = Flight(
+        id="f1", name="Field 7", source="file:t.plan", waypoints=(Waypoint(ordinal=0, lat_deg=lat_deg, lon_deg=11.0),)
+    )
     inputs = CacheInputs(
         route=((lat_deg, 11.0, None),),
         takeoff_origin=flight.takeoff_origin,
@@ -123,9 +132,17 @@ def agent_file(folder: Path) -> Path:
 class Agent:
     """One call of the agent with its standard input held open; a context manager that ends it."""
 
-    def __init__(self, file: Path, verb: str, request: dict[str, object], *, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        file: Path,
+        verb: str,
+        request: dict[str, object],
+        *,
+        python: str = sys.executable,
+        through: Sequence[str] = (),
+    ) -> None:
         self.process = subprocess.Popen(
-            [python, "-I", "-S", "-B", str(file), verb],
+            [*through, python, "-I", "-S", "-B", str(file), verb],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -133,7 +150,6 @@ class Agent:
         # An agent that hangs would hang the test with it.
         self._watchdog = threading.Timer(60, self.process.kill)
         self._watchdog.start()
-        self.stderr = b""
         self.say(json.dumps(request).encode() + b"\n")
 
     def __enter__(self) -> Agent:
@@ -178,6 +194,69 @@ class Agent:
             pass
         self.process.wait()
         return last
+
+
+def manifest_of(order: CacheOrder, supply: Supply, *, seq: int, companion_id: str, **changes: object) -> str:
+    """Return the least manifest that the agent takes."""
+    rows = sorted((r.id.z, r.id.x, r.id.y, r.sha256) for r in supply.records)
+    fields = {
+        "content_key": order.content_key,
+        "seq": seq,
+        "companion_id": companion_id,
+        "run_id": order.run_id,
+        "tiles": len(rows),
+        "bytes": sum(record.length_bytes for record in supply.records),
+        "tiles_digest": tiles_digest(iter(rows)),
+    }
+    return json.dumps({**fields, **changes})
+
+
+def ask(file: Path, verb: str, root: Path, order: CacheOrder, **fields: object) -> dict[str, Any]:
+    """Return the report of a verb that needs nothing but its request."""
+    with Agent(file, verb, request_of(root, order, **fields)) as agent:
+        return agent.report()
+
+
+def build_once(
+    file: Path, root: Path, order: CacheOrder, supply: Supply, *, commit: bool = True, **changes: object
+) -> dict[str, Any]:
+    """Have what was received built, with or without the commit; return the report."""
+    greeting = ask(file, "hello", root, order)
+    fields: dict[str, Any] = {"seq": greeting["highest_seq"] + 1, "companion_id": greeting["companion_id"], **changes}
+    request = request_of(root, order, manifest=manifest_of(order, supply, **fields), metadata={"name": "n"})
+    with Agent(file, "build", request) as agent:
+        last: dict[str, Any] = {}
+        for last in agent.lines():
+            if last.get("event") == "ready":
+                agent.say(b"commit\n") if commit else agent.hang_up()
+        return last
+
+
+def receive_once(file: Path, root: Path, order: CacheOrder, supply: Supply) -> tuple[int, dict[str, Any]]:
+    """Have all tiles received; return how many pictures were sent, and the report."""
+    with Agent(file, "receive", request_of(root, order)) as agent:
+        return receive_all(agent, supply)
+
+
+def whole_way(file: Path, root: Path, order: CacheOrder, supply: Supply) -> dict[str, Any]:
+    """Receive and build; return the build's report."""
+    _sent, received = receive_once(file, root, order, supply)
+    assert received["ok"], received
+    built = build_once(file, root, order, supply)
+    assert built["ok"], built
+    return built
+
+
+def tiles_in(database: Path) -> dict[tuple[int, int, int], bytes]:
+    """Return the tiles of an MBTiles file by z, x, y in the XYZ scheme, read as any GIS tool does."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles").fetchall()
+    return {(z, x, (1 << z) - 1 - row): data for z, x, row, data in rows}
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return each path below a folder with its inode and time of change."""
+    return {str(path): (path.lstat().st_ino, path.lstat().st_ctime_ns) for path in sorted(folder.rglob("*"))}
 
 
 def request_of(root: Path, order: CacheOrder, **fields: object) -> dict[str, object]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import msgspec
+
 from operator_tool.api import AltitudeFrame, Flight, NoRouteError, Waypoint
 
 from ._escaping import escaped

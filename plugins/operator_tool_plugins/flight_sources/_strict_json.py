@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 import msgspec
+
 from operator_tool.api import FlightFormatError
 
 from ._escaping import escaped

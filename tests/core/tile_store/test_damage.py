@@ -11,6 +11,8 @@ import pytest
 
 from operator_tool.api import ConfigError, DownloadError, PictureFormat, Tile, TileId
 from operator_tool.tile_store import TileStore
+from operator_tool.tile_store.index import Index
+from operator_tool.tile_store.records import Place
 
 LENGTH = 1_000
 
@@ -91,6 +93,18 @@ def test_case_046_one_run_finds_all_the_damage_of_a_pack(
         assert failed == 1
         assert store.count() == left + 3
         assert all(store.read(tile.record) == picture(tile.record.id.x) for tile in store.held(12, 0, 0, 12))
+
+
+def test_case_046_what_was_stored_anew_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
+    """Damage that was seen at one place says nothing of the same picture at another."""
+    folder = fill(tmp_path, range(3)).parent.parent
+    index = Index.open(folder / "index.sqlite", provider="test", dataset="set")
+    assert index is not None
+    sha256 = hashlib.sha256(picture(1)).digest()
+    index.forget([(sha256, Place("the pack that it was in before", 0, LENGTH))])
+    index.close()
+    with open_store(tmp_path) as store:
+        assert store.read(store.held(12, 0, 1, 1)[0].record) == picture(1)
 
 
 def test_case_139_a_store_of_a_newer_schema_is_refused_and_not_rewritten(tmp_path: Path) -> None:

@@ -171,6 +171,23 @@ def test_a_tile_is_either_held_or_absent(store: TileStore) -> None:
     assert (store.absent(17, 5, 0, 9), store.count()) == ([1, 2], 0)
 
 
+def test_a_tile_that_came_after_it_was_called_absent_in_the_same_batch_is_held(store: TileStore) -> None:
+    """The provider's last word counts, whichever word it is."""
+    store.put_absent(TileId(17, 3, 5))
+    fill(store, range(3, 4))
+    assert (store.absent(17, 5, 0, 9), store.count()) == ([], 1)
+
+
+def test_the_same_content_from_two_sessions_at_once_is_read_by_both(tmp_path: Path) -> None:
+    """Neither knew of the other's picture when it was put; the first commit's place counts."""
+    with open_store(tmp_path) as one, open_store(tmp_path) as two:
+        first = one.put(Tile(TileId(17, 1, 5), picture(1)), JPEG)
+        second = two.put(Tile(TileId(17, 2, 5), picture(1)), JPEG)
+        one.commit()
+        two.commit()
+        assert one.read(second) == two.read(first) == picture(1)
+
+
 def test_a_tile_that_was_not_modified_is_as_fresh_as_now(store: TileStore) -> None:
     """The fetch time moves, the rest stays."""
     fill(store, range(1, 2))

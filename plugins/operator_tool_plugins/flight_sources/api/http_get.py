@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from operator_tool.api import ConfigError, Deadline, FlightError, FlightFormatError
 
 from .._escaping import escaped
@@ -65,13 +66,18 @@ def http_get(
     try:
         return loop.run_until_complete(_under_deadline(url, headers, ca_file, limits, deadline, cancelled))
     finally:
-        # Left over only when an interrupt came out of run_until_complete itself.
-        for task in (left := asyncio.all_tasks(loop)):
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+        _close(loop)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop with nothing pending in it."""
+    for task in asyncio.all_tasks(loop):
+        task.cancel()  # only when an interrupt came out of run_until_complete itself
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    # Generators that a body cut short left behind are closed by tasks of their own, which must have run.
+    while left := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(left))
+    loop.close()
 
 
 async def _under_deadline(

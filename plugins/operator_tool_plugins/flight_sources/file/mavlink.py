@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
+
 from operator_tool.api import AltitudeFrame, FlightFormatError, NoRouteError, Waypoint
 
 from .._payload import MAX_WAYPOINTS

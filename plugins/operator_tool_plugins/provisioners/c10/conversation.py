@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+
 from operator_tool.api import (
     CompanionSession,
     LinkError,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+
 from operator_tool.api import CompanionSession, ConfigError
 
 from .bundle import agent_bundle

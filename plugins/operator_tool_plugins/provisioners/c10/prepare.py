@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import msgspec
+
 from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,

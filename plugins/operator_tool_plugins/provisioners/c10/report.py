@@ -7,6 +7,7 @@ from collections import deque
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+
 from operator_tool.api import LinkError, Meta, OperatorToolError
 
 from .escaping import printable, printable_line

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+
 from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,

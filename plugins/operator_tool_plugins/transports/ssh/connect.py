@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from operator_tool.api import CompanionError, CompanionIdentity, Deadline, RunContext
 from paramiko import SSHException, Transport  # type: ignore[import-untyped]
 from paramiko.ssh_exception import IncompatiblePeer  # type: ignore[import-untyped]
+
+from operator_tool.api import CompanionError, CompanionIdentity, Deadline, RunContext
 
 from . import SshSettings
 from .known_hosts import HostKey, KnownKeys, host_label, read_known_keys
@@ -89,9 +90,14 @@ def _negotiate(settings: SshSettings, deadline: Deadline, host_key_algorithms: t
         except EOFError as error:
             raise CompanionError(f"{where} closed the connection while keys were exchanged", retryable=True) from error
         except (SSHException, OSError) as error:
-            raise CompanionError(f"{where} does not answer as an SSH server does: {error}", retryable=True) from error
+            raise CompanionError(f"{where} does not greet as an SSH server does: {error}", retryable=True) from error
         if not transport.initial_kex_done:
-            raise CompanionError(f"{where} stalled while keys were exchanged", retryable=True)
+            seen = (
+                "stalled while keys were exchanged"
+                if transport.remote_version
+                else "does not greet as an SSH server does"
+            )
+            raise CompanionError(f"{where} {seen}", retryable=True)
         return transport
 
 

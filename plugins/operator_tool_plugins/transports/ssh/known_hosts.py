@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import msgspec
+
 from operator_tool.api import ConfigError
 
 log = logging.getLogger(__name__)

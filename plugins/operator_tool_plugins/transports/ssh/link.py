@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from operator_tool.api import CompanionIdentity, LinkError
 from paramiko import SSHException, Transport  # type: ignore[import-untyped]
+
+from operator_tool.api import CompanionIdentity, LinkError
 
 log = logging.getLogger(__name__)
 

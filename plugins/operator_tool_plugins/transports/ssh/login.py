@@ -6,17 +6,20 @@ import base64
 import binascii
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from operator_tool.api import CompanionError, ConfigError, Deadline
 from paramiko import Agent, PKey, SSHException, Transport  # type: ignore[import-untyped]
 from paramiko.ssh_exception import (  # type: ignore[import-untyped]
     AuthenticationException,
     BadAuthenticationType,
     PasswordRequiredException,
 )
+
+from operator_tool.api import CompanionError, ConfigError, Deadline
 
 from . import SshSettings
 from .bounded import within
@@ -52,8 +55,9 @@ def log_in(transport: Transport, settings: SshSettings, user: str, address: str,
             refused.append(f"{candidate.name} {HostKey('', candidate.key.asbytes()).fingerprint}")
             if not transport.is_active():
                 break
+    then = "" if transport.is_active() else ", then it hung up"
     raise CompanionError(
-        f"{address} refused user {user}; tried {', '.join(refused)}",
+        f"{address} refused user {user}; tried {', '.join(refused)}{then}",
         hint="Add the public key to ~/.ssh/authorized_keys of that account on the companion, or set ssh.key_file.",
     )
 
@@ -138,16 +142,28 @@ def _public_blob(path: Path) -> bytes | None:
 @contextlib.contextmanager
 def _agent_keys(wanted: bool, seconds: float) -> Iterator[tuple[Any, ...]]:
     """Give the agent's keys while it is connected; none when there is no agent, or it does not answer."""
-    if not wanted:
+    where = os.environ.get("SSH_AUTH_SOCK")
+    if not wanted or not where:
         yield ()
         return
     try:
+        _try_agent(where, seconds)
         agent = within(seconds, Agent)
     except (SSHException, OSError) as error:
-        log.warning("the SSH agent could not be asked: %s", error or "no answer")
+        log.warning("the SSH agent at %s could not be asked: %s", where, str(error) or "no answer in time")
         yield ()
         return
     try:
         yield agent.get_keys()
     finally:
         agent.close()
+
+
+def _try_agent(where: str, seconds: float) -> None:
+    """Raise ``OSError`` unless an agent answers: paramiko waits for one without a limit, and leaks its socket."""
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.settimeout(seconds)
+        agent.connect(where)
+        agent.sendall(b"\x00\x00\x00\x01\x0b")  # SSH_AGENTC_REQUEST_IDENTITIES
+        if not agent.recv(1):
+            raise OSError("it hung up")

@@ -8,9 +8,10 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from operator_tool.api import Deadline, LinkError
 from paramiko import Channel, Message  # type: ignore[import-untyped]
 from paramiko.common import cMSG_CHANNEL_REQUEST  # type: ignore[import-untyped]
+
+from operator_tool.api import Deadline, LinkError
 
 from .._run import TICK_S
 from .link import Link

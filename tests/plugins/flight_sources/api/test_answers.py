@@ -241,3 +241,9 @@ def test_case_19_a_wrong_clock_is_named_when_the_token_is_refused(skew_s: int, w
 def test_case_19_a_right_clock_is_not_blamed(date: str) -> None:
     """Within five minutes, or unknown."""
     assert failure(answer(status=401, date=date)).hint == FlightRefusedError.default_hint
+
+
+def test_case_19_a_403_is_no_matter_of_the_clock() -> None:
+    """It says that the token is known and not enough."""
+    date = formatdate(NOW_S + 86_400, usegmt=True)
+    assert failure(answer(status=403, date=date)).hint == FlightRefusedError.default_hint

@@ -15,6 +15,7 @@ DATABASE = "tiles.mbtiles"
 MANIFEST = "manifest.json"
 BOOT_ID = "boot_id"
 MAX_SMALL_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 64 * 1024
 MAX_SEQ = 99_999_999
 _NAME = re.compile(r"([0-9]{8})-([0-9a-f]{12})\Z")
 
@@ -152,11 +153,19 @@ def make_folder(path: str) -> None:
 def read_small(path: str) -> bytes:
     """Return a small file's bytes; a link is refused, a file beyond the cap is an error."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(MAX_SMALL_BYTES + 1)
-    if len(data) > MAX_SMALL_BYTES:
-        raise AgentError("layout", "%s is larger than %d bytes" % (path, MAX_SMALL_BYTES))
-    return data
+    pieces = []
+    left = MAX_SMALL_BYTES
+    try:
+        # In pieces: the kernel's own files refuse a read of many megabytes.
+        while left >= 0:
+            piece = os.read(fd, _READ_BYTES)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            left -= len(piece)
+    finally:
+        os.close(fd)
+    raise AgentError("layout", "%s is larger than %d bytes" % (path, MAX_SMALL_BYTES))
 
 
 def write_whole(path: str, data: bytes, durable: bool = True) -> None:

@@ -43,20 +43,21 @@ def run(call: Call) -> Dict[str, object]:
     def tick(done: int) -> None:
         call.outlet.event("progress", rehashed=done)
 
-    with (
-        BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note),
-        open_staging(layout, content_key, tick) as staging,
-    ):
-        held = HeldPictures(layout, content_key)
-        flusher = Flusher(staging.path)
-        try:
-            return Receiver(call, staging, held, flusher, request.number("keep_free_bytes", 0)).receive()
-        finally:
-            held.close()
-            flusher.close()
-            if flusher.error is not None:
-                staging.discard()
-                raise flusher.error
+    with BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note):  # noqa: SIM117 - for Python 3.8
+        with open_staging(layout, content_key, tick) as staging:
+            return _receive(call, staging, HeldPictures(layout, content_key))
+
+
+def _receive(call: Call, staging: Staging, held: HeldPictures) -> Dict[str, object]:
+    flusher = Flusher(staging.path)
+    try:
+        return Receiver(call, staging, held, flusher, call.request.number("keep_free_bytes", 0)).receive()
+    finally:
+        held.close()
+        flusher.close()
+        if flusher.error is not None:
+            staging.discard()
+            raise flusher.error
 
 
 class Receiver:

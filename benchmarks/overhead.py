@@ -1,0 +1,113 @@
+"""What the orchestrator costs over the same work by hand: 1,000 tiles, every part in memory but the store."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from operator_tool.api import BuildCacheRequest, CacheOrder, RunContext, TileRecord, sniff_picture_format
+from operator_tool.api.tiles import Tile, WantedTile
+from operator_tool.build_cache.lock import companion_lock
+from operator_tool.build_cache.orchestrator import Orchestrator
+from operator_tool.build_cache.parts import Parts
+from operator_tool.build_cache.plan import make_plan
+from operator_tool.tile_store import TileStore
+from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport
+
+RUNS = 11
+REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16, 17, 18, 19))
+
+
+class _Supply:
+    """The tiles of the work by hand."""
+
+    def __init__(self, store: TileStore, records: list[TileRecord]) -> None:
+        self.read = store.read
+        self._records = records
+
+    def batches(self) -> list[list[TileRecord]]:
+        return [self._records]
+
+
+def by_hand(folder: Path) -> int:
+    """Resolve, plan, lock, fetch, store, send and build, one after the other."""
+    provider, provisioner, transport = MemoryProvider(), MemoryProvisioner(), MemoryTransport()
+    info = provider.describe()
+    plan = make_plan(MemorySource().resolve("F-1"), REQUEST, [("memory", info)])
+    order = CacheOrder(
+        run_id="r",
+        inputs=plan.inputs,
+        content_key=plan.content_key,
+        flight=plan.flight,
+        wanted_tiles=plan.coverage.count,
+        bounds_deg=plan.coverage.bounds_deg,
+    )
+    with companion_lock(folder, "memory", timeout_s=0, operator="me", run_id="r"), transport.connect() as session:
+        provisioner.prepare(session, order)
+        with TileStore.open(folder, provider="memory", dataset=info.dataset) as store:
+            records = []
+            for result in provider.fetch(WantedTile(tile) for tile in plan.coverage.tiles()):
+                assert isinstance(result, Tile)
+                picture_format = sniff_picture_format(result.data)
+                assert picture_format is not None
+                records.append(store.put(result, picture_format))
+                if store.pending_tiles >= 512:
+                    store.commit()
+            store.commit()
+            sent = provisioner.transfer(session, order, _Supply(store, records))  # type: ignore[arg-type]
+            return provisioner.build(session, order, sent).tiles
+
+
+def orchestrated(folder: Path) -> int:
+    """The same, by the orchestrator."""
+    parts = Parts(
+        flight_source=MemorySource(FLIGHT),
+        providers=(("memory", MemoryProvider()),),
+        transport_name="memory",
+        transport=MemoryTransport(),
+        provisioner=MemoryProvisioner(),
+    )
+    context = RunContext(run_id="r", state_dir=folder)
+    report = Orchestrator(parts, context, stores_dir=folder, locks_dir=folder).build_cache(REQUEST)
+    assert report.exit_code == 0, report.message
+    return report.tiles.wanted
+
+
+def timed(work: Callable[[Path], int]) -> tuple[float, int]:
+    """Return the wall time of one run in a fresh folder, and its tiles."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        begun = time.perf_counter()
+        tiles = work(folder)
+        return time.perf_counter() - begun, tiles
+    finally:
+        shutil.rmtree(folder)
+
+
+def section() -> str:
+    """Return the section of the benchmarks' page."""
+    hand, ours, ratios, tiles = [], [], [], 0
+    for run in range(RUNS + 1):
+        one, tiles = timed(by_hand)
+        other, _ = timed(orchestrated)
+        if run:
+            hand.append(one)
+            ours.append(other)
+            ratios.append(other / one)
+    return (
+        f"## The orchestrator over the same work by hand\n\n{tiles:,} tiles, parts in memory, the store on disk; "
+        f"median of {RUNS} pairs.\n\n| | ms |\n|---|---|\n"
+        f"| by hand | {statistics.median(hand) * 1000:.0f} |\n| orchestrator | {statistics.median(ours) * 1000:.0f} |\n"
+        f"| ratio, pair by pair | {statistics.median(ratios):.2f} |\n"
+    )
+
+
+if __name__ == "__main__":
+    print(section())

@@ -1,0 +1,41 @@
+"""Runs the benchmarks and writes ``docs/benchmarks.md``: ratios in one run, the machine and the versions beside them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SECTIONS = ("startup", "overhead", "plan_corridor", "tile_store")
+LIBRARIES = ("click", "pluggy", "stevedore", "msgspec", "pycurl", "paramiko", "pillow", "filelock")
+
+
+def main() -> int:
+    """Run what was named on the command line, or everything; write the page in the second case only."""
+    sys.path.insert(0, str(HERE))
+    chosen = sys.argv[1:] or SECTIONS
+    parts = [_head()]
+    for name in chosen:
+        text = importlib.import_module(name).section()
+        print(text, flush=True)
+        parts.append(text)
+    if not sys.argv[1:]:
+        (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    return 0
+
+
+def _head() -> str:
+    libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+    return (
+        "# Benchmarks\n\n"
+        "Made by `nox -s benchmarks`. Absolute times differ from machine to machine; the ratios are what counts.\n\n"
+        f"{os.cpu_count()} cores, {platform.platform(terse=True)}, CPython {platform.python_version()}; {libraries}.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
