@@ -225,11 +225,12 @@ def build_once(
     fields: dict[str, Any] = {"seq": greeting["highest_seq"] + 1, "companion_id": greeting["companion_id"], **changes}
     request = request_of(root, order, manifest=manifest_of(order, supply, **fields), metadata={"name": "n"})
     with Agent(file, "build", request) as agent:
-        last: dict[str, Any] = {}
-        for last in agent.lines():
-            if last.get("event") == "ready":
+        report: dict[str, Any] = {}
+        for said in agent.lines():
+            if said.get("event") == "ready":
                 agent.say(b"commit\n") if commit else agent.hang_up()
-        return last
+            report = said
+        return report
 
 
 def receive_once(file: Path, root: Path, order: CacheOrder, supply: Supply) -> tuple[int, dict[str, Any]]:

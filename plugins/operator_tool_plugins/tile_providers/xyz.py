@@ -11,7 +11,6 @@ import msgspec
 from operator_tool.api import (
     MAX_ZOOM,
     ConfigError,
-    Failed,
     Meta,
     PluginSettings,
     ProviderInfo,
@@ -132,11 +131,6 @@ class XyzProvider:
 
     def close(self) -> None:
         """Nothing is held between two fetches."""
-
-    def _patience(self, failed: Failed) -> int:
-        return (
-            _HTML_IN_A_ROW if failed.reason.startswith(_HTML) else max(_HTML_IN_A_ROW, 2 * self._settings.connections)
-        )
 
     def _fetch_one(self, client: CurlClient, breaker: CircuitBreaker, tile: WantedTile) -> TileResult:
         headers = self._headers

@@ -153,7 +153,7 @@ def make_folder(path: str) -> None:
 def read_small(path: str) -> bytes:
     """Return a small file's bytes; a link is refused, a file beyond the cap is an error."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    pieces = []
+    pieces: List[bytes] = []
     left = MAX_SMALL_BYTES
     try:
         # In pieces: the kernel's own files refuse a read of many megabytes.
