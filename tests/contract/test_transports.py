@@ -216,7 +216,8 @@ class TestStandardInput:
             finally:
                 closed.set()
 
-        with session.run(["sh", "-c", "head -c 5 >/dev/null; echo enough; exit 7"], stdin=endless()) as run:
+        source = endless()  # held here, so that nobody but the transport closes it
+        with session.run(["sh", "-c", "head -c 5 >/dev/null; echo enough; exit 7"], stdin=source) as run:
             assert list(run) == [b"enough"]
             assert run.exit_status == 7
         assert closed.wait(5), "the generator was not closed"

@@ -131,7 +131,7 @@ def test_a_command_has_a_deadline() -> None:
 def test_a_command_has_a_cap_on_what_it_prints() -> None:
     """A command that prints without end is cut off; a flood on standard error stops nothing."""
     with pytest.raises(ConfigError, match="more than 65536 bytes"):
-        run("import sys", "[sys.stdout.write('x' * 65536) for _ in iter(int, 1)]")
+        run("import sys", "[sys.stdout.write('x' * 65536) for _ in iter(int, 1)]", deadline_s=600)
     assert run("import sys", "sys.stderr.write('e' * 3000000)", f"print({KEY!r})") == KEY
 
 

@@ -44,6 +44,7 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
     headers: Annotated[dict[str, str], Meta(description="Headers.")] = {}  # noqa: RUF012 - msgspec copies it
     proxy: Annotated[Proxy | None, Meta(description="Proxy.")] = None
     folder: Annotated[Path | None, Meta(description="Folder.")] = None
+    ratios: Annotated[tuple[float, ...], Meta(description="Ratios.")] = ()
     path_prefix: Annotated[str, Meta(description="Prefix.")] = ""
 
 
@@ -150,6 +151,7 @@ def test_toml_values_are_taken_as_they_are(config: Path) -> None:
         ("workers=many", "-o xyz.workers: xyz.workers is 'many', but wants a whole number, at least 1 and at most 64"),
         ("pause_s=-1", "wants a number, at least 0"),
         ("pause_s=nan", "xyz.pause_s is 'nan', but wants a number"),
+        ("ratios=1,nan", "xyz.ratios is '1,nan', but wants a list, each a number"),
         ("retry=perhaps", "wants true or false"),
         ("zooms=15,x", "wants a list, each a whole number at [1]"),
         ("zooms=[15, 16", "wants a list, each a whole number"),

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from operator_tool.api import (
     AreaRequest,
@@ -132,17 +132,18 @@ def agent_file(folder: Path) -> Path:
 class Agent:
     """One call of the agent with its standard input held open; a context manager that ends it."""
 
+    python: ClassVar[str] = sys.executable
+
     def __init__(
         self,
         file: Path,
         verb: str,
         request: dict[str, object],
         *,
-        python: str = sys.executable,
         through: Sequence[str] = (),
     ) -> None:
         self.process = subprocess.Popen(
-            [*through, python, "-I", "-S", "-B", str(file), verb],
+            [*through, self.python, "-I", "-S", "-B", str(file), verb],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -189,11 +190,9 @@ class Agent:
 
     def report(self) -> dict[str, Any]:
         """Return its last line once it has ended."""
-        last: dict[str, Any] = {}
-        for last in self.lines():
-            pass
+        said = list(self.lines())
         self.process.wait()
-        return last
+        return said[-1] if said else {}
 
 
 def manifest_of(order: CacheOrder, supply: Supply, *, seq: int, companion_id: str, **changes: object) -> str:
@@ -218,7 +217,7 @@ def ask(file: Path, verb: str, root: Path, order: CacheOrder, **fields: object) 
 
 
 def build_once(
-    file: Path, root: Path, order: CacheOrder, supply: Supply, *, commit: bool = True, **changes: object
+    file: Path, root: Path, order: CacheOrder, supply: Supply, *, commit: bool = True, **changes: Any
 ) -> dict[str, Any]:
     """Have what was received built, with or without the commit; return the report."""
     greeting = ask(file, "hello", root, order)
@@ -277,13 +276,13 @@ def receive_all(agent: Agent, supply: Supply, *, seal: bool = True) -> tuple[int
     sent = 0
     for number, batch in enumerate(supply.batches()):
         agent.say(offer_frame(number, batch))
-        answer = agent.until("lacks")
-        if answer is None:
-            return sent, {}
+        answer = next(said for said in agent.lines() if said.get("event") == "lacks" or "report" in said)
+        if "report" in answer:
+            return sent, answer
         wanted = lacking(batch, answer["bits"])
         sent += len(wanted)
-        if wanted:
-            agent.say(data_frame(number, [supply.pictures[record.sha256] for record in wanted]))
+        for start in range(0, len(wanted), 32):
+            agent.say(data_frame(number, [supply.pictures[r.sha256] for r in wanted[start : start + 32]]))
     if seal:
         agent.say(seal_frame(len(supply.records), sum(record.length_bytes for record in supply.records)))
     else:

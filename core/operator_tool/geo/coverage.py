@@ -111,7 +111,7 @@ class _Layer:
 
     def has(self, x: int, y: int) -> bool:
         row = y - self._first_row
-        if not 0 <= row < len(self._row_starts) or x < 0:
+        if not 0 <= row < len(self._row_starts):
             return False
         first, end = self._ranges_of_row(row)
         at = bisect_right(self._x0, x, first, end) - 1

@@ -16,10 +16,6 @@ Span = tuple[int, int]
 Row = tuple[int, Sequence[Span], int]
 """A row's ``y``, its spans from west to east (disjoint, none touching the next), and how many shapes were looked at."""
 
-_FLAT_M = 1e-5
-"""With less fall than this a piece is level: its edge is passed in one step, since the quotient would be noise."""
-
-
 _west = attrgetter("west")
 
 
@@ -158,5 +154,4 @@ def _easternmost_m(north_m: float, south_m: float, dx_m: float, dy_m: float, rea
         return math.sqrt(max(reach_m * reach_m - y_m * y_m, 0.0))
     if into_edge_m >= dy_m:
         return dx_m + math.sqrt(max(reach_m * reach_m - (y_m - dy_m) ** 2, 0.0))
-    along_edge_m = into_edge_m / dy_m * dx_m if dy_m > _FLAT_M else max(dx_m, 0.0)
-    return reach_m * dy_m / length_m + along_edge_m
+    return reach_m * dy_m / length_m + into_edge_m / dy_m * dx_m

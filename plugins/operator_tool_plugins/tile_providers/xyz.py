@@ -55,7 +55,9 @@ class XyzSettings(PluginSettings, frozen=True, kw_only=True):
     # A browser opens six connections to a host, and public tile servers are run for browsers: eight are hardly more
     # than one person looking at a map. Who runs the server may ask for more.
     connections: Annotated[int, Meta(ge=1, le=64, description="How many tiles are asked for at once.")] = 8
-    max_per_s: Annotated[float | None, Meta(gt=0, description="How many requests are started a second at most.")] = None
+    max_per_s: Annotated[
+        Annotated[float, Meta(gt=0)] | None, Meta(description="How many requests are started a second at most.")
+    ] = None
     tile_size: Annotated[int, Meta(ge=64, le=2048, description="The tiles' width and height in pixels.")] = 256
     min_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The coarsest zoom that the server has.")] = 0
     max_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The finest zoom that the server has.")] = MAX_ZOOM
@@ -122,7 +124,7 @@ class XyzProvider:
         assert isinstance(stream, Generator)
         try:
             # Not "yield from": who closes this iterator must first stop the transfers, or the pool waits for them.
-            for result in stream:
+            for result in stream:  # noqa: UP028
                 yield result
         finally:
             ended.set()

@@ -228,8 +228,8 @@ print(plan.coverage.count, int(peak.split()[1]) * 1024)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process's memory is read from /proc")
 @pytest.mark.parametrize("kind", [kind.value for kind in AreaKind])
-def test_ten_million_tiles_take_less_than_100_mb(kind: str) -> None:
-    """A process that plans ten million tiles, and walks through all ranges, never holds 100 MB, Python included."""
+def test_ten_million_tiles_take_far_less_than_100_mb(kind: str) -> None:
+    """A process that plans ten million tiles, and walks through all ranges, holds at most 60 MB, Python included."""
     ended = subprocess.run(
         [sys.executable, "-c", _TEN_MILLION.replace("KIND", kind)],
         cwd=_REPOSITORY,
@@ -241,7 +241,7 @@ def test_ten_million_tiles_take_less_than_100_mb(kind: str) -> None:
     assert ended.returncode == 0, ended.stderr
     tiles, peak_bytes = map(int, ended.stdout.split())
     assert tiles > 10_000_000
-    assert peak_bytes < 100_000_000
+    assert peak_bytes < 60_000_000
 
 
 def test_a_flight_of_fifty_kilometres_is_a_small_plan() -> None:

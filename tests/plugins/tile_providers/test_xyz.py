@@ -357,9 +357,9 @@ def make_certificate(folder: Path) -> Path:
     """Return a file with a key and its self-signed certificate for 127.0.0.1."""
     path = folder / "server.pem"
     key = folder / "key.pem"
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", path],
+        ["openssl", *made.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", path],
         check=True,
         capture_output=True,
     )
@@ -408,7 +408,12 @@ def test_a_run_that_is_given_up_ends_soon(server: TileServer) -> None:
     """The context's event breaks transfers off and ends the stream."""
     release = threading.Event()
     context = RunContext(run_id="r", state_dir=Path("unused"))
-    server.script = lambda _asked: Answer(before=lambda: (context.cancelled.set(), release.wait(60)))
+
+    def give_up() -> None:
+        context.cancelled.set()
+        release.wait(60)
+
+    server.script = lambda _asked: Answer(before=give_up)
     start_s = time.monotonic()
     try:
         results = list(xyz.XyzProvider(xyz.XyzSettings(url=server.template), context).fetch(wanted(1, 2)))
@@ -440,6 +445,18 @@ def test_settings_that_would_give_a_secret_away_or_make_no_sense_are_refused(url
 
 def test_every_setting_is_described_and_its_default_is_kind() -> None:
     """The reference is rendered from the descriptions; a public server is not overrun by default."""
-    for field in msgspec.inspect.type_info(xyz.XyzSettings).fields:  # type: ignore[attr-defined]
-        assert field.type.extra_json_schema["description"], field.name
+    settings = msgspec.inspect.type_info(xyz.XyzSettings)
+    assert isinstance(settings, msgspec.inspect.StructType)
+    for field in settings.fields:
+        assert isinstance(field.type, msgspec.inspect.Metadata), field.name
+        assert (field.type.extra_json_schema or {})["description"], field.name
     assert xyz.XyzSettings(url="u").connections == 8
+
+
+def test_the_settings_convert_from_what_a_configuration_file_holds() -> None:
+    """Bounds are checked where the values come in."""
+    given = {"url": "u", "max_per_s": 2.5, "subdomains": ["a"], "headers": {"Referer": "r"}}
+    assert msgspec.convert(given, xyz.XyzSettings).max_per_s == 2.5
+    for wrong in ({"max_per_s": 0.0}, {"connections": 0}, {"max_zoom": 23}, {"colour": 1}):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"url": "u", **wrong}, xyz.XyzSettings)

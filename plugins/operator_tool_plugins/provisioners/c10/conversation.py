@@ -21,7 +21,7 @@ from operator_tool.api import (
 )
 
 from .escaping import printable_line
-from .report import MAX_REPORT_BYTES, Transcript
+from .report import MAX_REPORT_BYTES, NOT_STARTED, Transcript
 
 log = logging.getLogger("c10.remote.progress")
 """Every line that the agent writes, at DEBUG."""
@@ -106,7 +106,7 @@ class Conversation:
             finally:
                 feed.end()
                 shown.end()
-        if link_error is None and not transcript.begun and run.exit_status in (1, 2):
+        if link_error is None and not transcript.begun and run.exit_status not in (None, *NOT_STARTED):
             raise NoAgentError(run.stderr_tail)
         return transcript.judge(
             into, failure, exit_status=run.exit_status, stderr_tail=run.stderr_tail, link_error=link_error
@@ -114,7 +114,7 @@ class Conversation:
 
 
 class NoAgentError(Exception):
-    """Python ran and found no agent, or one that it can't run."""
+    """Python ran, and no agent spoke: its file is not there, or is another's."""
 
 
 class Progress:

@@ -77,15 +77,9 @@ def greet(conversation: Conversation, place: Place, settings: C10Settings, order
         "lock_wait_s": settings.lock_wait_s,
     }
     try:
-        greeting = conversation.call("hello", request, Greeting, CompanionError)
+        return conversation.call("hello", request, Greeting, CompanionError)
     except AgentFailureError as error:
         raise CompanionError(f"the companion's agent could not answer: {error}") from None
-    if greeting.protocol != PROTOCOL:
-        raise CompanionError(
-            f"the companion's agent speaks protocol {greeting.protocol}, this program speaks {PROTOCOL}",
-            hint="Use the same version of operator-tool on both, or remove the agent from the companion.",
-        )
-    return greeting
 
 
 def greet_installing(

@@ -11,11 +11,13 @@ import msgspec
 from operator_tool.api import LinkError, Meta, OperatorToolError
 
 from .escaping import printable, printable_line
+from .wire import PROTOCOL
 
 MAX_REPORT_BYTES = 1024 * 1024
 MAX_NOISE_LINES = 1000
 _TAIL_LINES = 5
-_NOT_STARTED = (126, 127)
+NOT_STARTED = (126, 127)
+"""What a shell exits with when it can't start a program."""
 
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class Transcript:
         self._last = b""
         self._report_at: list[int] = []
         self._lines = 0
+        self._protocol: object = PROTOCOL
         self.begun = False
         """The agent spoke: a line carried our run id."""
 
@@ -57,7 +60,9 @@ class Transcript:
             if "report" in said:
                 self._report_at.append(self._lines)
             elif said.get("event") == "begin":
-                self.begun = self.begun or said.get("run_id") == self._run_id
+                if said.get("run_id") == self._run_id:
+                    self.begun = True
+                    self._protocol = said.get("protocol")
             elif self.begun and isinstance(said.get("event"), str):
                 return said
         if not self.begun and self._lines > MAX_NOISE_LINES:
@@ -82,6 +87,12 @@ class Transcript:
 
         Raises ``AgentFailureError`` when the agent properly reported a failure of its own.
         """
+        if self._protocol != PROTOCOL:
+            raise failure(
+                f"the companion's agent speaks protocol {printable(repr(self._protocol), at_most=20)}, "
+                f"this program speaks {PROTOCOL}",
+                hint="Use the same version of operator-tool on both, or remove the agent from the companion.",
+            )
         problem: str | None = None
         report: dict[str, Any] = {}
         try:
@@ -96,7 +107,7 @@ class Transcript:
         seen = self._seen(stderr_tail)
         if exit_status is None:
             raise failure(f"{self._verb} on the companion ended without exit status (killed?){seen}", retryable=True)
-        if exit_status in _NOT_STARTED and not self.begun:
+        if exit_status in NOT_STARTED and not self.begun:
             raise failure(
                 f"{self._verb}: the companion's Python is not installed or not executable (exit {exit_status}){seen}",
                 hint="Install python3 on the companion, or name it with -o c10.python=PATH.",

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_an_older_generation_of_the_same_cache_is_copied_from_not_taken(tmp_path
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(
-    tmp_path: Path, file: Path, changes: dict[str, object], code: str
+    tmp_path: Path, file: Path, changes: dict[str, Any], code: str
 ) -> None:
     """Whatever of the manifest is not so ends the build before anything is current, and staging is kept."""
     root, order, supply = tmp_path / "cache", order_of(30), supply_of(30)

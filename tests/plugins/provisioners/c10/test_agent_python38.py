@@ -13,7 +13,7 @@ import pytest
 
 from operator_tool_plugins.provisioners.c10 import agent
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
-from tests.support.c10_rig import agent_file, ask, build_once, order_of, receive_once, supply_of
+from tests.support.c10_rig import Agent, agent_file, ask, build_once, order_of, receive_once, supply_of
 
 FILES = sorted(Path(agent.__file__).parent.glob("*.py"))
 
@@ -51,8 +51,7 @@ def test_the_whole_way_on_python_38(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     if old is None:
         pytest.skip("there is no Python 3.8 on this machine")
     file, root = agent_file(tmp_path), tmp_path / "cache"
-    monkeypatch.setattr(sys, "executable", old)
-    monkeypatch.setattr("tests.support.c10_rig.Agent.__init__.__kwdefaults__", {"python": old, "through": ()})
+    monkeypatch.setattr(Agent, "python", old)
     order, supply = order_of(200), supply_of(200)
     assert ask(file, "hello", root, order)["python"].startswith("3.8.")
     assert receive_once(file, root, order, supply)[0] == 200
@@ -74,7 +73,8 @@ def test_the_bundle_is_the_same_bytes_again() -> None:
 
 def test_an_older_python_is_told_what_is_needed(tmp_path: Path) -> None:
     """The first lines run on any Python 3, and say in one line what is wrong."""
-    program = f"import sys; sys.version_info = (3, 6, 0); sys.argv = ['a', 'hello']; import runpy; runpy.run_path({str(agent_file(tmp_path))!r}, run_name='__main__')"
+    run = f"import runpy; runpy.run_path({str(agent_file(tmp_path))!r}, run_name='__main__')"
+    program = f"import sys; sys.version_info = (3, 6, 0); sys.argv = ['a', 'hello']; {run}"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert said.returncode == 3
     assert said.stderr == b"the agent needs Python 3.8 or newer, this is 3.6\n"

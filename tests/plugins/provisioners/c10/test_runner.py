@@ -1,0 +1,541 @@
+"""The provisioner over the local transport: the whole way, the no-op, the delta, and what goes wrong on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from operator_tool.api import (
+    BuildError,
+    BuildLockHeldError,
+    CompanionError,
+    CompanionIdentity,
+    CompanionSession,
+    ConfigError,
+    DownloadError,
+    LinkError,
+    NotReadyError,
+    OperatorToolError,
+    PhaseProgress,
+    Provisioner,
+    RemoteBuildReport,
+    RemoteLine,
+    RemoteRun,
+    RunLimits,
+    TileRecord,
+    TransferError,
+    TransferSummary,
+    VerifyError,
+)
+from operator_tool_plugins.provisioners import c10
+from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
+from operator_tool_plugins.provisioners.c10.settings import C10Settings
+from operator_tool_plugins.transports.local import LocalTransport
+from tests.support.c10_rig import (
+    Supply,
+    Told,
+    context_of,
+    order_of,
+    provisioner_of,
+    snapshot,
+    supply_of,
+    tiles_in,
+)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[CompanionSession]:
+    """A session with this machine."""
+    with LocalTransport(context_of(tmp_path)).connect() as session:
+        yield session
+
+
+def build_cache(
+    session: CompanionSession,
+    root: Path,
+    supply: Supply,
+    *,
+    lat_deg: float = 49.0,
+    told: Told | None = None,
+    **settings: Any,
+) -> tuple[TransferSummary, RemoteBuildReport]:
+    """Go the whole way."""
+    order = order_of(len(supply.records), lat_deg=lat_deg)
+    provisioner = provisioner_of(root, context_of(root.parent, told), **settings)
+    provisioner.prepare(session, order)
+    summary = provisioner.transfer(session, order, supply)
+    return summary, provisioner.build(session, order, summary)
+
+
+def test_the_plugin_gives_a_provisioner(tmp_path: Path) -> None:
+    """Both hooks answer, and what they give meets the Protocol; its site is the cache root."""
+    assert c10.plugin_settings() is C10Settings
+    made = c10.make_provisioner(C10Settings(cache_root="/data/cache/"), context_of(tmp_path))
+    assert isinstance(made, Provisioner)
+    assert made.site == "/data/cache"
+
+
+def test_the_whole_way(session: CompanionSession, tmp_path: Path) -> None:
+    """From nothing to a switched generation whose tiles, metadata and manifest are the order's."""
+    root, supply, told = tmp_path / "cache", supply_of(700), Told()
+    summary, report = build_cache(session, root, supply, told=told)
+    assert (summary.offered_tiles, summary.sent_tiles, summary.saved_bytes) == (700, 700, 0)
+    assert summary.sent_bytes == report.bytes == 700 * 2000
+    assert report.generation == f"00000001-{order_of(700).content_key[:12]}"
+    assert report.previous_generation is None
+    expected = {(r.id.z, r.id.x, r.id.y): supply.pictures[r.sha256] for r in supply.records}
+    assert tiles_in(root / "current" / "tiles.mbtiles") == expected
+    manifest = json.loads((root / "current" / "manifest.json").read_text())
+    assert manifest["tiles_digest"] == summary.tiles_digest == report.tiles_digest
+    assert manifest["inputs"]["takeoff_origin"]["lat_deg"] == 49.0
+    assert (manifest["operator"], manifest["created_by"]) == ("op@desk", "operator-tool/test")
+    progress = [event for event in told if isinstance(event, PhaseProgress)]
+    assert {event.phase for event in progress} == {"transfer", "build"}
+    assert progress[-1].done == progress[-1].total == 700
+    assert any(isinstance(event, RemoteLine) and '"report":"build"' in event.text for event in told)
+
+
+def test_the_metadata_of_the_file(session: CompanionSession, tmp_path: Path) -> None:
+    """The rows that MBTiles asks for, and one database that sqlite3 opens as it is."""
+    root = tmp_path / "cache"
+    build_cache(session, root, supply_of(5))
+    query = "SELECT name || '=' || value FROM metadata"
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sqlite3; print(*[r[0] for r in sqlite3.connect({str(root)!r} + '/current/tiles.mbtiles').execute({query!r})], sep='\\n')",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert {"name=Field 7", "format=jpg", "minzoom=16", "maxzoom=16", "attribution=nobody"} <= set(said)
+    assert "bounds=11.0000000,48.9000000,11.2000000,49.1000000" in said
+
+
+def test_case_138_the_same_again_is_up_to_date_and_writes_nothing(session: CompanionSession, tmp_path: Path) -> None:
+    """The no-op is earned by reading every tile, and leaves every file as it was."""
+    root = tmp_path / "cache"
+    build_cache(session, root, supply_of(60))
+    before = snapshot(root)
+    state = provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(60))
+    assert state.up_to_date
+    assert state.verified_tiles == 60
+    assert snapshot(root) == before
+
+
+def test_only_what_changed_is_sent(session: CompanionSession, tmp_path: Path) -> None:
+    """5 % other tiles: only these are read from the store and cross the link."""
+    root = tmp_path / "cache"
+    build_cache(session, root, supply_of(400))
+    changed = supply_of(400, changed=range(0, 400, 20))
+    summary, report = build_cache(session, root, changed, lat_deg=50.0)
+    assert (summary.sent_tiles, changed.read_tiles) == (20, 20)
+    assert summary.saved_bytes == 380 * 2000
+    assert report.previous_generation is not None
+
+
+def test_a_damaged_cache_is_noted_and_mended(session: CompanionSession, tmp_path: Path) -> None:
+    """Rot under the same key: not up to date, said so, and built anew from what is still sound."""
+    root, supply = tmp_path / "cache", supply_of(50)
+    build_cache(session, root, supply)
+    database = (root / "current").resolve() / "tiles.mbtiles"
+    data = database.read_bytes()
+    at = data.index(supply.pictures[supply.records[3].sha256][:40])
+    database.write_bytes(data[:at] + b"\0" + data[at + 1 :])
+    state = provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(50))
+    assert not state.up_to_date
+    assert "damaged" in state.notes[0]
+    summary, report = build_cache(session, root, supply)
+    assert summary.sent_tiles == 1
+    assert report.generation.startswith("00000002-")
+
+
+def test_case_137_a_dry_run_puts_nothing(session: CompanionSession, tmp_path: Path) -> None:
+    """Without the agent a dry run says where it would be put; with it, it asks."""
+    root = tmp_path / "cache"
+    provisioner = provisioner_of(root, context_of(tmp_path))
+    state = provisioner.prepare(session, order_of(5, dry_run=True))
+    assert state.agent_version == ""
+    assert agent_bundle().name in state.notes[0]
+    assert not root.exists()
+    build_cache(session, root, supply_of(5))
+    assert provisioner.prepare(session, order_of(5, dry_run=True)).up_to_date
+
+
+def test_a_damaged_agent_is_replaced(session: CompanionSession, tmp_path: Path) -> None:
+    """The agent tells its own hash, and one that can't run at all is put anew."""
+    root = tmp_path / "cache"
+    build_cache(session, root, supply_of(5))
+    agent = root / "agent" / agent_bundle().name
+    for damage in (b"", b"print(1)", agent_bundle().data[:900], agent_bundle().data + b"\0"):
+        agent.write_bytes(damage)
+        assert provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(5)).up_to_date
+        assert agent.read_bytes() == agent_bundle().data
+
+
+@pytest.mark.parametrize(
+    ("python", "words"), [("/nowhere/python3", "not installed or not executable"), ("/bin/false", "does not run")]
+)
+def test_case_081_a_companion_without_python(
+    session: CompanionSession, tmp_path: Path, python: str, words: str
+) -> None:
+    """A Python that is not there, or is none, is told in one line with what to do."""
+    with pytest.raises(CompanionError, match=words) as caught:
+        provisioner_of(tmp_path / "cache", context_of(tmp_path), python=python).prepare(session, order_of(1))
+    assert "Python" in caught.value.hint or "python" in caught.value.hint
+
+
+def test_case_061_a_root_that_cannot_be_written(session: CompanionSession, tmp_path: Path) -> None:
+    """A file in the way is named, and the error says that the companion is not ready."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotReadyError, match="can't be put there"):
+        provisioner_of(tmp_path / "file" / "cache", context_of(tmp_path)).prepare(session, order_of(1))
+    settings: dict[str, Any] = {"agent_dir": str(tmp_path / "agent")}
+    with pytest.raises(NotReadyError, match="is not a folder"):
+        provisioner_of(tmp_path / "file", context_of(tmp_path), **settings).prepare(session, order_of(1))
+
+
+def test_case_061_too_little_space(session: CompanionSession, tmp_path: Path) -> None:
+    """What is needed and what is free are both told; a cache that is there already needs no space."""
+    root = tmp_path / "cache"
+    with pytest.raises(NotReadyError, match=r"MB are free, .* MB are needed"):
+        provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(1, expected_bytes=10**17))
+    build_cache(session, root, supply_of(5))
+    state = provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(5, expected_bytes=10**17))
+    assert state.up_to_date
+
+
+@pytest.mark.parametrize("root", ["~drone/cache", "/data/\x1b[2J", "a\nb"])
+def test_paths_that_cannot_be_meant_are_refused(tmp_path: Path, root: str) -> None:
+    """Another user's home and control characters mean different things to a program and a file transfer."""
+    with pytest.raises(ConfigError, match="cache_root"):
+        c10.make_provisioner(C10Settings(cache_root=root), context_of(tmp_path))
+
+
+def test_case_077_the_lock_is_held_by_another(session: CompanionSession, tmp_path: Path) -> None:
+    """Both the greeting and the sending raise the one error for contention, naming the holder."""
+    root, supply = tmp_path / "cache", supply_of(5)
+    build_cache(session, root, supply)
+    order = order_of(5, lat_deg=50.0)
+    provisioner = provisioner_of(root, context_of(tmp_path), lock_wait_s=0.0)
+    with subprocess.Popen(
+        ["flock", str(root / "lock"), "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            with pytest.raises(BuildLockHeldError) as caught:
+                provisioner.prepare(session, order)
+            assert "op@desk" in str(caught.value.holder)
+            with pytest.raises(BuildLockHeldError, match="op@desk"):
+                provisioner.transfer(session, order, supply)
+        finally:
+            holder.kill()
+
+
+def test_a_supply_that_fails_passes_through_and_what_was_sent_is_kept(
+    session: CompanionSession, tmp_path: Path
+) -> None:
+    """The download's own error comes out unchanged; the rerun sends the rest alone."""
+    root, order, supply = tmp_path / "cache", order_of(300), supply_of(300)
+
+    class Failing(Supply):
+        def batches(self) -> Iterator[Sequence[TileRecord]]:
+            yield from list(super().batches())[:2]
+            raise DownloadError("the provider is gone")
+
+    provisioner = provisioner_of(root, context_of(tmp_path))
+    provisioner.prepare(session, order)
+    with pytest.raises(DownloadError, match="the provider is gone"):
+        provisioner.transfer(session, order, Failing(list(supply.pictures.values())))
+    assert provisioner.transfer(session, order, supply).sent_tiles < 300
+
+
+def test_the_lines_are_logged_at_debug(
+    session: CompanionSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each raw line goes to c10.remote.progress, and to the listeners."""
+    told = Told()
+    with caplog.at_level(logging.DEBUG, "c10.remote.progress"):
+        build_cache(session, tmp_path / "cache", supply_of(5), told=told)
+    logged = [record for record in caplog.records if record.name == "c10.remote.progress"]
+    assert {record.levelno for record in logged} == {logging.DEBUG}
+    assert [record.getMessage() for record in logged] == [e.text for e in told if isinstance(e, RemoteLine)]
+    assert any('"report":"receive"' in record.getMessage() for record in logged)
+
+
+def test_a_cancelled_run_stops_within_a_second(session: CompanionSession, tmp_path: Path) -> None:
+    """While the supply has nothing, giving up ends the sending and the agent."""
+    context = context_of(tmp_path)
+    with LocalTransport(context).connect() as own:
+        provisioner = provisioner_of(tmp_path / "cache", context)
+        order = order_of(200)
+        provisioner.prepare(own, order)
+
+        class Waiting(Supply):
+            def batches(self) -> Iterator[Sequence[TileRecord]]:
+                yield self.records[:100]
+                threading.Timer(0.1, context.cancelled.set).start()
+                context.cancelled.wait(30)
+
+        started_s = time.monotonic()
+        with pytest.raises(TransferError):
+            provisioner.transfer(own, order, Waiting(list(supply_of(200).pictures.values())))
+        assert time.monotonic() - started_s < 3
+
+
+# A hostile or broken companion, played by a program that stands where its Python should be.
+
+PLAYER = """#!{python}
+import json, os, sys, time
+verb, real = sys.argv[-1], [{python!r}] + sys.argv[1:]
+def say(line):
+    os.write(1, line if isinstance(line, bytes) else json.dumps(line).encode() + b"\\n")
+def ask():
+    request = json.loads(sys.stdin.buffer.readline())
+    say({{"event": "begin", "protocol": 1, "run_id": request["run_id"]}})
+    return request
+def report(request, **fields):
+    say({{"report": verb, "run_id": request["run_id"], "ok": True, **fields}})
+if verb != {verb!r}:
+    os.execv(real[0], real)
+"""
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Callable[[str, str], str]:
+    """Return what makes a program that plays one verb and leaves the others to the real agent."""
+
+    def make(verb: str, script: str) -> str:
+        path = tmp_path / "player"
+        path.write_text(PLAYER.format(python=sys.executable, verb=verb) + script)
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def failure_of(session: CompanionSession, tmp_path: Path, python: str, **settings: Any) -> OperatorToolError:
+    """Return what the whole way ends with over this player."""
+    with pytest.raises(OperatorToolError) as caught:
+        build_cache(session, tmp_path / "cache", supply_of(300), python=python, **settings)
+    assert not (tmp_path / "cache" / "current").exists()
+    assert caught.value.message.isprintable()
+    return caught.value
+
+
+REAL_THEN = """
+import subprocess
+child = subprocess.Popen(real, stdin=0, stdout=subprocess.PIPE)
+for line in child.stdout:
+    say(change(line))
+sys.exit(child.wait())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("tiles_digest", "0" * 64), ("tiles", 299), ("bytes", 1), ("generation", "00000001-x")]
+)
+def test_case_111_a_report_that_differs_from_ours(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str], name: str, value: object
+) -> None:
+    """The companion's counts and digest must be those of what was sent: else VERIFY."""
+    change = f"""
+def change(line):
+    said = json.loads(line)
+    if "report" in said:
+        said[{name!r}] = {value!r}
+    return json.dumps(said).encode() + b"\\n"
+"""
+    with pytest.raises(VerifyError, match=name):
+        build_cache(session, tmp_path / "cache", supply_of(300), python=player("build", change + REAL_THEN))
+
+
+def test_case_075_a_companion_that_claims_to_hold_what_it_lacks(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str]
+) -> None:
+    """A receiver that asks for nothing and reports success has no database to build from: the build finds it."""
+    script = """
+request = ask()
+import struct, base64
+sys.stdin.buffer.read1  # frames follow the request
+tiles = size = 0
+while True:
+    kind, length = struct.unpack(">BI", sys.stdin.buffer.read(5))
+    payload = sys.stdin.buffer.read(length)
+    if kind == 3:
+        break
+    n = (length - 4) // 46
+    tiles += n
+    size += sum(struct.unpack_from(">I", payload, 4 + 46 * i + 41)[0] for i in range(n))
+    say({"event": "lacks", "batch": struct.unpack(">I", payload[:4])[0], "bits": base64.b64encode(bytes((n + 7) // 8)).decode()})
+report(request, tiles=tiles, bytes=size, received_tiles=0, received_bytes=0, copied_tiles=0)
+"""
+    error = failure_of(session, tmp_path, player("receive", script))
+    assert isinstance(error, BuildError | VerifyError)
+    assert "nothing was received" in error.message
+
+
+HOSTILE: list[tuple[str, str, type[OperatorToolError], str]] = [
+    ("receive", "ask(); os.kill(os.getpid(), 9)", TransferError, "killed"),
+    ("build", "ask(); os.kill(os.getpid(), 9)", BuildError, "killed"),
+    ("hello", "ask(); os.kill(os.getpid(), 9)", CompanionError, "killed"),
+    ("build", "ask(); sys.exit(0)", BuildError, "not a report"),
+    ("build", "report(ask(), generation=1); sys.exit(0)", BuildError, r"\$\.generation"),
+    ("build", "r = ask(); report(r); print('bye'); sys.exit(0)", BuildError, "not the last line"),
+    ("build", "ask(); sys.exit(127)", BuildError, "exit 127"),
+    ("build", "ask(); say(b'x' * 3000000)", BuildError, "line of more than"),
+    ("receive", "r = ask(); say({'event': 'lacks', 'batch': 5, 'bits': ''}); time.sleep(9)", TransferError, "out of turn"),
+    ("receive", "r = ask(); report(r, tiles=0, bytes=0, received_tiles=0, received_bytes=0, copied_tiles=0); sys.exit(0)", TransferError, "counted"),
+    ("receive", "r = ask(); say({'event': 'stored', 'batch': [1]}); sys.exit(1)", TransferError, "not a report"),
+    ("hello", "say(b'\\x1b[2J\\xff noise\\n' * 2000); time.sleep(9)", CompanionError, "not the agent's"),
+    ("hello", "r = ask(); report(r, protocol=1); sys.exit(0)", CompanionError, "required field"),
+    ("hello", "r = json.loads(sys.stdin.buffer.readline()); say({'event': 'begin', 'protocol': 9, 'run_id': r['run_id']}); sys.exit(0)", CompanionError, "protocol 9"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verb", "script", "kind", "words"), HOSTILE, ids=[f"{h[0]}-{i}" for i, h in enumerate(HOSTILE)]
+)
+def test_a_hostile_companion_ends_in_the_phase_s_error(
+    session: CompanionSession,
+    tmp_path: Path,
+    player: Callable[[str, str], str],
+    verb: str,
+    script: str,
+    kind: type[OperatorToolError],
+    words: str,
+) -> None:
+    """Whatever it says or doesn't say: the error of the phase, one printable line, and the old cache stays."""
+    error = failure_of(session, tmp_path, player(verb, script))
+    assert isinstance(error, kind)
+    import re
+
+    assert re.search(words, error.message), error.message
+
+
+def test_case_060_a_message_of_the_day_is_let_be(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str]
+) -> None:
+    """Noise before the agent's first line changes nothing."""
+    python = player("hello", "say(b'Welcome!\\n\\x07\\xff\\n'); os.execv(real[0], real)")
+    _summary, report = build_cache(session, tmp_path / "cache", supply_of(5), python=python)
+    assert report.tiles == 5
+
+
+def test_case_087_a_flood_of_short_lines_does_not_drown_the_log(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str]
+) -> None:
+    """Of 50,000 lines some hundreds are shown, with how many were left out, and the report is still found."""
+    told = Told()
+    script = "r = ask(); say(b'{}\\n' * 50000); say({'report': verb, 'run_id': r['run_id'], 'ok': False, 'error': {'code': 'c', 'message': 'm'}}); sys.exit(1)"
+    with pytest.raises(BuildError, match="c: m"):
+        build_cache(session, tmp_path / "cache", supply_of(5), told=told, python=player("build", script))
+    lines = [event.text for event in told if isinstance(event, RemoteLine)]
+    assert len(lines) < 3000
+    assert any("were left out" in line for line in lines)
+
+
+def test_case_089_silence_ends_the_build(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a heartbeat the run is ended after the limit of silence."""
+    monkeypatch.setattr(
+        "operator_tool_plugins.provisioners.c10.runner.limits_for", lambda _s, _r: RunLimits(silence_s=0.5, exit_s=0.2)
+    )
+    python = player("build", "ask(); time.sleep(60)")
+    error = failure_of(session, tmp_path, python)
+    assert isinstance(error, BuildError)
+    assert "said nothing" in error.message
+
+
+class BrokenSession:
+    """A session whose runs break in the middle of the lines."""
+
+    identity = CompanionIdentity(address="ssh://drone")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing is open."""
+
+    def run(self, argv: Sequence[str], *, stdin: Any = (), limits: RunLimits | None = None) -> RemoteRun:
+        """Start nothing."""
+        return BrokenRun()
+
+    def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
+        """Break."""
+        raise LinkError("the link broke")
+
+    def get(self, path: str, *, max_bytes: int = 1) -> bytes:
+        """Break."""
+        raise LinkError("the link broke")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class BrokenRun:
+    """A run that says one line and breaks."""
+
+    exit_status = None
+    stderr_tail = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing is open."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'{"event":"begin","protocol":1,"run_id":"run-1"}'
+        raise LinkError("the link broke")
+
+
+def test_a_broken_link_is_the_phase_s_error(session: CompanionSession, tmp_path: Path) -> None:
+    """Asking, sending, building: 30, 22 and 21, each retryable."""
+    order, supply = order_of(5), supply_of(5)
+    provisioner = provisioner_of(tmp_path / "cache", context_of(tmp_path))
+    provisioner.prepare(session, order)
+    summary = provisioner.transfer(session, order, supply)
+    broken = BrokenSession()
+    for call, kind in (
+        (lambda: provisioner.prepare(broken, order), CompanionError),
+        (lambda: provisioner.transfer(broken, order, supply), TransferError),
+        (lambda: provisioner.build(broken, order, summary), BuildError),
+    ):
+        with pytest.raises(kind, match="the link broke") as caught:
+            call()
+        assert isinstance(caught.value, OperatorToolError)
+        assert caught.value.retryable
+
+
+def test_paths_over_a_link_are_the_login_s(tmp_path: Path) -> None:
+    """Neither the remote Python nor the file transfer expands ~/, so it becomes a relative path."""
+    from operator_tool_plugins.provisioners.c10.place import place_for
+
+    place = place_for(BrokenSession(), C10Settings(cache_root="~/maps/cache"))
+    assert place.root == "maps/cache"
+    assert place.agent == f"maps/cache/agent/{agent_bundle().name}"
+    assert place.python == "python3"
+    with LocalTransport(context_of(tmp_path)).connect() as local:
+        assert place_for(local, C10Settings(cache_root="maps")).root == f"{os.getcwd()}/maps"
+        assert place_for(local, C10Settings(cache_root="maps")).python == sys.executable
