@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -21,6 +20,8 @@ def pieces_of(secret: str) -> tuple[str, ...]:
 
 def plain_forms(piece: str) -> frozenset[str]:
     """Return the text and what comes of it by escaping for URL, JSON, Python, HTML or by hex, each also reversed."""
+    import html
+
     raw = piece.encode("utf-8", "surrogateescape")
     json_once = {json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1]}
     json_twice = {json.dumps(form)[1:-1] for form in json_once}

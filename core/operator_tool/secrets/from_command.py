@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import selectors
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from operator_tool.api import ConfigError, Deadline
 from operator_tool.redaction import Redactor, escape_controls
 
 from .checked import MAX_SECRET_BYTES, decoded_secret
+
+if TYPE_CHECKING:
+    import subprocess
 
 DEADLINE_S = 30.0
 _STDERR_CAP_BYTES = 4096
@@ -32,6 +34,8 @@ def run_secret_command(
     so that a password store may ask there. Raises :class:`ConfigError` if it can't be started, fails, takes longer
     than the deadline or prints more than 64 KiB; what it said on standard error is shown, redacted.
     """
+    import subprocess  # most runs have no such command
+
     arguments = _arguments(command, what)
     try:
         process = subprocess.Popen(  # noqa: S603 - the operator's own command, and no shell
@@ -68,6 +72,9 @@ def _arguments(command: str | Sequence[str], what: str) -> list[str]:
 
 def _drain(process: subprocess.Popen[bytes], deadline: Deadline) -> tuple[bytearray, bytearray, bool]:
     """Read both outputs until the process ended; a child that it left behind may keep them open for ever."""
+    import selectors
+    import subprocess
+
     assert process.stdout is not None
     assert process.stderr is not None
     printed, said = bytearray(), bytearray()

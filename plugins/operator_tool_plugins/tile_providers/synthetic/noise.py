@@ -7,23 +7,26 @@ from functools import lru_cache
 
 from PIL import Image
 
-BLOCK = 32
-"""Nodes along a side of what one hash gives. Octave ``k`` has ``2**k`` nodes round the world, so that a tile of zoom
-``k - 5`` is one block."""
+_BLOCK = 64
+"""Nodes along a side of what one hash gives; fewer where the whole world has fewer."""
 
 
 def noise_patch(seed: str, octave: int, west: int, north: int, side: int) -> Image.Image:
-    """Return ``side * side`` nodes of an octave from a node on, a byte each; the world goes on beyond its edges."""
+    """Return ``side * side`` nodes of an octave from a node on, a byte each.
+
+    Octave ``k`` has ``2**k`` nodes round the world, and goes on beyond the world's edges from the other side.
+    """
     patch = Image.new("L", (side, side))
-    blocks = 1 << (octave - 5)
-    for row in range(north // BLOCK, (north + side - 1) // BLOCK + 1):
-        for column in range(west // BLOCK, (west + side - 1) // BLOCK + 1):
-            block = _block(seed, octave, column % blocks, row % blocks)
-            patch.paste(block, (column * BLOCK - west, row * BLOCK - north))
+    nodes = 1 << octave
+    size = min(_BLOCK, nodes)
+    for row in range(north // size, (north + side - 1) // size + 1):
+        for column in range(west // size, (west + side - 1) // size + 1):
+            block = _block(seed, octave, size, column % (nodes // size), row % (nodes // size))
+            patch.paste(block, (column * size - west, row * size - north))
     return patch
 
 
-@lru_cache(maxsize=8192)
-def _block(seed: str, octave: int, column: int, row: int) -> Image.Image:
+@lru_cache(maxsize=2048)
+def _block(seed: str, octave: int, size: int, column: int, row: int) -> Image.Image:
     digest = hashlib.shake_128(f"{seed}/{octave}/{column}/{row}".encode(), usedforsecurity=False)
-    return Image.frombytes("L", (BLOCK, BLOCK), digest.digest(BLOCK * BLOCK))
+    return Image.frombytes("L", (size, size), digest.digest(size * size))

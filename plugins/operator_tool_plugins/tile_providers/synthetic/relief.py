@@ -11,8 +11,10 @@ from functools import lru_cache
 
 from PIL import Image, ImageMath
 
-from .noise import BLOCK, noise_patch
+from .noise import noise_patch
 
+NODES = 32
+"""Nodes along a tile's side at the octave that is kept of it: one each 8 pixels."""
 MARGIN = 8
 """Nodes around a tile's own that its surface knows. Half of them serve the next octave; bicubic reaches two further."""
 _FINER_MARGIN = 4
@@ -35,7 +37,7 @@ class Surface:
 
         The surface has ``z + 5 + finer`` octaves: nodes ``8 / 2**finer`` pixels apart.
         """
-        patch, margin, side = self.patch(z, x, y), MARGIN, BLOCK
+        patch, margin, side = self.patch(z, x, y), MARGIN, NODES
         for step in range(1, finer + 1):
             box = _box(margin, side, _FINER_MARGIN / 2)
             side *= 2
@@ -49,14 +51,14 @@ class Surface:
         """Return the surface at octave ``z + 5`` over a tile, a node a pixel, with the margin around it."""
         octave = z + 5
         if z == 0:
-            side = BLOCK + 2 * MARGIN
+            side = NODES + 2 * MARGIN
             flat = Image.new("F", (side, side))
             return self._add(flat, noise_patch(self._seed, octave, -MARGIN, -MARGIN, side), octave)
         parent = self.patch(z - 1, x // 2, y // 2)
-        west, north = (MARGIN + (x % 2) * BLOCK / 2, MARGIN + (y % 2) * BLOCK / 2)
+        west, north = (MARGIN + (x % 2) * NODES / 2, MARGIN + (y % 2) * NODES / 2)
         reach = MARGIN / 2
-        box = (west - reach, north - reach, west + BLOCK / 2 + reach, north + BLOCK / 2 + reach)
-        return self._finer(parent, box, octave, x * BLOCK, y * BLOCK, BLOCK, MARGIN)
+        box = (west - reach, north - reach, west + NODES / 2 + reach, north + NODES / 2 + reach)
+        return self._finer(parent, box, octave, x * NODES, y * NODES, NODES, MARGIN)
 
     def _finer(
         self,
