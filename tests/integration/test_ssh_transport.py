@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -237,6 +238,18 @@ class TestCase057Login:
             add(sshd.key_file)
             connect(sshd, key_file=None, use_agent=True).close()
 
+    def test_an_agent_full_of_wrong_keys(self, sshd: RealSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Five are offered and named, before the server would hang up; the hint names the setting."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with ssh_agent(tmp_path, monkeypatch) as add:
+            for number in range(7):
+                make_key(tmp_path / f"other{number}")
+                add(tmp_path / f"other{number}")
+            error = failure(sshd, key_file=None, use_agent=True)
+        assert error.message.count("SHA256:") == 5
+        assert "hung up" not in error.message
+        assert "ssh.key_file" in error.hint
+
     def test_the_accounts_own_keys_are_offered_without_a_file(
         self, sshd: RealSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -298,11 +311,32 @@ class TestCase058Stalls:
         finally:
             os.kill(sshd.pid, signal.SIGCONT)
 
-    def test_no_ssh_server(self, sshd: RealSshd, capfd: pytest.CaptureFixture[str]) -> None:
-        """A web server is named as none, and paramiko prints nothing of its own."""
+    def test_no_ssh_server(self, sshd: RealSshd) -> None:
+        """A web server is named as none."""
         with peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
             assert "does not greet as an SSH server does" in failure(sshd, port=port, connect_timeout_s=0.5).message
-        assert capfd.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("logs", ["logging.basicConfig()", ""])
+    def test_paramiko_prints_nothing(self, sshd: RealSshd, logs: str) -> None:
+        """Neither with a log on standard error nor without any does an operator see its tracebacks."""
+        code = f"""
+import logging, pathlib, sys
+import msgspec
+from operator_tool.api import CompanionError, RunContext
+from operator_tool_plugins.transports import ssh
+{logs}
+settings = msgspec.json.decode(sys.argv[1], type=ssh.SshSettings)
+context = RunContext(run_id="run", state_dir=pathlib.Path())
+try:
+    ssh.make_companion_transport(settings, context).connect()
+except CompanionError:
+    print("refused")
+"""
+        with peer(b"nonsense\r\n") as port:
+            options = msgspec.json.encode({**sshd.options(), "port": port, "connect_timeout_s": 0.5})
+            argv = [sys.executable, "-c", code, options.decode()]
+            ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+        assert (ended.stdout, ended.stderr) == ("refused\n", "")
 
 
 class TestCase059WeakAlgorithms:
@@ -355,9 +389,19 @@ class TestALostLink:
 
     def test_case_070_a_stall_while_sending(self, sshd: RealSshd) -> None:
         """Also when every buffer on the way is full and the sending thread is stuck in the socket."""
+        stopped = threading.Event()
+
+        def flood_when_stopped() -> Iterator[bytes]:
+            stopped.wait(10)
+            yield from flood()
+
         with connect(sshd) as session:
+            # Smaller than the channel's window, so that it is the socket that takes nothing more.
+            connection = session._link.transport.sock  # type: ignore[attr-defined]
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             began_s = time.monotonic()
-            with self.interrupted(sshd, session, signal.SIGSTOP, stdin=flood()) as lines:
+            with self.interrupted(sshd, session, signal.SIGSTOP, stdin=flood_when_stopped()) as lines:
+                stopped.set()
                 with pytest.raises(LinkError):
                     list(lines)
                 assert time.monotonic() - began_s < 5
@@ -377,6 +421,30 @@ class TestALostLink:
                 list(lines)
             with pytest.raises(LinkError):
                 session.run(["true"])
+
+    def test_case_067_output_that_is_cut_after_the_exit_is_no_success(self, sshd: RealSshd) -> None:
+        """The exit status alone isn't enough: what a child still writes is lost with the link."""
+        limits = RunLimits(exit_s=10)
+        script = "echo up; sleep 5 & exit 0"
+        with connect(sshd) as session, session.run(["sh", "-c", script], stdin=quiet(), limits=limits) as run:
+            lines = iter(run)
+            assert next(lines) == b"up"
+            wait_until(lambda: run.exit_status == 0)
+            sshd.send_to_sessions(signal.SIGKILL)
+            with pytest.raises(LinkError, match="was lost"):
+                next(lines)
+
+    def test_case_067_a_link_that_is_cut_before_the_exit_is_no_end(self, sshd: RealSshd) -> None:
+        """Nor is the end of the output: a program whose exit was never told may not have been killed."""
+        limits = RunLimits(exit_s=10)
+        script = "echo up; exec >&- 2>&-; exec sleep 5"
+        with connect(sshd) as session, session.run(["sh", "-c", script], limits=limits) as run:
+            lines = iter(run)
+            assert next(lines) == b"up"
+            wait_until(lambda: run._program._channel.eof_received)  # type: ignore[attr-defined]
+            sshd.send_to_sessions(signal.SIGKILL)
+            with pytest.raises(LinkError, match="was lost"):
+                next(lines)
 
     def test_a_put_that_is_cut_leaves_the_old_file(self, sshd: RealSshd, tmp_path: Path) -> None:
         """What had arrived is not put in place, and does not stay beside it."""
@@ -414,15 +482,37 @@ class TestALostLink:
                 server.send_to_sessions(signal.SIGCONT)
 
 
-def test_a_program_that_minds_nothing_is_signalled(sshd: RealSshd) -> None:
-    """The server is asked to end it; OpenSSH does so except for root, of whose sessions it refuses to signal any."""
+def test_a_program_that_minds_nothing_is_signalled(sshd: RealSshd, tmp_path: Path) -> None:
+    """The server is asked to end it, gently first; OpenSSH refuses that to root, of whose sessions it signals none."""
+    script = """trap 'touch "$1"' TERM; echo $$; while :; do sleep 0.1; done"""
+    tidied = tmp_path / "tidied"
     with connect(sshd) as session:
-        with session.run(["sh", "-c", "echo $$; exec sleep 8"], limits=RunLimits(exit_s=0.1)) as run:
+        with session.run(["sh", "-c", script, "sh", str(tidied)], limits=RunLimits(exit_s=0.1)) as run:
             process = int(next(iter(run)))
         if os.geteuid() == 0:
-            assert "session_signal_req" in (sshd.folder / "sshd.log").read_text()
+            log = sshd.folder / "sshd.log"
+            wait_until(lambda: log.read_text().count("session_signal_req") == 2)
             os.kill(process, signal.SIGKILL)
+        else:
+            wait_until(tidied.exists)
         wait_until(lambda: not Path(f"/proc/{process}").exists())
+
+
+def test_no_slice_is_larger_than_a_packet(sshd: RealSshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """paramiko copies what is left of a larger piece for every packet of it."""
+    import paramiko
+
+    sizes: list[int] = []
+    send = paramiko.Channel.send
+
+    def noting(channel: paramiko.Channel, data: bytes) -> int:
+        sizes.append(len(data))
+        return int(send(channel, data))
+
+    monkeypatch.setattr(paramiko.Channel, "send", noting)
+    with connect(sshd) as session, session.run(["wc", "-c"], stdin=[bytes(MEGABYTE)]) as run:
+        assert [int(line) for line in run] == [MEGABYTE]
+    assert max(sizes) == 32_704
 
 
 def test_more_than_one_rekey(sshd: RealSshd) -> None:

@@ -55,7 +55,7 @@ def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
     discovery = Discovery(blocking)
     sources = SettingsSources.read(
         config_file=places.config_file,
-        explicit=options.config is not None,
+        explicit=places.config_named,
         env=os.environ,
         options=[*more_settings, *options.option],
         profiles=options.profile,
@@ -100,6 +100,8 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             transport=host.companion_transport(transport) if companion else None,
             provisioner=host.provisioner(options.provisioner) if companion else None,
         )
+        for variable in tool.sources.secret_variables:
+            os.environ.pop(variable, None)  # no child process needs them
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
         places = tool.places

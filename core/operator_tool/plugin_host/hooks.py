@@ -16,6 +16,7 @@ from operator_tool.api.roles import CompanionTransport, FlightSource, Provisione
 from operator_tool.api.settings import PluginSettings
 
 from .discovery import PluginEntry, Role
+from .redacted_events import RedactedEvents
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Hooks:
         self._plugins: dict[PluginEntry, object] = {}
         self._listeners: list[_Listener] = []
         self._emitting = threading.Lock()
+        self._redacted = RedactedEvents()
 
     def register(self, entry: PluginEntry, plugin: object) -> None:
         """Take a loaded plugin in. Raises ``PluginError``: a misspelt hook, a wrong argument, no hook for its role."""
@@ -100,10 +102,11 @@ class Hooks:
         self._ask(entry, "start_listening", settings=settings, context=context)
 
     def emit(self, event: Event) -> None:
-        """Tell the listeners, one by one in the order of their registration; any thread. Never raises."""
+        """Tell the listeners, one by one in the order of their registration, redacted; any thread. Never raises."""
         with self._emitting:
-            for listener in self._listeners:
-                listener.tell(event)
+            for redacted in self._redacted.of(event):
+                for listener in self._listeners:
+                    listener.tell(redacted)
 
     def _make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
         return self._ask(entry, FACTORIES[Role(entry.role)], settings=settings, context=context)

@@ -11,7 +11,7 @@ from operator_tool.api import PictureFormat, TileRecord
 
 PROTOCOL = 1
 MAX_OFFER_TILES = 512
-"""A quarter of a megabyte of imagery to some 12 MB: small against the window, large against a frame's head."""
+"""Some 8 MB of pictures: small against the window, large against a frame's head."""
 FRAME_BYTES = 512 * 1024
 
 _OFFER, _DATA, _SEAL = 1, 2, 3

@@ -1,4 +1,4 @@
-"""Random values on lattices that cover the world, the same for whoever asks: the ground that all the rest grows from."""
+"""Random values on lattices that cover the world, the same for whoever asks: all the rest grows from them."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ _FIELD_OCTAVE = 17
 """Fields are cells of this lattice, turned and so smaller by the root of 5: 140 m wide at the equator."""
 _FIELDS_FROM_ZOOM, _ROADS_FROM_ZOOM = 11, 13
 """Coarser than this they are smaller than a pixel."""
+_LAND = 16.0
+"""How much more land there is than water: the middle height is this far above 128."""
 _ROAD_LEVEL, _ROAD_SHARPNESS = 6.0, 20.0
 
 
@@ -40,11 +42,13 @@ class Painter:
         """Return a tile as RGB."""
         relief = self._height.pixels(z, x, y, finer=_DETAIL_OCTAVES, border_px=2)
         moisture = self._moisture.pixels(z, x, y, finer=0, border_px=0)
-        height = _levels(relief.crop((2, 2, 2 + SIZE_PX, 2 + SIZE_PX)))
+        height = _levels(relief.crop((2, 2, 2 + SIZE_PX, 2 + SIZE_PX)), -_LAND)
         may_be_field, may_be_wood, may_be_road, dim = _through(height, palette.MASKS, "RGBA").split()
         picture = _through(height, palette.GROUND, "RGB")
         if z >= _FIELDS_FROM_ZOOM:
             picture.paste(_through(self._fields(z, x, y), palette.CROPS, "RGB"), mask=may_be_field)
+        else:
+            picture.paste(palette.FARMLAND, mask=may_be_field)
         is_wood = _levels(moisture).point(palette.IS_WOOD)
         picture.paste(palette.WOOD, mask=ImageChops.multiply(may_be_wood, is_wood))
         if z >= _ROADS_FROM_ZOOM:

@@ -38,7 +38,7 @@ WOOD: Colour = (54, 76, 46)
 ROAD: Colour = (196, 190, 178)
 
 
-def ramp(*stops: tuple[int, float]) -> list[int]:
+def _ramp(*stops: tuple[int, float]) -> list[int]:
     """Return 256 values that go straight from stop to stop, and level before the first and after the last."""
     values = []
     for level in range(256):
@@ -53,20 +53,22 @@ def _woven(bands: Sequence[Sequence[int]]) -> bytes:
     return bytes(value for level in zip(*bands, strict=True) for value in level)
 
 
-GROUND = _woven([ramp(*((level, colour[band]) for level, colour in _GROUND)) for band in range(3)])
+GROUND = _woven([_ramp(*((level, colour[band]) for level, colour in _GROUND)) for band in range(3)])
 """A palette: the colour of each height."""
 CROPS = bytes(value for level in range(256) for value in _CROPS[level * len(_CROPS) // 256])
 """A palette: the colour of each field's number."""
+FARMLAND: Colour = (137, 142, 85)
+"""What fields look like from where single ones can't be told apart."""
 MASKS = _woven(
     [
-        ramp((_BEACH, 0), (_BEACH + 3, 255), (_MEADOW - 12, 255), (_MEADOW, 0)),
-        ramp((_BEACH + 1, 0), (_BEACH + 4, 255), (_ROCK - 10, 255), (_ROCK, 0)),
-        ramp((_BEACH, 0), (_BEACH + 2, 255), (_ROCK, 255), (_ROCK + 14, 0)),
-        ramp((SHORE - 2, 220), (SHORE + 1, 0)),
+        _ramp((_BEACH, 0), (_BEACH + 3, 255), (_MEADOW - 12, 255), (_MEADOW, 0)),
+        _ramp((_BEACH + 1, 0), (_BEACH + 4, 255), (_ROCK - 10, 255), (_ROCK, 0)),
+        _ramp((_BEACH, 0), (_BEACH + 2, 255), (_ROCK, 255), (_ROCK + 14, 0)),
+        _ramp((SHORE - 2, 220), (SHORE + 1, 0)),
     ]
 )
 """A palette of four bands: where fields, woods and roads may be, and where the light is dim, for it is water."""
-"""Which moisture grows woods."""
-IS_WOOD = ramp((138, 0), (144, 255))
-IS_ROAD = ramp((121, 0), (124, 255), (132, 255), (135, 0))
+IS_WOOD = _ramp((138, 0), (144, 255))
+"""How much of a wood grows at each moisture."""
+IS_ROAD = _ramp((121, 0), (124, 255), (132, 255), (135, 0))
 """A road is where one level of moisture runs; the levels here are drawn apart."""

@@ -278,6 +278,8 @@ def test_case_071_a_disk_that_fails_is_told_with_what_is_free(tmp_path: Path, fi
     assert report["error"]["free_bytes"] > 0
     with Agent(file, "verify", request_of(root, old)) as agent:
         assert agent.report()["ok"]
+    assert receive_once(file, root, order, supply)[1]["ok"]
+    assert build_once(file, root, order, supply)["ok"]
 
 
 def test_case_071_a_full_volume_is_told_with_what_is_free(tmp_path: Path, file: Path) -> None:
