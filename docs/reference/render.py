@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -22,7 +23,11 @@ from operator_tool.settings import describe_settings
 _HEADER = "<!-- Rendered from the code by docs/reference/render.py; edit the docstrings, then render again. -->\n"
 _SETTINGS_INTRODUCTION = (
     "Set one with `-o PLUGIN.KEY=VALUE`, with the environment variable `OPERATOR_TOOL_PLUGIN_KEY`, or in the "
-    "configuration file as `KEY = VALUE` under `[PLUGIN]`. `operator-tool plugins info NAME` shows the same.\n"
+    "configuration file as `KEY = VALUE` under `[PLUGIN]`. `operator-tool plugins info NAME` shows the same.\n\n"
+    "A secret is never written into the configuration file. Beside its variable it can come from a file of mode 0600 "
+    "(`KEY_file`), from a command's output (`KEY_command`), or from the keyring (`KEY_keyring = true`, with the extra "
+    "`operator-tool[keyring]` installed). A value on the command line works for a quick try, and the process list shows "
+    "it.\n"
 )
 
 
@@ -148,7 +153,7 @@ def _field_notes(value: type) -> dict[str, str]:
 
 
 def _page(parts: list[str]) -> str:
-    return "\n".join(parts).replace("``", "`").rstrip() + "\n"
+    return re.sub(r"(?<!`)``(?!`)", "`", "\n".join(parts)).rstrip() + "\n"
 
 
 def main() -> int:

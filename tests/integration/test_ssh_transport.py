@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import paramiko  # type: ignore[import-untyped]
 import pytest
 
 from operator_tool.api import CompanionError, CompanionSession, ConfigError, LinkError, RunContext, RunLimits
@@ -500,8 +501,6 @@ def test_a_program_that_minds_nothing_is_signalled(sshd: RealSshd, tmp_path: Pat
 
 def test_no_slice_is_larger_than_a_packet(sshd: RealSshd, monkeypatch: pytest.MonkeyPatch) -> None:
     """paramiko copies what is left of a larger piece for every packet of it."""
-    import paramiko
-
     sizes: list[int] = []
     send = paramiko.Channel.send
 
@@ -572,8 +571,6 @@ def peer(says: bytes) -> Iterator[int]:
 @contextlib.contextmanager
 def old_server(sshd: RealSshd) -> Iterator[int]:
     """An SSH server with the key of another, which does not know strict key exchange."""
-    import paramiko  # type: ignore[import-untyped]
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

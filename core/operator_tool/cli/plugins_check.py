@@ -6,39 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .plugins_list import plugin_options, show
+
 if TYPE_CHECKING:
     from operator_tool.plugin_host.discovery import PluginEntry
 
 
 @click.command("check")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-@click.option("--no-plugins", is_flag=True, help="Use the built-in plugins only.")
-@click.option("--block", multiple=True, metavar="ROLE:NAME", help="Shut one plugin out.")
+@plugin_options
 def command(*, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
     """Import and register each installed plugin by itself; exit code 12 when one of them can't be used."""
     from operator_tool.plugin_host.discovery import Blocking, Discovery
 
-    from .exits import say
-    from .plugins_list import table
-
     discovery = Discovery(Blocking.parse(no_plugins=no_plugins, block=block))
-    rows = [
-        {
-            "role": entry.role,
-            "name": entry.name,
-            "distribution": entry.distribution,
-            "version": entry.version,
-            "state": _state(entry),
-        }
-        for entry in discovery.entries
-    ]
-    if as_json:
-        import json
-
-        say(json.dumps(rows, indent=2))
-    else:
-        say(table(rows, ("role", "name", "distribution", "version", "state")))
-    return 0 if all(row["state"] == "ok" or row["state"].startswith("blocked") for row in rows) else 12
+    states = {entry: _state(entry) for entry in discovery.entries}
+    show(states, as_json=as_json)
+    return 0 if all(state == "ok" or state.startswith("blocked") for state in states.values()) else 12
 
 
 def _state(entry: PluginEntry) -> str:

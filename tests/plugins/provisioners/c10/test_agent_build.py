@@ -75,7 +75,7 @@ def test_case_082_without_the_commit_nothing_is_switched(tmp_path: Path, file: P
     before = whole_way(file, root, old, supply_of(10))
     order, supply = order_of(40, lat_deg=50.0), supply_of(40, first_seed=500)
     receive_once(file, root, order, supply)
-    assert build_once(file, root, order, supply, commit=False).get("event") == "ready"
+    assert build_once(file, root, order, supply, commit=False).get("ok") is not True
     assert ask(file, "verify", root, old)["generation"] == before["generation"]
     assert receive_once(file, root, order, supply)[0] == 0
     assert build_once(file, root, order, supply)["previous_generation"] == before["generation"]
