@@ -50,6 +50,8 @@ told = []
 @hookimpl
 def start_listening(settings, context): told.append(("start", settings.label, context.run_id))
 @hookimpl
+def stop_listening(): told.append("stop")
+@hookimpl
 def on_event(event): told.append(("event", event))
 """
 
@@ -130,6 +132,16 @@ def test_hook_start_listening(host: OpenHost) -> None:
     opened = host("acme-ear.label=left")
     opened.start_listeners(["acme-ear"])
     assert sys.modules["acme_ear"].told.pop() == ("start", "left", "run-1")
+
+
+def test_hook_stop_listening(host: OpenHost) -> None:
+    """A listener is told that no event will follow."""
+    import sys
+
+    opened = host()
+    opened.start_listeners(["acme-ear"])
+    opened.stop_listeners()
+    assert sys.modules["acme_ear"].told.pop() == "stop"
 
 
 def test_hook_on_event(host: OpenHost) -> None:

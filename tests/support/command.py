@@ -59,7 +59,7 @@ class Workstation:
             timeout=timeout_s,
             stdin=subprocess.DEVNULL,
         )
-        return Ended(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+        return Ended(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "backslashreplace"))
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the command; the caller ends it."""

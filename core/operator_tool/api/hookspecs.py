@@ -60,5 +60,10 @@ def start_listening(settings: PluginSettings, context: RunContext) -> None:
 
 
 @hookspec
+def stop_listening() -> None:
+    """Tell a listener that no event will follow, however the run ended; what it opened is to be closed."""
+
+
+@hookspec
 def on_event(event: Event) -> None:
     """Tell a listener of what happens in a run. What it raises is logged and never disturbs the run."""

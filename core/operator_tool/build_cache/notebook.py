@@ -78,7 +78,7 @@ class Notebook:
             notes=plan.flight.notes,
         )
         self.notes += [
-            f"{name}: synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
+            f"{name} gives synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
         ]
 
     def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from operator_tool import __version__
@@ -13,7 +13,7 @@ from operator_tool.api.build import BuildCacheRequest
 from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import UsageError
-from operator_tool.api.events import Event, Notice
+from operator_tool.api.events import Notice
 from operator_tool.api.order import AreaKind, AreaRequest
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import Parts
@@ -44,7 +44,6 @@ class Run:
 
     orchestrator: Orchestrator
     request: BuildCacheRequest
-    emit: Callable[[Event], None]
 
 
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
@@ -89,10 +88,14 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
 
     host = PluginHost(tool.discovery, tool.sources, context_for)
     context = RunContext(run_id=run_id, state_dir=tool.places.data_dir, deadline=deadline, emit=host.emit)
-    host.start_listeners(tool.sources.core().listeners if not options.quiet else ())
-    source = host.flight_source(flight_source)
-    providers = host.tile_providers(options.provider)
-    try:
+    with ExitStack() as stack:
+        stack.callback(host.stop_listeners)
+        host.start_listeners(tool.sources.core().listeners if not options.quiet else ())
+        source = host.flight_source(flight_source)
+        providers = host.tile_providers(options.provider)
+        for _, provider in providers:
+            stack.callback(provider.close)
+        stack.callback(context.cancelled.set)
         parts = Parts(
             flight_source=source,
             providers=providers,
@@ -112,11 +115,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             locks_dir=places.make(places.locks_dir) if writes else places.locks_dir,
             plugins=host.records,
         )
-        yield Run(orchestrator, _request(options, reference, area), host.emit)
-    finally:
-        context.cancelled.set()
-        for _, provider in providers:
-            provider.close()
+        yield Run(orchestrator, _request(options, reference, area))
 
 
 def _flight(options: RunOptions) -> tuple[str, str]:

@@ -56,7 +56,8 @@ class Hooks:
         if entry.role == Role.LISTENER:
             self._listeners.append(_Listener(entry))
         for listener in self._listeners:
-            listener.call = self._caller("on_event", listener.entry)
+            listener.on_event = self._caller("on_event", listener.entry)
+            listener.stop_listening = self._caller("stop_listening", listener.entry)
 
     def settings_type(self, entry: PluginEntry) -> type[PluginSettings]:
         """Return the class of a plugin's settings. Raises ``PluginError`` when it names something else."""
@@ -107,6 +108,12 @@ class Hooks:
             for redacted in self._redacted.of(event):
                 for listener in self._listeners:
                     listener.tell(redacted)
+
+    def stop_listening(self) -> None:
+        """Tell the listeners that no event will follow. Never raises."""
+        with self._emitting:
+            for listener in self._listeners:
+                listener.stop()
 
     def _make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
         return self._ask(entry, FACTORIES[Role(entry.role)], settings=settings, context=context)
@@ -168,16 +175,28 @@ class _Listener:
 
     def __init__(self, entry: PluginEntry) -> None:
         self.entry = entry
-        self.call: Callable[..., object] = lambda **_: None
-        """Asks this listener alone; made anew with each registration, since it leaves out those known by then."""
+        # Callers that ask this listener alone; made anew with each registration: they leave out those known by then.
+        self.on_event: Callable[..., object] = _say_nothing
+        self.stop_listening: Callable[..., object] = _say_nothing
         self._failures = 0
 
     def tell(self, event: Event) -> None:
-        if self._failures >= self._PATIENCE:
-            return
+        """Tell of one event."""
+        if self._failures < self._PATIENCE:
+            self._guarded(self.on_event, event=event)
+
+    def stop(self) -> None:
+        """Tell that no event will follow."""
+        self._guarded(self.stop_listening)
+
+    def _guarded(self, call: Callable[..., object], **arguments: object) -> None:
         try:
-            self.call(event=event)
+            call(**arguments)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a listener never disturbs the run, whatever it does
             self._failures += 1
             silenced = "; it is told nothing more" if self._failures == self._PATIENCE else ""
             _log.warning("%s failed: %s: %s%s", self.entry.owner, type(error).__name__, error, silenced)
+
+
+def _say_nothing(**_arguments: object) -> None:
+    """Stand in until the first registration is over."""

@@ -52,6 +52,10 @@ class PluginHost:
             loaded = self._load(Role.LISTENER, name)
             self._hooks.start_listening(loaded.entry, loaded.settings, self._context_for(name))
 
+    def stop_listeners(self) -> None:
+        """Tell the listeners that no event will follow."""
+        self._hooks.stop_listening()
+
     def emit(self, event: Event) -> None:
         """Tell the listeners of an event."""
         self._hooks.emit(event)

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, RunFinished, hookimpl
+from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, hookimpl
 
 
 class Settings(PluginSettings, frozen=True, kw_only=True):
@@ -39,10 +39,14 @@ def start_listening(settings: PluginSettings, context: RunContext) -> None:  # n
 @hookimpl
 def on_event(event: Event) -> None:
     """Append the event."""
+    if _file is not None:
+        _file.write(msgspec.json.encode(event) + b"\n")
+
+
+@hookimpl
+def stop_listening() -> None:
+    """Close the file."""
     global _file
-    if _file is None:
-        return
-    _file.write(msgspec.json.encode(event) + b"\n")
-    if isinstance(event, RunFinished):
+    if _file is not None:
         _file.close()
-        _file = None
+    _file = None

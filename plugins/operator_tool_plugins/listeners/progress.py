@@ -14,7 +14,6 @@ from operator_tool.api import (
     PhaseStarted,
     PluginSettings,
     RunContext,
-    RunFinished,
     hookimpl,
 )
 
@@ -111,8 +110,13 @@ def on_event(event: Event) -> None:
     global _display
     if _display is None:
         _display = Bars() if sys.stderr.isatty() else PlainLines()
-    if isinstance(event, RunFinished):
-        _display.close()
-        _display = None
-        return
     _display.tell(event)
+
+
+@hookimpl
+def stop_listening() -> None:
+    """Give the terminal back, however the run ended."""
+    global _display
+    if _display is not None:
+        _display.close()
+    _display = None
