@@ -202,9 +202,12 @@ def test_the_data_set_changes_with_the_file_and_with_nothing_else(tmp_path: Path
     assert str(tmp_path) not in before
 
 
-def test_nothing_is_written_to_the_file_or_beside_it(tmp_path: Path, provider: Opener) -> None:
-    """The operator's file stays as it was."""
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_nothing_is_written_to_the_file_or_beside_it(tmp_path: Path, provider: Opener, journal: str) -> None:
+    """The operator's file stays as it was, whichever journal it was written with."""
     path = make_file(tmp_path / "a.mbtiles", {(3, 1, 0): picture(1)})
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
     made = provider(path)
     made.describe()

@@ -87,7 +87,7 @@ def test_case_121_a_credential_in_the_url_is_refused_and_not_repeated(text: str)
     with pytest.raises(ConfigError) as caught:
         parse_url_template(text, setting="xyz.url")
     assert "hunter2secret" not in caught.value.message + caught.value.hint
-    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("subdomain", ["evil.example/", "a b", "", "a:80", "@"])

@@ -312,6 +312,20 @@ def test_case_037_the_pool_is_told_of_the_pause_that_the_server_asks_for(server:
     assert seen == [7.0]
 
 
+def test_case_037_a_server_that_asks_to_wait_is_alive(server: TileServer) -> None:
+    """However often it asks, it is not taken for one that is gone: each tile has its own tries."""
+    server.script = lambda _asked: Answer(status=429, headers={"Retry-After": "0"})
+    results = fetch(server.template, wanted(1, 2, 3, 4), connections=1)
+    assert [type(result) for result in results] == [Failed] * 4
+    assert len(server.asked) == 16
+
+
+def test_case_038_single_failures_among_answers_end_nothing(server: TileServer) -> None:
+    """Only what goes wrong without a break counts."""
+    server.script = lambda _asked: Answer(status=500) if len(server.asked) % 4 else Answer()
+    assert [type(result) for result in fetch(server.template, wanted(*range(12)), connections=1)] == [Tile] * 12
+
+
 def test_case_037_a_pause_of_days_ends_the_run(server: TileServer) -> None:
     """Nobody waits for that; the message says how long."""
     server.script = lambda _asked: Answer(status=429, headers={"Retry-After": "999999"})

@@ -88,7 +88,6 @@ class _Transfer:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(_CONNECT_TIMEOUT_S * 1000))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, _LOW_SPEED_BYTES_PER_S)
         curl.setopt(pycurl.LOW_SPEED_TIME, _LOW_SPEED_S)
-        curl.setopt(pycurl.MAXFILESIZE, MAX_BODY_BYTES)
         curl.setopt(pycurl.USERAGENT, user_agent)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
         curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
@@ -110,9 +109,8 @@ class _Transfer:
             curl.perform()
         except pycurl.error as error:
             code, text = error.args
-            if not (self._too_long or code == pycurl.E_FILESIZE_EXCEEDED):
+            if not self._too_long:
                 raise _error(pycurl, code, text, host, curl.getinfo(pycurl.OS_ERRNO)) from None
-            self._too_long = True
         body = None if self._too_long else bytes(self._body)
         return Reply(curl.getinfo(pycurl.RESPONSE_CODE), self._headers, body)
 

@@ -1,0 +1,82 @@
+"""What an operator sees of a run: lines where there is no terminal, bars where there is one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+
+from operator_tool.api import (
+    Event,
+    Notice,
+    PhaseFinished,
+    PhaseProgress,
+    PhaseStarted,
+    PluginSettings,
+    RunContext,
+)
+from operator_tool_plugins.listeners import progress
+
+EVENTS: list[Event] = [
+    PhaseStarted(phase="resolve", detail="survey.plan"),
+    PhaseFinished(phase="resolve", duration_s=0.25),
+    PhaseStarted(phase="download", total=1200),
+    PhaseProgress(phase="download", done=600, total=1200, bytes=3_000_000),
+    Notice(text="[red]synthetic[/red] imagery"),
+    PhaseFinished(phase="download", duration_s=2.0, detail="1200 tiles downloaded, 0 held already"),
+]
+
+
+def tell_all(folder: Path) -> None:
+    """Tell the listener of a whole run."""
+    progress.start_listening(PluginSettings(), RunContext(run_id="r", state_dir=folder))
+    for event in EVENTS:
+        progress.on_event(event)
+    progress.stop_listening()
+
+
+def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line is whole; nothing moves, nothing is coloured; markup of strangers is text."""
+    tell_all(tmp_path)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "resolve: survey.plan",
+        "resolve: done in 0.2 s",
+        "download: started",
+        "note: [red]synthetic[/red] imagery",
+        "download: done in 2.0 s, 1200 tiles downloaded, 0 held already",
+    ]
+
+
+def test_a_long_phase_says_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every few seconds, and not at every event."""
+    monkeypatch.setattr(progress, "PLAIN_EVERY_S", 0.0)
+    tell_all(tmp_path)
+    assert "download: 600 of 1,200 tiles, 3.0 MB" in capsys.readouterr().err
+
+
+def test_on_a_terminal_there_is_a_bar_per_phase_and_the_terminal_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cursor is shown again at the end."""
+    ours, theirs = pty.openpty()
+    terminal = os.fdopen(theirs, "w", encoding="utf-8")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    try:
+        tell_all(tmp_path)
+        terminal.flush()
+        shown = os.read(ours, 100_000).decode("utf-8")
+    finally:
+        terminal.close()
+        os.close(ours)
+    for text in ("resolve", "download", "1200/1200", "3.0 MB", "note: [red]synthetic[/red] imagery"):
+        assert text in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
