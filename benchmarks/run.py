@@ -1,4 +1,4 @@
-"""Runs the benchmarks and writes ``docs/benchmarks.md``: ratios in one run, the machine and the versions beside them."""
+"""Runs the benchmarks and writes ``docs/benchmarks.md``: ratios of one run, with the machine and the versions."""
 
 from __future__ import annotations
 

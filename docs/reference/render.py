@@ -26,8 +26,8 @@ _SETTINGS_INTRODUCTION = (
     "configuration file as `KEY = VALUE` under `[PLUGIN]`. `operator-tool plugins info NAME` shows the same.\n\n"
     "A secret is never written into the configuration file. Beside its variable it can come from a file of mode 0600 "
     "(`KEY_file`), from a command's output (`KEY_command`), or from the keyring (`KEY_keyring = true`, with the extra "
-    "`operator-tool[keyring]` installed). A value on the command line works for a quick try, and the process list shows "
-    "it.\n"
+    "`operator-tool[keyring]` installed). A value on the command line works for a quick try, and the process list "
+    "shows it.\n"
 )
 
 

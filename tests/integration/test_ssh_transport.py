@@ -577,7 +577,7 @@ def old_server(sshd: RealSshd) -> Iterator[int]:
             connection, _ = listener.accept()
             with contextlib.closing(paramiko.Transport(connection, strict_kex=False)) as transport:
                 transport.add_server_key(paramiko.PKey.from_path(str(sshd.folder / "host_key")))
-                with contextlib.suppress(paramiko.SSHException, EOFError):
+                with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                     transport.start_server(server=paramiko.ServerInterface())
                 transport.join(10)
 

@@ -66,8 +66,9 @@ def installed(tmp_path: Path) -> Path:
         subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", str(wheels), str(project)], check=True, timeout=300)
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / "bin"
-    command = [str(programs / "pip"), "--disable-pip-version-check", "install", "-q", *map(str, sorted(wheels.glob("*.whl")))]
-    subprocess.run(command, check=True, timeout=300)
+    found = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    install = [str(programs / "pip"), "--disable-pip-version-check", "install", "-q", *found]
+    subprocess.run(install, check=True, timeout=300)
     return programs
 
 

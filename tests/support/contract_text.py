@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -15,7 +16,8 @@ from operator_tool.plugin_host.discovery import CONTRACT_MAJOR, Role
 
 def contract_text() -> str:
     """Return hooks, arguments, annotations, Protocols, nouns, events, errors and exit codes, one a line."""
-    return "\n".join([*_groups(), *_hooks(), *_names(), *_events()]) + "\n"
+    text = "\n".join([*_groups(), *_hooks(), *_names(), *_events()]) + "\n"
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _groups() -> Iterator[str]:

@@ -79,6 +79,7 @@ def test_case_082_without_the_commit_nothing_is_switched(tmp_path: Path, file: P
     assert ask(file, "verify", root, old)["generation"] == before["generation"]
     assert receive_once(file, root, order, supply)[0] == 0
     assert build_once(file, root, order, supply)["previous_generation"] == before["generation"]
+    assert len(list((root / "generations").iterdir())) == 2, "what was never switched to is not left lying"
 
 
 def test_an_older_generation_of_the_same_cache_is_copied_from_not_taken(tmp_path: Path, file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def test_case_096_a_stray_current_is_no_cache(tmp_path: Path, file: Path, link: 
     current = root / "current"
     current.unlink()
     elsewhere = tmp_path / generation
-    (root / "generations" / generation).rename(elsewhere)
+    shutil.copytree(root / "generations" / generation, elsewhere)
+    if link == "dangling":
+        shutil.rmtree(root / "generations" / generation)
     match link:
         case "dangling":
             current.symlink_to(f"generations/{generation}")

@@ -180,28 +180,31 @@ def test_case_078_a_waiting_agent_gets_the_lock_of_one_that_ends(tmp_path: Path,
             assert receive_all(second, supply)[1]["ok"]
 
 
-@pytest.mark.parametrize("where", ["staging", "database", "lock", "generations"])
+@pytest.mark.parametrize("where", ["staging", "lock", "generations"])
 def test_case_076_planted_links_are_not_followed(tmp_path: Path, file: Path, where: str) -> None:
     """A link where the agent would write leads nowhere: what it points to stays as it was."""
     root, order, supply = tmp_path / "cache", order_of(5), supply_of(5)
     victim = tmp_path / "victim"
-    root.mkdir()
-    if where == "lock":
-        victim.write_bytes(b"precious")
-        (root / "lock").symlink_to(victim)
-    elif where == "database":
-        victim.write_bytes(b"precious")
-        staged(root, order).parent.mkdir(parents=True)
-        staged(root, order).symlink_to(victim)
-    elif where == "staging":
-        victim.mkdir()
-        (root / "staging").mkdir()
-        (root / "staging" / order.content_key).symlink_to(victim)
-    else:
-        victim.mkdir()
-        (root / "generations").symlink_to(victim)
-    receive_once(file, root, order, supply)
-    assert victim.read_bytes() == b"precious" if victim.is_file() else not list(victim.iterdir())
+    victim.mkdir()
+    link = {"lock": root / "lock", "staging": staged(root, order).parent, "generations": root / "generations"}[where]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim / "new" if where == "lock" else victim)
+    assert not receive_once(file, root, order, supply)[1]["ok"]
+    assert not list(victim.iterdir())
+
+
+def test_case_076_a_planted_database_is_not_written(tmp_path: Path, file: Path) -> None:
+    """A link to a sound database of another cache is replaced, and that database stays as it was."""
+    root, order, supply = tmp_path / "cache", order_of(5), supply_of(5)
+    receive_once(file, tmp_path / "other", order, supply)
+    victim = staged(tmp_path / "other", order)
+    before = victim.read_bytes()
+    staged(root, order).parent.mkdir(parents=True)
+    staged(root, order).symlink_to(victim)
+    (staged(root, order).parent / "boot_id").write_bytes((victim.parent / "boot_id").read_bytes())
+    sent, report = receive_once(file, root, order, supply_of(5, first_seed=100))
+    assert (sent, report["ok"]) == (5, True)
+    assert victim.read_bytes() == before
 
 
 def frame(kind: int, payload: bytes) -> bytes:
