@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from operator_tool.api import BuildCacheRequest, CacheOrder, RunContext, TileRecord, sniff_picture_format
+from operator_tool.api import AreaRequest, BuildCacheRequest, CacheOrder, RunContext, TileRecord, sniff_picture_format
 from operator_tool.api.tiles import Tile, WantedTile
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
@@ -22,7 +22,7 @@ from operator_tool.tile_store import TileStore
 from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport
 
 RUNS = 11
-REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16, 17, 18, 19))
+REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16, 17, 18, 19), area=AreaRequest(metres=580.0))
 
 
 class _Supply:

@@ -1,15 +1,10 @@
-"""Measure the tile store: 5,000 pictures of 8-25 kB put and committed, against bare files and SQLite alone, same run.
+"""The tile store: 5,000 pictures of 8-25 kB kept, against bare files and SQLite alone; and asked when it is large.
 
-Run it with a Python that has operator-tool installed, on the disk that the store will lie on::
-
-    python benchmarks/tile_store.py [--folder FOLDER] [--rounds 5] [--held]
-
-Prints seconds (median of the rounds, interleaved) and the ratio to bare files with one sync at the end.
+The disk matters: the folders are made in the one that ``TMPDIR`` names.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import sqlite3
@@ -25,6 +20,7 @@ from operator_tool.tile_store import TileStore
 Pictures = list[tuple[TileId, bytes]]
 TILES = 5_000
 BATCH = 512
+ROUNDS = 7
 
 
 def pictures(seed: int) -> Pictures:
@@ -71,17 +67,25 @@ def into_sqlite_wal(folder: Path, tiles: Pictures) -> None:
 
 
 WAYS: dict[str, Callable[[Path, Pictures], None]] = {
-    "bare files, one sync": into_files,
-    "tile store, durable batches": into_store,
-    "SQLite in WAL, FULL, batches": into_sqlite_wal,
+    "bare files, one sync at the end": into_files,
+    "the tile store, each batch durable": into_store,
+    "SQLite in WAL, FULL, each batch durable": into_sqlite_wal,
 }
 
 
-def measure_writing(root: Path, rounds: int) -> None:
-    """Print the median of each way and its ratio to bare files."""
+def section() -> str:
+    """Return the section of the benchmarks' page."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        return "\n".join(
+            ["\n## The workstation's tile store", "", *_writing(root), "", *_reading(root), *_asking(root)]
+        )
+
+
+def _writing(root: Path) -> list[str]:
     tiles = pictures(1)
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, way in WAYS.items():
             folder = Path(tempfile.mkdtemp(dir=root))
             os.sync()
@@ -89,64 +93,53 @@ def measure_writing(root: Path, rounds: int) -> None:
             way(folder, tiles)
             # Nothing is deleted in between: making files right after a mass delete is several times slower.
             seconds[name].append(time.perf_counter() - start_s)
-    files_s = statistics.median(seconds["bare files, one sync"])
-    total_mb = sum(len(data) for _, data in tiles) / 1e6
-    print(f"{TILES:,} tiles, {total_mb:.0f} MB, {rounds} rounds, batches of {BATCH}")
+    files = seconds["bare files, one sync at the end"]
+    rows = []
     for name, measured in seconds.items():
-        median_s = statistics.median(measured)
-        print(f"{name:32} {median_s:6.2f} s   {median_s / files_s:5.2f}   (fastest {min(measured):.2f} s)")
+        middle_s, files_s = statistics.median(measured), statistics.median(files)
+        middle = f"{middle_s:.2f} | {middle_s / files_s:.2f}"
+        rows.append(f"| {name} | {middle} | {min(measured):.2f} | {min(measured) / min(files):.2f} |")
+    total_mb = sum(len(data) for _, data in tiles) / 1e6
+    return [
+        f"{TILES:,} tiles, {total_mb:.0f} MB, {ROUNDS} rounds, interleaved; a commit every {BATCH} tiles.",
+        "",
+        "| | median s | ratio | fastest s | ratio |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
 
 
-def measure_reading(root: Path) -> None:
-    """Print how long reading every tile in order takes, verified."""
-    tiles = pictures(2)
-    into_store(root, tiles)
+def _reading(root: Path) -> list[str]:
+    into_store(root, pictures(2))
     with TileStore.open(root, provider="bench", dataset="bench") as store:
         held = [tile for y in range(44_000, 44_050) for tile in store.held(17, y, 70_000, 70_099)]
         start_s = time.perf_counter()
         for tile in held:
             store.read(tile.record)
         spent_s = time.perf_counter() - start_s
-    print(f"read {len(held):,} tiles, verified: {spent_s:.3f} s, {len(held) / spent_s:,.0f} tiles/s")
+    return [f"* Read in order, each verified: {len(held) / spent_s:,.0f} tiles/s."]
 
 
-def measure_held(root: Path) -> None:
-    """Print how long a question after 20 tiles takes in a store that holds 500,000."""
-    with TileStore.open(root, provider="bench", dataset="held") as store:
-        start_s = time.perf_counter()
+def _asking(root: Path) -> list[str]:
+    lines = []
+    with TileStore.open(root, provider="bench", dataset="large") as store:
         for y in range(500):
             for x in range(1_000):
                 data = (y * 1_000 + x).to_bytes(16, "big")
                 store.put(Tile(TileId(18, x, y), data, '"0123456789abcdef"'), PictureFormat.JPEG)
             store.commit()
-        print(f"500,000 tiles of 16 bytes put: {time.perf_counter() - start_s:.1f} s")
         source = random.Random(3)
         places = [(source.randrange(500), source.randrange(980)) for _ in range(10_000)]
-        for what, width in (("20 tiles", 20), ("1 tile", 1)):
+        for width in (1, 20):
             start_s = time.perf_counter()
             for y, x in places:
                 assert len(store.held(18, y, x, x + width - 1)) == width
             spent_us = (time.perf_counter() - start_s) / len(places) * 1e6
-            print(f"held, a range of {what}: {spent_us:.0f} microseconds")
-        start_s = time.perf_counter()
-        store.count()
-        print(f"count: {(time.perf_counter() - start_s) * 1e3:.1f} ms")
-
-
-def main() -> None:
-    """Read the options and measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to write; the disk matters")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--held", action="store_true", help="also fill a store with 500,000 tiles and question it")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        root = Path(name)
-        measure_writing(root, options.rounds)
-        measure_reading(root)
-        if options.held:
-            measure_held(root)
+            lines.append(
+                f"* Which of {width} neighbours are held, 500,000 tiles in the store: {spent_us:.0f} microseconds."
+            )
+    return lines
 
 
 if __name__ == "__main__":
-    main()
+    print(section())

@@ -18,13 +18,16 @@ from operator_tool.api import (
     AreaRequest,
     CacheInputs,
     CacheOrder,
+    CompanionSession,
     Event,
     Flight,
     PictureFormat,
     ProviderKey,
+    RemoteBuildReport,
     RunContext,
     TileId,
     TileRecord,
+    TransferSummary,
     Waypoint,
     tiles_digest,
 )
@@ -288,3 +291,20 @@ def receive_all(agent: Agent, supply: Supply, *, seal: bool = True) -> tuple[int
     else:
         agent.hang_up()
     return sent, agent.report()
+
+
+def build_cache(
+    session: CompanionSession,
+    root: Path,
+    supply: Supply,
+    *,
+    lat_deg: float = 49.0,
+    told: Told | None = None,
+    **settings: Any,
+) -> tuple[TransferSummary, RemoteBuildReport]:
+    """Go the whole way over a session, as the core does."""
+    order = order_of(len(supply.records), lat_deg=lat_deg)
+    provisioner = provisioner_of(root, context_of(root.parent, told), **settings)
+    provisioner.prepare(session, order)
+    summary = provisioner.transfer(session, order, supply)
+    return summary, provisioner.build(session, order, summary)

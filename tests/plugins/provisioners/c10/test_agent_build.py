@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.c10_rig import (
     Agent,
-    agent_file,
     ask,
     build_once,
     manifest_of,
@@ -23,13 +22,6 @@ from tests.support.c10_rig import (
     supply_of,
     whole_way,
 )
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The agent's zipapp."""
-    (tmp_path / "bin").mkdir()
-    return agent_file(tmp_path / "bin")
 
 
 def test_a_generation_is_an_mbtiles_file_and_a_manifest(tmp_path: Path, file: Path) -> None:

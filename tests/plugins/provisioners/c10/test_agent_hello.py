@@ -10,14 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.c10_rig import agent_file, ask, order_of, snapshot, supply_of, whole_way
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The agent's zipapp."""
-    (tmp_path / "bin").mkdir()
-    return agent_file(tmp_path / "bin")
+from tests.support.c10_rig import ask, order_of, snapshot, supply_of, whole_way
 
 
 def test_hello_writes_nothing(tmp_path: Path, file: Path) -> None:

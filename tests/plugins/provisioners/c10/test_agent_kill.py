@@ -17,7 +17,6 @@ from operator_tool_plugins.provisioners.c10.wire import data_frame, lacking, off
 from tests.support.c10_rig import (
     Agent,
     Supply,
-    agent_file,
     ask,
     build_once,
     manifest_of,
@@ -31,13 +30,6 @@ from tests.support.c10_rig import (
 TILES = 600
 SIZE_BYTES = 60_000
 """36 MB, so that several batches of 8 MiB are committed on the way."""
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The agent's zipapp."""
-    (tmp_path / "bin").mkdir()
-    return agent_file(tmp_path / "bin")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from operator_tool_plugins.provisioners.c10.wire import data_frame, offer_frame,
 from tests.support.c10_rig import (
     Agent,
     Supply,
-    agent_file,
     build_once,
     order_of,
     picture,
@@ -28,13 +27,6 @@ from tests.support.c10_rig import (
     tiles_in,
     whole_way,
 )
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The agent's zipapp."""
-    (tmp_path / "bin").mkdir()
-    return agent_file(tmp_path / "bin")
 
 
 def staged(root: Path, order: CacheOrder) -> Path:
