@@ -109,7 +109,7 @@ def test_case_117_the_formatter_shows_controls_escaped(redactor: Redactor) -> No
     """A log line can't move the cursor or hide its end, and newlines stay."""
     sink = _Sink(RedactingFormatter("%(message)s", redactor=redactor))
     sink.logger.info("a\x1b[2Jb\rc\nd")
-    assert sink.text == "a\\x1b[2Jb\\x0dc\nd\n"
+    assert sink.text == "a\\x1b[2Jb\\rc\nd\n"
 
 
 def test_case_117_the_filter_redacts_for_somebody_elses_formatter(redactor: Redactor) -> None:

@@ -39,6 +39,7 @@ from .errors import (
     UsageError,
     VerifyError,
 )
+from .escaping import escape_bytes, escape_controls
 from .events import (
     Event,
     Notice,
@@ -161,6 +162,8 @@ __all__ = [
     "VerifyError",
     "WantedTile",
     "Waypoint",
+    "escape_bytes",
+    "escape_controls",
     "fetch_in_pool",
     "hookimpl",
     "sniff_picture_format",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from .errors import OperatorToolError
@@ -36,7 +36,7 @@ def fetch_in_pool(
     max_per_s: float | None = None,
     pause_budget_s: float = 120.0,
     cancelled: threading.Event | None = None,
-) -> Iterator[TileResult]:
+) -> Generator[TileResult]:
     """Yield ``fetch_one``'s result for each wanted tile, ``connections`` at a time, in the order of completion.
 
     What raises :class:`TryAgainError` is tried ``attempts`` times with jittered exponential backoff and is then a

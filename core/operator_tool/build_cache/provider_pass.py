@@ -118,7 +118,7 @@ class ProviderPass:
             if len(held) == tiles.x1 - tiles.x0 + 1:
                 continue
             have = {tile.record.id.x for tile in held}
-            absent = set(self._store.absent(tiles.z, tiles.y, tiles.x0, tiles.x1))
+            absent = set(self._store.absent(tiles.z, tiles.y, tiles.x0, tiles.x1, within_s=ABSENT_IS_SETTLED_S))
             for x in range(tiles.x0, tiles.x1 + 1):
                 if x in have:
                     continue

@@ -62,7 +62,8 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 def _failed(error: Exception) -> int:
     from operator_tool.api.errors import OperatorToolError
-    from operator_tool.redaction import REDACTOR, escape_controls
+    from operator_tool.api.escaping import escape_controls
+    from operator_tool.redaction import REDACTOR
 
     if isinstance(error, OperatorToolError):
         _complain(f"error: {REDACTOR.text(escape_controls(error.message))}")

@@ -10,7 +10,8 @@ import msgspec
 
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport
 from operator_tool.api.errors import ConfigError, OperatorToolError
-from operator_tool.redaction import REDACTOR, escape_controls
+from operator_tool.api.escaping import escape_controls
+from operator_tool.redaction import REDACTOR
 
 from .assembly import Run, open_run
 from .exits import say

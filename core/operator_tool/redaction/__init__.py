@@ -5,7 +5,6 @@ out that nobody calls by name: log records, exception hooks, warnings. Redact fi
 secret is not recognised.
 """
 
-from .controls import escape_controls
 from .redactor import LINE_WITHHELD, REDACTOR, RedactedStream, Redactor
 from .sinks import RedactingFilter, RedactingFormatter, install
 
@@ -16,6 +15,5 @@ __all__ = [
     "RedactingFilter",
     "RedactingFormatter",
     "Redactor",
-    "escape_controls",
     "install",
 ]

@@ -6,7 +6,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from .controls import drop_controls
+from .terminal import drop_controls
 
 MAX_DEPTH = 4
 """How many encodings may lie one in the other: base64 of base64 of JSON in JSON is four."""

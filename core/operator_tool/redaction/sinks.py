@@ -11,7 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from .controls import escape_controls
+from operator_tool.api.escaping import escape_controls
+
 from .redactor import REDACTOR, Redactor
 
 _KEPT = "\n\t"

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from operator_tool.api import ConfigError, Deadline
-from operator_tool.redaction import Redactor, escape_controls
+from operator_tool.api.escaping import escape_controls
+from operator_tool.redaction import Redactor
 
 from .checked import MAX_SECRET_BYTES, decoded_secret
 

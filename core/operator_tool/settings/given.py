@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from operator_tool.api import ConfigError, PluginError
-from operator_tool.redaction import Redactor, escape_controls
+from operator_tool.api.escaping import escape_controls
+from operator_tool.redaction import Redactor
 
 from .conversion import from_text, from_toml, in_words, place_in_value
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 import msgspec
 
 from operator_tool.api import ConfigError, PluginError, PluginSettings, UsageError
+from operator_tool.api.escaping import escape_controls
 from operator_tool.places import CONFIG_VARIABLE, DATA_DIR_VARIABLE
-from operator_tool.redaction import REDACTOR, Redactor, escape_controls
+from operator_tool.redaction import REDACTOR, Redactor
 
 from .config_file import Tables, read_config_file
 from .conversion import is_secret

@@ -54,10 +54,10 @@ class Index:
             for x, sha256, length_bytes, picture_format, etag, fetched_at_s, imagery_date in rows
         ]
 
-    def absent(self, z: int, y: int, x0: int, x1: int) -> list[int]:
-        """Return the x of the tiles known to be absent, ``x0`` and ``x1`` included, ascending."""
-        statement = "SELECT x FROM absent WHERE z = ? AND y = ? AND x BETWEEN ? AND ? ORDER BY x"
-        return [x for (x,) in self._query(statement, (z, y, x0, x1))]
+    def absent(self, z: int, y: int, x0: int, x1: int, since_s: float) -> list[int]:
+        """Return the x of the tiles said to be absent since then, ``x0`` and ``x1`` included, ascending."""
+        statement = "SELECT x FROM absent WHERE z = ? AND y = ? AND x BETWEEN ? AND ? AND seen_at_s >= ? ORDER BY x"
+        return [x for (x,) in self._query(statement, (z, y, x0, x1, since_s))]
 
     def count(self) -> int:
         """Return how many tiles are held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import re
 import threading
 from datetime import UTC, datetime
@@ -63,11 +64,15 @@ class TileStore:
             index = self._index_to_read()
             return index.held(z, y, x0, x1) if index else []
 
-    def absent(self, z: int, y: int, x0: int, x1: int) -> list[int]:
-        """Return the x of the tiles that the provider said it doesn't have, ``x0`` and ``x1`` included, ascending."""
+    def absent(self, z: int, y: int, x0: int, x1: int, *, within_s: float = math.inf) -> list[int]:
+        """Return the x of the tiles that the provider said it doesn't have, ``x0`` and ``x1`` included, ascending.
+
+        Only what it said ``within_s`` seconds of now counts.
+        """
+        since_s = datetime.now(UTC).timestamp() - within_s
         with self._lock:
             index = self._index_to_read()
-            return index.absent(z, y, x0, x1) if index else []
+            return index.absent(z, y, x0, x1, since_s) if index else []
 
     def count(self) -> int:
         """Return how many tiles are held."""

@@ -1,25 +1,13 @@
-"""Strings from files and services, made safe to show."""
+"""Strings from files and services, made safe to show in one line."""
 
 from __future__ import annotations
 
-import re
+from operator_tool.api import escape_controls
 
-_BACKSLASH_U = re.compile(r"[^ -~]")
-
-
-def escaped(text: str, limit: int = 100) -> str:
-    """Return ``text`` on one line, with every character that doesn't print escaped, cut to ``limit`` characters.
-
-    Control characters, direction overrides and lone surrogates become ``\\x1b``, ``\\u202e``, ``\\ud800``. What comes
-    out is for people: it is never a path, an argument or markup.
-    """
-    cut = text[: limit + 1]
-    if not cut.isprintable():
-        cut = "".join(_escape(character) for character in cut)
-    return cut if len(cut) <= limit else cut[: limit - 1] + "…"
+LIMIT = 100
+"""How much of a name or a value a message shows."""
 
 
-def _escape(character: str) -> str:
-    if character.isprintable():
-        return character
-    return _BACKSLASH_U.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), character)
+def escaped(text: str, limit: int = LIMIT) -> str:
+    """Return ``text`` on one line, with every character that doesn't print escaped, cut to ``limit`` characters."""
+    return escape_controls(text, limit=limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -121,7 +121,6 @@ class XyzProvider:
             pause_budget_s=LONGEST_PAUSE_S,
             cancelled=self._context.cancelled,
         )
-        assert isinstance(stream, Generator)
         try:
             # Not "yield from": who closes this iterator must first stop the transfers, or the pool waits for them.
             for result in stream:  # noqa: UP028

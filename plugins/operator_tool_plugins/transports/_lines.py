@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from operator_tool.api import LinkError
+from operator_tool.api import LinkError, escape_bytes
 
 
 class LineSplitter:
@@ -60,13 +60,4 @@ class Tail:
     @property
     def text(self) -> str:
         """What is kept, decoded, and harmless to print."""
-        return printable(self._bytes)
-
-
-def printable(data: bytes) -> str:
-    """Return ``data`` as text whose every control, formatting or undecodable character is shown as an escape.
-
-    Line feeds and tabs stay. Nothing of it can move a cursor, set a clipboard or turn the direction of writing.
-    """
-    text = data.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+        return escape_bytes(self._bytes, keep="\n\t")

@@ -72,7 +72,7 @@ def test_the_source_is_pulled_no_more_than_twice_the_connections_ahead() -> None
     stream = fetch_in_pool(picture, source(), connections=4)
     for _ in range(10):
         next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert latest < 10 + 2 * 4 + 4
 
 
@@ -172,7 +172,7 @@ def test_giving_up_ends_the_waits_within_a_second(how: str) -> None:
     next(stream)
     begun = time.monotonic()
     if how == "close":
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
     else:
         cancelled.set()
         assert all(isinstance(result, Failed) for result in stream)

@@ -161,7 +161,8 @@ def test_a_tile_is_either_held_or_absent(store: TileStore) -> None:
     """The provider's last word counts, across batches and within one."""
     store.put_absent(TileId(17, 1, 5))
     store.commit()
-    assert store.absent(17, 5, 0, 9) == [1]
+    assert store.absent(17, 5, 0, 9) == store.absent(17, 5, 0, 9, within_s=60) == [1]
+    assert store.absent(17, 5, 0, 9, within_s=-60) == []
     fill(store, range(1, 3))
     assert (store.absent(17, 5, 0, 9), store.count()) == ([], 2)
     store.put_absent(TileId(17, 1, 5))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_tool.api import LinkError
-from operator_tool_plugins.transports._lines import LineSplitter, Tail, printable
+from operator_tool.api import LinkError, escape_bytes
+from operator_tool_plugins.transports._lines import LineSplitter, Tail
 
 STREAMS = st.binary(max_size=60).map(lambda data: data.translate(bytes.maketrans(b"\x00\x01\x02", b"\n\n\n")))
 
@@ -79,4 +79,4 @@ def test_a_tail_keeps_the_last_bytes() -> None:
 @given(st.binary())
 def test_case_090_whatever_was_printable_is_all_that_is_printed(data: bytes) -> None:
     """No control, override or undecodable byte is left."""
-    assert all(c.isprintable() or c in "\n\t" for c in printable(data))
+    assert all(c.isprintable() or c in "\n\t" for c in escape_bytes(data, keep="\n\t"))

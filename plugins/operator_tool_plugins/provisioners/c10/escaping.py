@@ -1,17 +1,18 @@
-"""Text from the companion, made harmless: it can't move a cursor, fake a line or turn the direction of reading."""
+"""Text from the companion, made safe to show in one line."""
 
 from __future__ import annotations
 
+from operator_tool.api import escape_bytes, escape_controls
 
-def printable(text: str, *, at_most: int = 2000) -> str:
-    """Return ``text`` with every control, formatting and unpaired character shown as an escape, cut at a length."""
-    if len(text) > at_most:
-        text = text[:at_most] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+LIMIT = 2000
+"""How much of a line of the companion's is shown."""
 
 
-def printable_line(line: bytes, *, at_most: int = 2000) -> str:
-    """Return one raw line as harmless text; bytes that are not UTF-8 are shown as escapes."""
-    return printable(line.decode("utf-8", "backslashreplace"), at_most=at_most)
+def printable(text: str, *, at_most: int = LIMIT) -> str:
+    """Return ``text`` with every character that doesn't print escaped, cut to ``at_most`` characters."""
+    return escape_controls(text, limit=at_most)
+
+
+def printable_line(line: bytes, *, at_most: int = LIMIT) -> str:
+    """Return one raw line likewise; bytes that are not UTF-8 are shown as escapes."""
+    return escape_bytes(line, limit=at_most)

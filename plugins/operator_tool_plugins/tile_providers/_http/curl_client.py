@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -156,6 +155,8 @@ def _error(pycurl: Any, code: int, text: str, host: str, os_errno: int) -> Downl
 
 def _certificates(pycurl: Any) -> list[tuple[int, str]]:
     """Return where the system keeps the authorities it trusts; libcurl's own guess is another system's."""
+    import ssl
+
     paths = ssl.get_default_verify_paths()
     found = []
     if paths.cafile and Path(paths.cafile).is_file():

@@ -10,7 +10,6 @@ _INVISIBLE = (
     "\ud800-\udfff"  # lone surrogates: bytes that were not UTF-8
     "\U000e0000-\U000e007f"  # tags
 )
-_ESCAPED = re.compile(f"[{_INVISIBLE}]")
 _TERMINAL_SEQUENCE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: title, hyperlink, clipboard
@@ -20,23 +19,6 @@ _TERMINAL_SEQUENCE = re.compile(
 )
 
 
-def escape_controls(text: str, *, keep: str = "") -> str:
-    """Return the text as one can read it safely: ``\\x1b`` for ESC, ``\\u202e`` for a direction override, and so on.
-
-    For everything that came from outside (a file, a service, a provider, a companion). ``keep`` names control
-    characters that stay, such as the newlines of a text of many lines.
-    """
-    if text.isprintable():
-        return text
-    return _ESCAPED.sub(lambda found: found[0] if found[0] in keep else _escape(ord(found[0])), text)
-
-
 def drop_controls(text: str) -> str:
     """Return the text as a terminal would show it: without sequences, controls and what has no width."""
     return _TERMINAL_SEQUENCE.sub("", text)
-
-
-def _escape(code: int) -> str:
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
