@@ -32,8 +32,8 @@ from operator_tool.geo.coverage import TileRange
 from operator_tool.geo.mercator import tile_bounds_deg
 from operator_tool.tile_store import TileStore
 
-BATCH_TILES = 512
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_TILES = 2000
+BATCH_BYTES = 32 * 1024 * 1024
 BATCH_AGE_S = 1.0
 LOOK_UP_TILES = 4096
 TILE_CAP_BYTES = 4 * 1024 * 1024
@@ -82,7 +82,9 @@ class ProviderPass:
         self._outstanding: set[int] = set()
         self._lock = threading.Lock()
         self._open: list[TileRecord] = []
-        self._opened_s = 0.0
+        self._open_bytes = 0
+        self._open_absent = 0
+        self._opened_s = time.monotonic()
 
     def run(self, ranges: Iterable[TileRange]) -> None:
         """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
@@ -113,7 +115,8 @@ class ProviderPass:
             if held:
                 self.reused += len(held)
                 for tile in held:
-                    self._note_date(tile.imagery_date)
+                    if tile.imagery_date is not None:
+                        self._note_date(tile.imagery_date)
                 self._hand_on([tile.record for tile in held])
             if len(held) == tiles.x1 - tiles.x0 + 1:
                 continue
@@ -126,8 +129,7 @@ class ProviderPass:
                 if x in absent:
                     self._miss(tile_id, "absent", f"{self.name} said so before")
                     continue
-                with self._lock:
-                    self._outstanding.add(pack(tile_id))
+                self._outstanding.add(pack(tile_id))
                 yield WantedTile(tile_id)
 
     def _may_have(self, tiles: TileRange) -> bool:
@@ -145,17 +147,15 @@ class ProviderPass:
         return tile_west < east or tile_east > west
 
     def _take(self, result: TileResult) -> None:
-        with self._lock:
-            try:
-                self._outstanding.remove(pack(result.id))
-            except (KeyError, AttributeError, OverflowError, TypeError):
-                raise PluginError(
-                    f"tile provider {self.name!r} gave {_brief(result)}, which was not asked for"
-                ) from None
+        try:
+            self._outstanding.remove(pack(result.id))
+        except (KeyError, AttributeError, OverflowError, TypeError):
+            raise PluginError(f"tile provider {self.name!r} gave {_brief(result)}, which was not asked for") from None
         if isinstance(result, Tile):
             self._take_tile(result)
         elif isinstance(result, Absent):
             self._store.put_absent(result.id)
+            self._open_absent += 1
             self._miss(result.id, "absent", result.reason or f"{self.name} has no such tile")
         elif isinstance(result, Refused):
             self._miss(result.id, "refused", result.reason)
@@ -164,30 +164,36 @@ class ProviderPass:
         else:
             assert isinstance(result, NotModified)
             raise PluginError(f"tile provider {self.name!r} says that {result.id} is not modified, but none is held")
-        if self._open and time.monotonic() - self._opened_s > BATCH_AGE_S:
+        said = len(self._open) + self._open_absent
+        if (
+            said >= BATCH_TILES
+            or self._open_bytes >= BATCH_BYTES
+            or (said and time.monotonic() - self._opened_s > BATCH_AGE_S)
+        ):
             self._commit()
 
     def _take_tile(self, tile: Tile) -> None:
+        size_bytes = len(tile.data)
         picture_format = sniff_picture_format(tile.data)
         if picture_format is None:
-            self._miss(tile.id, "failed", f"{self.name} gave {len(tile.data)} bytes that are not a picture")
+            self._miss(tile.id, "failed", f"{self.name} gave {size_bytes} bytes that are not a picture")
             return
-        if len(tile.data) > TILE_CAP_BYTES:
-            self._miss(tile.id, "failed", f"{self.name} gave {len(tile.data)} bytes, more than {TILE_CAP_BYTES}")
+        if size_bytes > TILE_CAP_BYTES:
+            self._miss(tile.id, "failed", f"{self.name} gave {size_bytes} bytes, more than {TILE_CAP_BYTES}")
             return
-        if not self._open:
-            self._opened_s = time.monotonic()
         self._open.append(self._store.put(tile, picture_format))
-        self.downloaded += 1
-        self.downloaded_bytes += len(tile.data)
-        self._note_date(tile.imagery_date)
-        if self._store.pending_tiles >= BATCH_TILES or self._store.pending_bytes >= BATCH_BYTES:
-            self._commit()
+        self._open_bytes += size_bytes
+        if tile.imagery_date is not None:
+            self._note_date(tile.imagery_date)
 
     def _commit(self) -> None:
         """Make the open batch durable, and only then hand it on."""
         self._store.commit()
         batch, self._open = self._open, []
+        self.downloaded += len(batch)
+        self.downloaded_bytes += self._open_bytes
+        self._open_bytes = self._open_absent = 0
+        self._opened_s = time.monotonic()
         if batch:
             self._hand_on(batch)
 
@@ -199,10 +205,9 @@ class ProviderPass:
             if len(self.misses) < self.MISSES_KEPT:
                 self.misses.append(Miss(tile_id, cause, reason))
 
-    def _note_date(self, date: str | None) -> None:
-        if date is not None:
-            oldest, newest = self.imagery_dates or (date, date)
-            self.imagery_dates = (min(oldest, date), max(newest, date))
+    def _note_date(self, date: str) -> None:
+        oldest, newest = self.imagery_dates or (date, date)
+        self.imagery_dates = (min(oldest, date), max(newest, date))
 
 
 class _OneAtATime:

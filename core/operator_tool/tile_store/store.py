@@ -21,6 +21,8 @@ from .records import Batch, Place, StoredTile
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
+_FRESH_CONTENTS = 16_384
+
 
 class TileStore:
     """The tiles of one provider and data set. A context manager; leaving it drops what was not committed.
@@ -42,6 +44,8 @@ class TileStore:
         self._pack = PackWriter(folder / "packs")
         self._batch = Batch()
         self._pending_bytes = 0
+        self._fresh: dict[bytes, Place] = {}
+        """Where the contents of the latest batches lie: what was just committed is what is read next."""
 
     @classmethod
     def open(cls, folder_of_stores: Path, *, provider: str, dataset: str) -> TileStore:
@@ -88,7 +92,7 @@ class TileStore:
         """
         with self._lock:
             index = self._index_to_read()
-            place = index.place(record.sha256) if index else None
+            place = self._fresh.get(record.sha256) or (index.place(record.sha256) if index else None)
             if place is not None and (data := self._read_verified(record.sha256, place)) is not None:
                 return data
             forgotten = self._forget_damaged(index, record.sha256, place) if index else 0
@@ -140,6 +144,9 @@ class TileStore:
             # Nothing refers to what is not yet durable: the pictures first, then the rows that name them.
             self._pack.make_durable()
             self._index_to_write().apply(self._batch)
+            if len(self._fresh) > _FRESH_CONTENTS:
+                self._fresh.clear()
+            self._fresh.update(self._batch.contents)
         finally:
             self._batch = Batch()
             self._pending_bytes = 0
