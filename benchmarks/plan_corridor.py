@@ -63,12 +63,21 @@ def _measure(name: str) -> None:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak_kib = int(status.partition("VmHWM:")[2].split()[0])
     by_zoom = ", ".join(f"z{z} {count:,}" for z, count in plan.coverage.count_by_zoom.items())
-    print(f"{name}: {took_s:.3f} s, {peak_kib * 1024 / 1e6:.1f} MB; {plan.coverage.count:,} tiles ({by_zoom})")
+    print(f"| {name} | {took_s:.3f} | {peak_kib * 1024 / 1e6:.1f} | {plan.coverage.count:,} ({by_zoom}) |")
+
+
+def section() -> str:
+    """Return the section of the benchmarks' page; each plan is made in a process of its own."""
+    head = "## Planning\n\nPeak memory is the whole process, Python included.\n\n| plan | s | MB | tiles |\n|---|---|---|---|\n"
+    rows = [
+        subprocess.run([sys.executable, __file__, name], check=True, capture_output=True, text=True).stdout
+        for name in _PLANS
+    ]
+    return head + "".join(rows)
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 2:
         _measure(sys.argv[1])
     else:
-        for one in _PLANS:
-            subprocess.run([sys.executable, __file__, one], check=True)
+        print(section())
