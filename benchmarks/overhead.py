@@ -134,8 +134,8 @@ def section() -> str:
             ours.append(other)
             ratios.append(other / one)
     return (
-        f"## The orchestrator over the same work by hand\n\n{tiles:,} tiles of 8 to 25 kB, parts in memory, the store on "
-        f"disk; median of {RUNS} pairs.\n\n| | ms |\n|---|---|\n"
+        f"## The orchestrator over the same work by hand\n\n{tiles:,} tiles of 8 to 25 kB, parts in memory, the store "
+        f"on disk; median of {RUNS} pairs.\n\n| | ms |\n|---|---|\n"
         f"| by hand | {statistics.median(hand) * 1000:.0f} |\n| orchestrator | {statistics.median(ours) * 1000:.0f} |\n"
         f"| ratio, pair by pair | {statistics.median(ratios):.2f} |\n"
     )

@@ -68,7 +68,8 @@ def _measure(name: str) -> None:
 
 def section() -> str:
     """Return the section of the benchmarks' page; each plan is made in a process of its own."""
-    head = "## Planning\n\nPeak memory is the whole process, Python included.\n\n| plan | s | MB | tiles |\n|---|---|---|---|\n"
+    head = "## Planning\n\nPeak memory is the whole process, Python included.\n\n"
+    head += "| plan | s | MB | tiles |\n|---|---|---|---|\n"
     rows = [
         subprocess.run([sys.executable, __file__, name], check=True, capture_output=True, text=True).stdout
         for name in _PLANS
