@@ -18,7 +18,7 @@ from operator_tool import api
 from operator_tool.api import errors, events, hookspecs, roles
 from operator_tool.plugin_host.discovery import Discovery, load
 from operator_tool.plugin_host.hooks import Hooks
-from operator_tool.settings import describe_settings
+from operator_tool.settings import CORE_SECTION, CoreSettings, SettingDescription, describe_settings
 
 _HEADER = "<!-- Rendered from the code by docs/reference/render.py; edit the docstrings, then render again. -->\n"
 _SETTINGS_INTRODUCTION = (
@@ -81,6 +81,8 @@ def settings_page() -> str:
         "# Settings of the built-in plugins\n",
         _SETTINGS_INTRODUCTION,
     ]
+    parts.append(f"## The tool's own: `[{CORE_SECTION}]`\n\n{_flat(_doc(CoreSettings))}\n")
+    parts.append(_settings_table(CORE_SECTION, describe_settings(CoreSettings)))
     for entry in Discovery().entries:
         if not entry.builtin or entry.problem:
             continue
@@ -92,12 +94,16 @@ def settings_page() -> str:
         if not settings:
             parts.append("No settings.\n")
             continue
-        parts.append("| key | type | default | meaning |\n|---|---|---|---|")
-        for one in settings:
-            default = "required" if one.required else f"`{one.default}`"
-            parts.append(f"| `{entry.name}.{one.name}` | {one.type} | {default} | {_flat(one.description)} |")
-        parts.append("")
+        parts.append(_settings_table(entry.name, settings))
     return _page(parts)
+
+
+def _settings_table(owner: str, settings: tuple[SettingDescription, ...]) -> str:
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for one in settings:
+        default = "required" if one.required else f"`{one.default}`"
+        lines.append(f"| `{owner}.{one.name}` | {one.type} | {default} | {_flat(one.description)} |")
+    return "\n".join(lines) + "\n"
 
 
 PAGES = {"contract.md": contract_page, "settings.md": settings_page}

@@ -19,6 +19,8 @@ class RunContext:
     state_dir: Path
     """A folder of this plugin's own on the workstation; it may not exist yet."""
     user_agent: str = "operator-tool"
+    quiet: bool = False
+    """The operator asked for the report and errors only; for a listener that shows things."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set when the run is being given up: stop within a second, and leave nothing half done."""
     deadline: Deadline = field(default_factory=Deadline.never)

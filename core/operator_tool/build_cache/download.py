@@ -25,7 +25,7 @@ from .provider_pass import ProviderPass, ranges_of
 
 QUEUED_BATCHES = 8
 PROGRESS_EVERY_S = 0.1
-CLOSE_S = 10.0
+CLOSE_S = 5.0
 _TICK_S = 0.1
 
 

@@ -81,6 +81,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             run_id=run_id,
             state_dir=tool.places.plugin_state_dir(plugin),
             user_agent=f"operator-tool/{__version__}",
+            quiet=options.quiet,
             cancelled=context.cancelled,
             deadline=deadline,
             emit=host.emit,
@@ -90,7 +91,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
     context = RunContext(run_id=run_id, state_dir=tool.places.data_dir, deadline=deadline, emit=host.emit)
     with ExitStack() as stack:
         stack.callback(host.stop_listeners)
-        host.start_listeners(tool.sources.core().listeners if not options.quiet else ())
+        host.start_listeners(tool.sources.core().listeners)
         source = host.flight_source(flight_source)
         providers = host.tile_providers(options.provider)
         for _, provider in providers:

@@ -95,19 +95,22 @@ class Bars:
 
 
 _display: PlainLines | Bars | None = None
+_quiet = False
 
 
 @hookimpl
 def start_listening(settings: PluginSettings, context: RunContext) -> None:  # noqa: ARG001 - the hook's signature
-    """Choose bars or lines by what standard error is."""
-    global _display
-    _display = None
+    """Note whether anything is wanted; the display is chosen at the first event."""
+    global _quiet
+    _quiet = context.quiet
 
 
 @hookimpl
 def on_event(event: Event) -> None:
-    """Show the event."""
+    """Show the event: bars on a terminal, lines elsewhere."""
     global _display
+    if _quiet:
+        return
     if _display is None:
         _display = Bars() if sys.stderr.isatty() else PlainLines()
     _display.tell(event)

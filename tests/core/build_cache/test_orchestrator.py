@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from operator_tool.api import (
     BuildLockHeldError,
     CacheBuildReport,
     CompanionError,
+    Deadline,
     DownloadError,
     Event,
     Failed,
@@ -30,6 +33,7 @@ from operator_tool.api import (
     TileId,
     TransferError,
     VerifyError,
+    WantedTile,
 )
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
@@ -53,7 +57,7 @@ class Bench:
         self.locks.mkdir()
         self._folder = folder
 
-    def orchestrator(self) -> Orchestrator:
+    def orchestrator(self, deadline: Deadline | None = None) -> Orchestrator:
         """Return a fresh orchestrator over the parts."""
         return Orchestrator(
             Parts(
@@ -63,7 +67,12 @@ class Bench:
                 transport=self.transport,
                 provisioner=self.provisioner,
             ),
-            RunContext(run_id="run-1", state_dir=self._folder, emit=self.events.append),
+            RunContext(
+                run_id="run-1",
+                state_dir=self._folder,
+                emit=self.events.append,
+                deadline=deadline or Deadline.never(),
+            ),
             stores_dir=self.stores,
             locks_dir=self.locks,
         )
@@ -182,6 +191,27 @@ def test_case_27_an_interrupt_in_any_phase_frees_everything(bench: Bench) -> Non
         with pytest.raises(Interrupted):
             bench.build()
         bench.assert_all_is_free()
+
+
+def test_case_30_a_provider_that_hangs_ends_with_the_runs_deadline(bench: Bench) -> None:
+    """The run is given up, the lock is free, and the code is the download's."""
+    released = threading.Event()
+
+    def hang(tile: WantedTile) -> Failed:
+        released.wait(60)
+        return Failed(tile.id, "too late")
+
+    bench.providers = [("hanging", MemoryProvider(answer=hang))]
+    begun_s = time.monotonic()
+    try:
+        report = bench.orchestrator(deadline=Deadline.after(0.3)).build_cache(REQUEST)
+    finally:
+        released.set()
+
+    assert (report.exit_code, report.failure_phase) == (20, FailurePhase.DOWNLOAD)
+    assert "deadline" in report.message
+    assert time.monotonic() - begun_s < 15.0
+    bench.assert_all_is_free()
 
 
 def test_case_20_contention_raises_and_no_phase_of_the_companion_ran(bench: Bench) -> None:

@@ -80,3 +80,12 @@ def test_on_a_terminal_there_is_a_bar_per_phase_and_the_terminal_is_given_back(
     for text in ("resolve", "download", "1200/1200", "3.0 MB", "note: [red]synthetic[/red] imagery"):
         assert text in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_quiet_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report and errors are not this listener's."""
+    progress.start_listening(PluginSettings(), RunContext(run_id="r", state_dir=tmp_path, quiet=True))
+    for event in EVENTS:
+        progress.on_event(event)
+    progress.stop_listening()
+    assert capsys.readouterr().err == ""
