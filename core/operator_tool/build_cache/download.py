@@ -48,7 +48,8 @@ class Download:
         self._store_of: dict[bytes, TileStore] = {}
         self._ready: queue.Queue[Sequence[TileRecord] | None] = queue.Queue(QUEUED_BATCHES)
         self._stop = threading.Event()
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        """What the download failed with; whoever pulls the batches gets it."""
         self._thread = threading.Thread(target=self._work, name="download", daemon=True)
         self._handed_on = 0
         self._told_s = 0.0
@@ -70,8 +71,8 @@ class Download:
                     raise DownloadError("the download was given up") from None
                 continue
             if batch is None:
-                if self._error is not None:
-                    raise self._error
+                if self.error is not None:
+                    raise self.error
                 return
             yield batch
 
@@ -150,7 +151,7 @@ class Download:
             )
             self._judge(counts)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again where the batches are pulled
-            self._error = error
+            self.error = error
         finally:
             self.duration_s = time.monotonic() - begun_s
             self._put(None)

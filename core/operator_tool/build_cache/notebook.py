@@ -64,6 +64,10 @@ class Notebook:
             self.durations_s[name] = time.monotonic() - begun_s
         self._context.emit(PhaseFinished(phase=name, duration_s=self.durations_s[name]))
 
+    def blame(self, name: str) -> None:
+        """Say which phase an error is of, where two of them overlap."""
+        self._phase = name
+
     def note_plan(self, plan: CachePlan) -> None:
         """Keep the plan; the report is written from it."""
         self.plan = plan

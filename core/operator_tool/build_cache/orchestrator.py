@@ -23,10 +23,11 @@ from operator_tool.api.build import (
 )
 from operator_tool.api.companion import CompanionState, TransferSummary
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, VerifyError
+from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, PluginError, VerifyError
 from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
-from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner
+from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
+from operator_tool.api.tiles import ProviderInfo
 
 from .download import Download
 from .lock import CompanionLock, companion_lock
@@ -70,7 +71,7 @@ class Orchestrator:
         with self._notebook.phase("resolve", request.flight):
             flight = resolve_flight(self._parts.flight_source, request.flight)
         with self._notebook.phase("plan"):
-            described = [(name, provider.describe()) for name, provider in self._parts.providers]
+            described = [(name, _described(name, provider)) for name, provider in self._parts.providers]
             plan = make_plan(flight, request, described)
         self._notebook.note_plan(plan)
         for note in (*flight.notes, *self._notebook.notes):
@@ -153,6 +154,10 @@ class Orchestrator:
             try:
                 with self._notebook.phase("transfer"):
                     transferred = provisioner.transfer(session, order, download)
+            except OperatorToolError as error:
+                if error is download.error:
+                    self._notebook.blame("download")
+                raise
             finally:
                 self._note_download(download)
         self._notebook.bytes = ByteCounts(
@@ -213,6 +218,13 @@ class Orchestrator:
             dry_run=dry_run,
             operator=f"{_user()}@{socket.gethostname()}",
         )
+
+
+def _described(name: str, provider: TileProvider) -> ProviderInfo:
+    info = provider.describe()
+    if not isinstance(info, ProviderInfo):
+        raise PluginError(f"tile provider {name!r} describes itself by {info!r}, not by a ProviderInfo")
+    return info
 
 
 def _user() -> str:

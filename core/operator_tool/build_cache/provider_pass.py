@@ -90,11 +90,15 @@ class ProviderPass:
         """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
         committed in any case."""
         results = self._provider.fetch(_OneAtATime(self._wanted(ranges)))
+        if not isinstance(results, Iterable):
+            raise PluginError(f"tile provider {self.name!r} gave {results!r}, not an iterator of results")
         try:
             for result in results:
                 if self._stop.is_set():
                     break
                 self._take(result)
+        except SystemExit as error:
+            raise PluginError(f"tile provider {self.name!r} tried to end the tool with exit({error.code!r})") from error
         finally:
             close = getattr(results, "close", None)
             if close is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import UsageError
 from operator_tool.api.events import Notice
 from operator_tool.api.order import AreaKind, AreaRequest
+from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import Parts
 from operator_tool.places import Places
@@ -25,6 +27,7 @@ from operator_tool.settings import SettingsSources
 from . import logs
 from .options import RunOptions, ToolOptions
 
+_log = logging.getLogger(__name__)
 DEFAULT_TRANSPORT = "ssh"
 DEFAULT_CORRIDOR_M = 500.0
 
@@ -94,8 +97,8 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
         host.start_listeners(tool.sources.core().listeners)
         source = host.flight_source(flight_source)
         providers = host.tile_providers(options.provider)
-        for _, provider in providers:
-            stack.callback(provider.close)
+        for name, provider in providers:
+            stack.callback(_close, name, provider)
         stack.callback(context.cancelled.set)
         parts = Parts(
             flight_source=source,
@@ -117,6 +120,14 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             plugins=host.records,
         )
         yield Run(orchestrator, _request(options, reference, area))
+
+
+def _close(name: str, provider: TileProvider) -> None:
+    """Let a provider free what it holds; that it can't changes nothing about the outcome."""
+    try:
+        provider.close()
+    except Exception as error:  # noqa: BLE001 - the run is over, and its report must be seen
+        _log.warning("tile provider %r failed to close: %s: %s", name, type(error).__name__, error)
 
 
 def _flight(options: RunOptions) -> tuple[str, str]:

@@ -38,6 +38,8 @@ def run(group: click.Group) -> int:
         code = error.exit_code
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
+    except SystemExit as leaving:  # nobody but this module ends the process: a plugin that tries to has failed
+        code = _failed(RuntimeError(f"something called exit({leaving.code!r})"))
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line for the operator, the rest to the log
         code = _failed(error)
     _flush()

@@ -104,8 +104,15 @@ def flight_options(function: _Function) -> _Function:
         click.option("--zoom", type=Zooms(), default="15-18", show_default=True, help="Zooms, such as 15-18."),
         click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
         click.option("--box", type=float, metavar="METRES", help="The route's box and so much around it instead."),
-        click.option("--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="The limit."),
-        click.option("--deadline", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the run."),
+        click.option(
+            "--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="Refuse a plan of more."
+        ),
+        click.option(
+            "--deadline",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="Give the run up after so long.",
+        ),
         click.option("-q", "--quiet", is_flag=True, help="No progress; the report and errors only."),
     )
 
@@ -114,7 +121,9 @@ def download_options(function: _Function) -> _Function:
     """Add what a command takes that gets tiles and reports."""
     return _add(
         function,
-        click.option("--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="Missing tiles."),
+        click.option(
+            "--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="How many tiles may lack."
+        ),
         click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
     )
 

@@ -80,8 +80,14 @@ def _text(document: dict[str, Any]) -> str:
         lines += [
             f"  {setting['key']}  {setting['type']}, {needed}",
             f"      {setting['description']}",
-            f"      -o {setting['key']}=..., or {setting['environment']}",
+            f"      {_ways(setting)}",
         ]
     if not document["settings"]:
         lines.append("  no settings")
     return "\n".join(lines)
+
+
+def _ways(setting: dict[str, Any]) -> str:
+    if setting["type"] == "secret":
+        return f"{setting['environment']}, or -o {setting['key']}_file=PATH (mode 0600), or a command or the keyring"
+    return f"-o {setting['key']}=..., or {setting['environment']}"

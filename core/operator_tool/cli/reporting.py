@@ -98,6 +98,8 @@ def _companion(report: CacheBuildReport) -> str:
     where = f"{companion.address} {companion.id}".rstrip()
     if report.outcome == BuildCacheOutcome.SUCCESS and companion.generation_after:
         return f"{where}: now {companion.generation_after}, before {companion.generation_before or 'none'}"
+    if not companion.id:
+        return f"{where}: not reached"
     return f"{where}: {companion.generation_after or 'no cache yet'}"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -321,7 +324,43 @@ def test_case_49_and_128_an_answer_that_was_not_asked_for_is_the_plugins_failure
     bench.providers = [("odd", MemoryProvider(answer=answer))]
     report = bench.build()
     assert (report.exit_code, report.failure_exception_type) == (12, "PluginError")
+    assert report.failure_phase == FailurePhase.DOWNLOAD
     assert words in report.message
+
+
+@pytest.mark.parametrize(
+    ("fetch", "words"),
+    [
+        (lambda _wanted: None, "not an iterator"),
+        (lambda _wanted: leave(), r"exit\(0\)"),
+        (lambda wanted: (Tile(t.id, picture_of(t.id)) for t in wanted for _ in range(2)), "was not asked for"),
+        (lambda _wanted: itertools.repeat(Tile(TileId(1, 0, 0), b"")), "was not asked for"),
+    ],
+)
+def test_case_123_and_128_a_provider_that_misbehaves_is_a_plugin_failure_of_the_download(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fetch: Callable[..., Any], words: str
+) -> None:
+    """Neither None, nor SystemExit, nor a tile given twice, nor a stream without end is success or a bug of ours."""
+    monkeypatch.setattr(bench.providers[0][1], "fetch", fetch)
+    report = bench.build()
+    assert (report.exit_code, report.failure_phase) == (12, FailurePhase.DOWNLOAD)
+    assert re.search(words, report.message)
+    bench.assert_all_is_free()
+
+
+def leave() -> Iterator[Tile]:
+    """Try to end the process with success."""
+    yield from ()
+    raise SystemExit(0)
+
+
+def test_case_128_a_provider_that_describes_itself_wrongly_is_a_plugin_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is planned with it."""
+    monkeypatch.setattr(bench.providers[0][1], "describe", lambda: {"dataset": "x"})
+    report = bench.build()
+    assert (report.exit_code, report.failure_phase) == (12, FailurePhase.PLAN)
 
 
 def test_bytes_that_are_no_picture_are_a_gap_and_never_stored(bench: Bench) -> None:
