@@ -200,11 +200,10 @@ class Download:
             )
 
     def _put(self, batch: Sequence[TileRecord] | None) -> None:
-        while True:
+        """Wait until there is room for the batch; a download that is given up has nobody to hand anything to."""
+        while not self._stop.is_set():
             try:
                 self._ready.put(batch, timeout=_TICK_S)
             except queue.Full:
-                if self._stop.is_set():
-                    return
                 continue
             return

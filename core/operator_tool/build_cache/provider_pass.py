@@ -81,6 +81,7 @@ class ProviderPass:
         self._stop = stop
         self._outstanding: set[int] = set()
         self._lock = threading.Lock()
+        self._held: list[TileRecord] = []
         self._open: list[TileRecord] = []
         self._open_bytes = 0
         self._open_absent = 0
@@ -106,11 +107,14 @@ class ProviderPass:
             self._commit()
         if self._stop.is_set():
             raise DownloadError("the download was given up")
+        self._hand_on_held()
         for packed in sorted(self._outstanding):
             self._miss(unpack(packed), "failed", f"{self.name} gave no answer")
 
     def _wanted(self, ranges: Iterable[TileRange]) -> Iterator[WantedTile]:
         for tiles in _in_pieces(ranges):
+            if self._stop.is_set():
+                return
             if not self._may_have(tiles):
                 for x in range(tiles.x0, tiles.x1 + 1):
                     self._miss(TileId(tiles.z, x, tiles.y), "absent", f"{self.name} does not cover it")
@@ -121,7 +125,9 @@ class ProviderPass:
                 for tile in held:
                     if tile.imagery_date is not None:
                         self._note_date(tile.imagery_date)
-                self._hand_on([tile.record for tile in held])
+                self._held.extend(tile.record for tile in held)
+                if len(self._held) >= BATCH_TILES:
+                    self._hand_on_held()
             if len(held) == tiles.x1 - tiles.x0 + 1:
                 continue
             have = {tile.record.id.x for tile in held}
@@ -135,6 +141,7 @@ class ProviderPass:
                     continue
                 self._outstanding.add(pack(tile_id))
                 yield WantedTile(tile_id)
+        self._hand_on_held()
 
     def _may_have(self, tiles: TileRange) -> bool:
         if not self.info.min_zoom <= tiles.z <= self.info.max_zoom:
@@ -198,6 +205,12 @@ class ProviderPass:
         self.downloaded_bytes += self._open_bytes
         self._open_bytes = self._open_absent = 0
         self._opened_s = time.monotonic()
+        if batch:
+            self._hand_on(batch)
+
+    def _hand_on_held(self) -> None:
+        """Hand on tiles that were durable before this run."""
+        batch, self._held = self._held, []
         if batch:
             self._hand_on(batch)
 

@@ -407,6 +407,27 @@ def test_a_provider_that_gives_no_answer_leaves_a_gap(bench: Bench) -> None:
     assert "gave no answer" in report.message
 
 
+def test_a_transfer_that_fails_ends_the_download_at_once(bench: Bench) -> None:
+    """Nobody waits for the rest of a large store to be looked through."""
+    request = BuildCacheRequest(flight="F-1", zooms=(15, 16, 17, 18, 19), area=AreaRequest(metres=3000))
+    assert bench.orchestrator().download(request).outcome == BuildCacheOutcome.SUCCESS
+    fail_in(bench, "transfer", TransferError("link lost"))
+    begun_s = time.monotonic()
+    report = bench.build(request)
+    assert (report.exit_code, report.tiles.wanted > 10_000) == (22, True)
+    assert time.monotonic() - begun_s < 3.0
+
+
+def test_held_tiles_come_in_batches_and_not_row_by_row(bench: Bench) -> None:
+    """A build from the store offers thousands at a time."""
+    bench.orchestrator().download(REQUEST)
+    batches: list[str] = []
+    bench.provisioner = MemoryProvisioner(before=batches.append)
+    report = bench.build()
+    assert report.tiles.reused == report.tiles.wanted > 10
+    assert batches.count("transfer") == 1
+
+
 def test_the_phases_are_told_in_order(bench: Bench) -> None:
     """A listener sees where the run is."""
     bench.build()
