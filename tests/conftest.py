@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-MAY_SKIP = {"shared_missions", "old_python"}
+MAY_SKIP = {"shared_missions", "old_python", "own_mounts"}
 """Markers of tests that need something that the project does not install."""
 
 

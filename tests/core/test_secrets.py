@@ -264,7 +264,6 @@ def test_case_120_a_keyring_that_waits_for_a_person_has_a_deadline(monkeypatch: 
 
 def test_the_real_keyring_package_answers_headless() -> None:
     """With the real package and no desktop there is no secret, a reason, and no exception."""
-    pytest.importorskip("keyring")
     secret, why_not = ask_keyring("no-such-plugin.no-such-field")
     assert secret is None
     assert why_not

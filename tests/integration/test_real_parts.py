@@ -37,13 +37,13 @@ def test_the_parts_end_with_their_fixture(tmp_path: Path, sshd: RealSshd) -> Non
 
 def test_a_missing_part_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason says which."""
-    monkeypatch.delenv("OPERATOR_TOOL_REQUIRE_REAL_PARTS", raising=False)
+    monkeypatch.delenv("OPERATOR_TOOL_REQUIRE_ALL_TESTS", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no-such-part is not installed"):
         require("no-such-part")
 
 
 def test_a_missing_part_fails_where_it_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test run that must be whole says so by its environment."""
-    monkeypatch.setenv("OPERATOR_TOOL_REQUIRE_REAL_PARTS", "1")
+    monkeypatch.setenv("OPERATOR_TOOL_REQUIRE_ALL_TESTS", "1")
     with pytest.raises(pytest.fail.Exception, match="no-such-part is not installed"):
         require("no-such-part")

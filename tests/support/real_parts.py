@@ -28,13 +28,13 @@ _WHERE_DAEMONS_LIE = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sb
 
 
 def require(program: str) -> str:
-    """Return the path of a program; without it skip the test, or fail it where OPERATOR_TOOL_REQUIRE_REAL_PARTS=1."""
+    """Return the path of a program; without it skip the test, or fail it where OPERATOR_TOOL_REQUIRE_ALL_TESTS=1."""
     found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *_WHERE_DAEMONS_LIE]))
     if found is not None:
         return found
     message = f"{program} is not installed"
-    if os.environ.get("OPERATOR_TOOL_REQUIRE_REAL_PARTS") == "1":
-        pytest.fail(f"{message}, and OPERATOR_TOOL_REQUIRE_REAL_PARTS=1 demands it")
+    if os.environ.get("OPERATOR_TOOL_REQUIRE_ALL_TESTS") == "1":
+        pytest.fail(f"{message}, and OPERATOR_TOOL_REQUIRE_ALL_TESTS=1 demands it")
     pytest.skip(message)
 
 

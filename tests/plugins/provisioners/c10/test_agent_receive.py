@@ -277,6 +277,7 @@ def test_case_071_a_disk_that_fails_is_told_with_what_is_free(tmp_path: Path, fi
     assert build_once(file, root, order, supply)["ok"]
 
 
+@pytest.mark.own_mounts
 def test_case_071_a_full_volume_is_told_with_what_is_free(tmp_path: Path, file: Path) -> None:
     """On a volume of 1 MB the disk is full at some call: code disk, and almost nothing is free."""
     volume = tmp_path / "volume"
