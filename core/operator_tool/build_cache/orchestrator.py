@@ -160,6 +160,9 @@ class Orchestrator:
                 raise
             finally:
                 self._note_download(download)
+        there = self._notebook.tiles.wanted - self._notebook.tiles.missing
+        if transferred.offered_tiles != there:
+            raise VerifyError(f"{transferred.offered_tiles} tiles were offered to the companion, but there are {there}")
         self._notebook.bytes = ByteCounts(
             downloaded=download.downloaded_bytes, sent=transferred.sent_bytes, saved=transferred.saved_bytes
         )

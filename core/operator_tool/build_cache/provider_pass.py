@@ -90,7 +90,8 @@ class ProviderPass:
     def run(self, ranges: Iterable[TileRange]) -> None:
         """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
         committed in any case."""
-        results = self._provider.fetch(_OneAtATime(self._wanted(ranges)))
+        wanted = _OneAtATime(self._wanted(ranges))
+        results = self._provider.fetch(wanted)
         if not isinstance(results, Iterable):
             raise PluginError(f"tile provider {self.name!r} gave {results!r}, not an iterator of results")
         try:
@@ -107,6 +108,8 @@ class ProviderPass:
             self._commit()
         if self._stop.is_set():
             raise DownloadError("the download was given up")
+        for _never_pulled in wanted:
+            continue  # each is outstanding now: a provider that stops early has answered nothing for the rest
         self._hand_on_held()
         for packed in sorted(self._outstanding):
             self._miss(unpack(packed), "failed", f"{self.name} gave no answer")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from operator_tool.api import (
@@ -19,7 +20,9 @@ from operator_tool.api import (
     BuildError,
     BuildLockHeldError,
     CacheBuildReport,
+    CacheOrder,
     CompanionError,
+    CompanionSession,
     Deadline,
     DownloadError,
     Event,
@@ -34,7 +37,9 @@ from operator_tool.api import (
     RunFinished,
     Tile,
     TileId,
+    TileSupply,
     TransferError,
+    TransferSummary,
     VerifyError,
     WantedTile,
 )
@@ -426,6 +431,36 @@ def test_held_tiles_come_in_batches_and_not_row_by_row(bench: Bench) -> None:
     report = bench.build()
     assert report.tiles.reused == report.tiles.wanted > 10
     assert batches.count("transfer") == 1
+
+
+@pytest.mark.parametrize("pulled", [0, 1, 5])
+def test_a_provider_that_stops_early_leaves_gaps_and_never_half_a_cache(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, pulled: int
+) -> None:
+    """Tiles that it never even asked for are missing all the same."""
+    provider = bench.providers[0][1]
+    whole = provider.fetch
+    monkeypatch.setattr(provider, "fetch", lambda wanted: whole(itertools.islice(wanted, pulled)))
+
+    report = bench.build()
+
+    assert (report.exit_code, report.tiles.downloaded) == (20, pulled)
+    assert report.tiles.missing == report.tiles.wanted - pulled
+    assert bench.provisioner.current is None
+
+
+def test_a_provisioner_that_takes_fewer_tiles_than_there_are_fails_the_build(bench: Bench) -> None:
+    """What is built is counted against what is wanted."""
+
+    class Forgetful(MemoryProvisioner):
+        def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
+            sent = super().transfer(session, order, tiles)
+            return msgspec.structs.replace(sent, offered_tiles=sent.offered_tiles - 1)
+
+    bench.provisioner = Forgetful()
+    report = bench.build()
+    assert (report.exit_code, report.failure_phase) == (23, FailurePhase.VERIFY)
+    assert bench.provisioner.current is None
 
 
 def test_the_phases_are_told_in_order(bench: Bench) -> None:
