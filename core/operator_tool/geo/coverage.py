@@ -130,7 +130,7 @@ def _too_many(area: Area, zooms: Sequence[int], max_tiles: int) -> PlanError:
     return PlanError(
         f"zooms {', '.join(map(str, zooms))} of this area are {'' if exact else 'more than '}{count:,} tiles; "
         f"the limit is {max_tiles:,}",
-        hint=f"Ask for {narrower}, or pass --max-tiles {count}." if exact else f"Ask for {narrower}.",
+        hint=f"Ask for {narrower}, or pass --max-tiles {count if exact else 'with a higher limit'}.",
     )
 
 

@@ -323,4 +323,4 @@ def test_a_count_that_would_take_long_is_given_as_more_than() -> None:
     wide = _corridor(diagonal(500_000.0), 250_000.0)
     refusal = _refusal(wide, [22], 1_000_000)
     assert "are more than " in refusal.message
-    assert "--max-tiles" not in refusal.hint
+    assert refusal.hint.endswith("or pass --max-tiles with a higher limit.")
