@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -106,7 +107,12 @@ def _settings_table(owner: str, settings: tuple[SettingDescription, ...]) -> str
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"contract.md": contract_page, "settings.md": settings_page}
+def report_schema() -> str:
+    """Return the JSON Schema of the report that ``--json`` and ``--report`` give."""
+    return json.dumps(msgspec.json.schema(api.CacheBuildReport), indent=2) + "\n"
+
+
+PAGES = {"contract.md": contract_page, "settings.md": settings_page, "report.schema.json": report_schema}
 """Each page's file name and who renders it."""
 
 

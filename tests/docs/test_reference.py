@@ -22,10 +22,10 @@ def render() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["contract.md", "settings.md"])
+@pytest.mark.parametrize("page", ["contract.md", "settings.md", "report.schema.json"])
 def test_a_rendered_page_is_not_stale(render: ModuleType, page: str) -> None:
     """``nox -s docs`` renders it anew."""
-    assert set(render.PAGES) == {"contract.md", "settings.md"}
+    assert set(render.PAGES) == {"contract.md", "settings.md", "report.schema.json"}
     assert (REFERENCE / page).read_text(encoding="utf-8") == render.PAGES[page]()
 
 
