@@ -246,7 +246,7 @@ def test_case_117_a_process_that_dies_in_every_way_shows_no_secret() -> None:
         [sys.executable, "-c", _DYING_PROGRAM], input=CANARY, capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr.count("login failed") == 3
+    assert ended.stderr.count("RuntimeError: login failed") == 3
     assert ended.stderr.count("***") >= 5
     assert not leaks(ended.stderr + ended.stdout, CANARY), ended.stderr
 

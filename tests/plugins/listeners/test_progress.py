@@ -73,13 +73,24 @@ def test_on_a_terminal_there_is_a_bar_per_phase_and_the_terminal_is_given_back(
     try:
         tell_all(tmp_path)
         terminal.flush()
-        shown = os.read(ours, 100_000).decode("utf-8")
+        shown = everything_in(ours)
     finally:
         terminal.close()
         os.close(ours)
     for text in ("resolve", "download", "1200/1200", "3.0 MB", "note: [red]synthetic[/red] imagery"):
         assert text in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def everything_in(descriptor: int) -> str:
+    """Return all that a terminal was sent so far; one read gives 4 kB of it at most."""
+    os.set_blocking(descriptor, False)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(descriptor, 65_536)
+        except BlockingIOError:
+            return shown.decode("utf-8")
 
 
 def test_quiet_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     """With the path as it was given."""
     assert refusal(tmp_path / "none.plan").endswith("none.plan can't be opened: No such file or directory")
     assert "can't be opened" in refusal("")
-    assert "null byte" in refusal("a\0b")
+    assert "null " in refusal("a\0b")
 
 
 def test_a_file_without_permission_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
