@@ -33,7 +33,7 @@ def _head() -> str:
     return (
         "# Benchmarks\n\n"
         "Made by `nox -s benchmarks`. Absolute times differ from machine to machine; the ratios are what counts.\n\n"
-        f"{os.cpu_count()} cores, {platform.platform(terse=True)}, CPython {platform.python_version()}; {libraries}.\n"
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, CPython {platform.python_version()}; {libraries}.\n"
     )
 
 

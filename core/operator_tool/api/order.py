@@ -80,7 +80,7 @@ class CacheOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Who builds: user@workstation, for the companion's audit and for whoever finds the lock held."""
 
 
-class TileRecord(msgspec.Struct, frozen=True):
+class TileRecord(msgspec.Struct, frozen=True, gc=False):
     """One tile of the cache, without its picture."""
 
     id: TileId

@@ -2,6 +2,8 @@
 
 A tile is named in the XYZ scheme of the web maps: ``z`` from 0, ``x`` from 180° west eastwards, ``y`` from the north
 southwards, Web Mercator (EPSG:3857).
+
+There are millions of these: they hold no references that could form a cycle, so the garbage collector needn't look.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ MAX_ZOOM = 22
 """The finest zoom that can be asked for: 3.7 cm a pixel at the equator."""
 
 
-class TileId(msgspec.Struct, frozen=True, order=True):
+class TileId(msgspec.Struct, frozen=True, order=True, gc=False):
     """One tile's name, XYZ scheme: ``0 <= x, y < 2**z``."""
 
     z: int
@@ -44,14 +46,14 @@ def sniff_picture_format(data: bytes) -> PictureFormat | None:
     return None
 
 
-class WantedTile(msgspec.Struct, frozen=True):
+class WantedTile(msgspec.Struct, frozen=True, gc=False):
     """A tile that the core asks a provider for; ``etag`` is that of the copy it holds already, byte for byte."""
 
     id: TileId
     etag: str | None = None
 
 
-class Tile(msgspec.Struct, frozen=True, tag="tile"):
+class Tile(msgspec.Struct, frozen=True, tag="tile", gc=False):
     """The provider's picture, bytes as received. The core checks it before it is stored."""
 
     id: TileId
@@ -61,27 +63,27 @@ class Tile(msgspec.Struct, frozen=True, tag="tile"):
     """When the imagery was taken, ISO 8601, where the provider says so."""
 
 
-class NotModified(msgspec.Struct, frozen=True, tag="not_modified"):
+class NotModified(msgspec.Struct, frozen=True, tag="not_modified", gc=False):
     """The copy named by the wanted tile's ETag is still the provider's."""
 
     id: TileId
 
 
-class Absent(msgspec.Struct, frozen=True, tag="absent"):
+class Absent(msgspec.Struct, frozen=True, tag="absent", gc=False):
     """The provider has no such tile, by its own word (a 404, no row). Settled: it is remembered."""
 
     id: TileId
     reason: str = ""
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class Refused(msgspec.Struct, frozen=True, tag="refused", gc=False):
     """The provider would not give this tile (a licence, a quota of this area). Not remembered."""
 
     id: TileId
     reason: str
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class Failed(msgspec.Struct, frozen=True, tag="failed", gc=False):
     """The tile could not be had now: unreachable, cut short, corrupt. Not remembered."""
 
     id: TileId
