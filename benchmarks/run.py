@@ -33,7 +33,8 @@ def _head() -> str:
     return (
         "# Benchmarks\n\n"
         "Made by `nox -s benchmarks`. Absolute times differ from machine to machine; the ratios are what counts.\n\n"
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, CPython {platform.python_version()}; {libraries}.\n"
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, CPython {platform.python_version()}; "
+        f"{libraries}.\n"
     )
 
 

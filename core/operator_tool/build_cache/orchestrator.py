@@ -120,7 +120,8 @@ class Orchestrator:
         with ExitStack() as stack:
             session, state = self._ask_companion(transport, provisioner, order, stack)
             if state.up_to_date:
-                self._notebook.notes.append(f"every byte of the companion's {state.verified_tiles:,} tiles was verified")
+                verified = f"every byte of the companion's {state.verified_tiles:,} tiles was verified"
+                self._notebook.notes.append(verified)
                 return BuildCacheOutcome.NO_OP
             transferred = self._download_and_transfer(plan, order, provisioner, session)
             lock.confirm()
