@@ -33,7 +33,8 @@ def start(link: Link, argv: Sequence[str], *, stall_s: float) -> ChannelProgram:
             channel = link.transport.open_session(timeout=_OPEN_S)
             channel.settimeout(TICK_S)
             # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
-            channel.exec_command(os.fsencode(shlex.join(argv)))
+            # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
+            channel.exec_command(os.fsencode(f"exec {shlex.join(argv)}"))
     except TimeoutError as error:
         raise link.lost(error) from error
     return ChannelProgram(link, channel, stall_s)
