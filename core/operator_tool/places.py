@@ -55,6 +55,11 @@ class Places:
         return self.data_dir / "stores"
 
     @property
+    def sectors_file(self) -> Path:
+        """The file of the sectors that were set."""
+        return self.data_dir / "sectors.json"
+
+    @property
     def locks_dir(self) -> Path:
         """The folder of the locks, one file a companion."""
         return self.data_dir / "locks"
