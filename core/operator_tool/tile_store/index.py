@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from operator_tool.api import PictureFormat, TileId, TileRecord
 
-from .index_file import index_errors, open_index_file
-from .records import Batch, Place, StoredTile
+from .index_connection import IndexConnection
+from .records import Batch, Damage, Place, StoredTile
 
+NAMED_TILES = 20
+"""How many tiles a report of damage names."""
+_STRAY_TILES = (
+    "FROM tiles WHERE NOT EXISTS (SELECT 1 FROM contents"
+    " WHERE contents.sha256 = tiles.sha256 AND contents.length_bytes = tiles.length_bytes)"
+)
 _FORMATS = {str(member): member for member in PictureFormat}
 
 
-class Index:
-    """One connection to a store's index. Not for two threads at once; every commit is durable when it returns."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
-
-    @classmethod
-    def open(cls, path: Path, *, provider: str, dataset: str) -> Index | None:
-        """Open an index that is there; None when there is none yet. Raises ``ConfigError`` when it can't be used."""
-        connection = open_index_file(path, provider=provider, dataset=dataset, create=False)
-        return cls(path, connection) if connection is not None else None
-
-    @classmethod
-    def open_or_create(cls, path: Path, *, provider: str, dataset: str) -> Index:
-        """Open an index, making it when there is none. Raises ``ConfigError`` when it can't be used."""
-        connection = open_index_file(path, provider=provider, dataset=dataset, create=True)
-        assert connection is not None
-        return cls(path, connection)
+class Index(IndexConnection):
+    """What a store holds, asked and changed through one connection."""
 
     def held(self, z: int, y: int, x0: int, x1: int) -> list[StoredTile]:
         """Return the tiles held of one row of tiles, ``x0`` and ``x1`` included, ascending."""
-        rows = self._query(
+        rows = self.query(
             "SELECT x, sha256, length_bytes, format, etag, fetched_at_s, imagery_date"
             " FROM tiles WHERE z = ? AND y = ? AND x BETWEEN ? AND ? ORDER BY x",
             (z, y, x0, x1),
@@ -54,38 +40,58 @@ class Index:
             for x, sha256, length_bytes, picture_format, etag, fetched_at_s, imagery_date in rows
         ]
 
+    def held_count(self, z: int, y: int, x0: int, x1: int) -> int:
+        """Return how many tiles are held of one row of tiles, ``x0`` and ``x1`` included."""
+        statement = "SELECT count(*) FROM tiles WHERE z = ? AND y = ? AND x BETWEEN ? AND ?"
+        return int(self.query(statement, (z, y, x0, x1))[0][0])
+
+    def tiles_with(self, sha256: bytes, limit: int) -> list[TileId]:
+        """Return some of the tiles that show a content."""
+        statement = "SELECT z, x, y FROM tiles WHERE sha256 = ? LIMIT ?"
+        return [TileId(z, x, y) for z, x, y in self.query(statement, (sha256, limit))]
+
     def absent(self, z: int, y: int, x0: int, x1: int, since_s: float) -> list[int]:
         """Return the x of the tiles said to be absent since then, ``x0`` and ``x1`` included, ascending."""
         statement = "SELECT x FROM absent WHERE z = ? AND y = ? AND x BETWEEN ? AND ? AND seen_at_s >= ? ORDER BY x"
-        return [x for (x,) in self._query(statement, (z, y, x0, x1, since_s))]
+        return [x for (x,) in self.query(statement, (z, y, x0, x1, since_s))]
 
     def count(self) -> int:
         """Return how many tiles are held."""
-        return int(self._query("SELECT count(*) FROM tiles")[0][0])
+        return int(self.query("SELECT count(*) FROM tiles")[0][0])
+
+    def mean_bytes(self) -> float | None:
+        """Return the mean size of some thousand pictures, None when there is none.
+
+        The table lies in the order of the hashes, so that its first rows are a random choice.
+        """
+        statement = "SELECT avg(length_bytes) FROM (SELECT length_bytes FROM contents LIMIT 4096)"
+        mean: float | None = self.query(statement)[0][0]
+        return mean
 
     def place(self, sha256: bytes) -> Place | None:
         """Return where a content lies, None when it isn't held."""
-        rows = self._query(
+        rows = self.query(
             "SELECT name, offset, length_bytes FROM contents JOIN packs ON packs.id = pack WHERE sha256 = ?", (sha256,)
         )
         return Place(*rows[0]) if rows else None
 
-    def contents_of(self, pack: str) -> list[tuple[bytes, Place]]:
-        """Return each content of a pack, its SHA-256 first, in the order in which they lie."""
-        rows = self._query(
+    def contents_of(self, pack: str) -> Iterator[tuple[bytes, Place]]:
+        """Yield each content of a pack, its SHA-256 first, in the order in which they lie: sorted before the first is
+        yielded, so that what is forgotten meanwhile doesn't disturb."""
+        for sha256, offset, length_bytes in self.each(
             "SELECT sha256, offset, length_bytes FROM contents JOIN packs ON packs.id = pack"
             " WHERE name = ? ORDER BY offset",
             (pack,),
-        )
-        return [(sha256, Place(pack, offset, length_bytes)) for sha256, offset, length_bytes in rows]
+        ):
+            yield sha256, Place(pack, offset, length_bytes)
 
     def knows_pack(self, name: str) -> bool:
         """Say whether anything was ever committed of a pack."""
-        return bool(self._query("SELECT 1 FROM packs WHERE name = ?", (name,)))
+        return bool(self.query("SELECT 1 FROM packs WHERE name = ?", (name,)))
 
     def apply(self, batch: Batch) -> None:
         """Commit a batch: all of it or nothing. The bytes of its contents must be durable by now."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             packs = {place.pack for place in batch.contents.values()}
             connection.executemany("INSERT OR IGNORE INTO packs (name) VALUES (?)", [(name,) for name in packs])
             ids = {n: connection.execute("SELECT id FROM packs WHERE name = ?", (n,)).fetchone()[0] for n in packs}
@@ -108,46 +114,108 @@ class Index:
                 [(at.timestamp(), *_key(tile_id)) for tile_id, at in batch.confirmed.items()],
             )
 
-    def forget(self, damaged: Iterable[tuple[bytes, Place | None]]) -> None:
+    def drop_before(self, before_s: float) -> None:
+        """Drop the tiles and the absences that were told before a moment, and all that nothing refers to any longer:
+        contents, and packs, whose files may then be removed."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM tiles WHERE fetched_at_s < ?", (before_s,))
+            connection.execute("DELETE FROM absent WHERE seen_at_s < ?", (before_s,))
+            connection.execute("DELETE FROM contents WHERE sha256 NOT IN (SELECT sha256 FROM tiles)")
+            connection.execute("DELETE FROM packs WHERE id NOT IN (SELECT pack FROM contents)")
+
+    def counts_before(self, before_s: float) -> tuple[int, int, int]:
+        """Return how many tiles and how many absences :meth:`drop_before` drops, and how many of both it leaves."""
+        tiles, all_tiles = self.query("SELECT total(fetched_at_s < ?), count(*) FROM tiles", (before_s,))[0]
+        absent, all_absent = self.query("SELECT total(seen_at_s < ?), count(*) FROM absent", (before_s,))[0]
+        return int(tiles), int(absent), all_tiles + all_absent - int(tiles) - int(absent)
+
+    def newest_first(self, row_bytes: int) -> Iterator[tuple[float, int]]:
+        """Yield of each content when a tile of it was fetched last, and what it takes with its rows; newest first."""
+        yield from self.each(
+            "SELECT max(fetched_at_s) AS newest, max(length_bytes) + ? * count(*) FROM tiles GROUP BY sha256"
+            " ORDER BY newest DESC",
+            (row_bytes,),
+        )
+
+    def live_bytes(self, before_s: float) -> dict[str, int]:
+        """Return how many bytes of each pack are still shown once :meth:`drop_before` is done."""
+        statement = (
+            "SELECT name, live_bytes FROM packs JOIN (SELECT pack, sum(length_bytes) AS live_bytes FROM contents"
+            " WHERE sha256 IN (SELECT sha256 FROM tiles WHERE fetched_at_s >= ?) GROUP BY pack) ON packs.id = pack"
+        )
+        return dict(self.query(statement, (before_s,)))
+
+    def move(self, moved: Iterable[tuple[bytes, Place, Place]]) -> None:
+        """Have contents at another place than before. The bytes there must be durable by now."""
+        with self.transaction() as connection:
+            for sha256, old, new in moved:
+                connection.execute("INSERT OR IGNORE INTO packs (name) VALUES (?)", (new.pack,))
+                connection.execute(
+                    "UPDATE contents SET pack = (SELECT id FROM packs WHERE name = ?), offset = ? WHERE sha256 = ?"
+                    " AND pack = (SELECT id FROM packs WHERE name = ?) AND offset = ?",
+                    (new.pack, new.offset, sha256, old.pack, old.offset),
+                )
+
+    def drop_pack(self, name: str) -> bool:
+        """Drop a pack that no content is in any longer; False when one is."""
+        with self.transaction() as connection:
+            return bool(
+                connection.execute(
+                    "DELETE FROM packs WHERE name = ? AND id NOT IN (SELECT pack FROM contents)", (name,)
+                ).rowcount
+            )
+
+    def forget_tiles(self, ids: Iterable[TileId]) -> None:
+        """Forget tiles; what they showed stays for other tiles."""
+        with self.transaction() as connection:
+            connection.executemany("DELETE FROM tiles WHERE z = ? AND y = ? AND x = ?", map(_key, ids))
+
+    def forget(self, damaged: Sequence[tuple[bytes, Place | None]]) -> Damage:
         """Forget contents that can't be read at their place, and every tile that shows one of them.
 
         A content that was stored again at another place meanwhile stays, and so do its tiles.
         """
-        with self._transaction() as connection:
-            connection.execute("CREATE TEMP TABLE damaged (sha256 BLOB)")
-            for sha256, place in damaged:
-                connection.execute("INSERT INTO damaged VALUES (?)", (sha256,))
-                if place is not None:
-                    connection.execute(
-                        "DELETE FROM contents WHERE sha256 = ? AND offset = ?"
-                        " AND pack = (SELECT id FROM packs WHERE name = ?)",
-                        (sha256, place.offset, place.pack),
-                    )
-            connection.execute(
-                "DELETE FROM tiles WHERE sha256 IN (SELECT sha256 FROM damaged EXCEPT SELECT sha256 FROM contents)"
+        with self.transaction() as connection, self._listed(sha256 for sha256, _ in damaged):
+            connection.executemany(
+                "DELETE FROM contents WHERE sha256 = ? AND offset = ? AND pack = (SELECT id FROM packs WHERE name = ?)",
+                [(sha256, place.offset, place.pack) for sha256, place in damaged if place is not None],
             )
-            connection.execute("DROP TABLE damaged")
+            connection.execute("DELETE FROM listed WHERE sha256 IN (SELECT sha256 FROM contents)")
+            damage = self._damage(len(damaged))
+            connection.execute("DELETE FROM tiles WHERE sha256 IN (SELECT sha256 FROM listed)")
+        return damage
 
-    def close(self) -> None:
-        """Close the connection; the last one to close folds the log into the index."""
-        self._connection.close()
-
-    def _query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Any]:
-        with index_errors(self._path):
-            return self._connection.execute(statement, parameters).fetchall()
+    def damage_of(self, damaged: Sequence[tuple[bytes, Place | None]]) -> Damage:
+        """Return which tiles show these contents, and forget nothing."""
+        with self._listed(sha256 for sha256, _ in damaged):
+            return self._damage(len(damaged))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with index_errors(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk may have rolled back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+    def _listed(self, contents: Iterable[bytes]) -> Iterator[None]:
+        """Have these contents in the table ``listed``, for as long as this lasts."""
+        # Emptied and not dropped: no table can be dropped while a walk over another is under way.
+        self.query("CREATE TEMP TABLE IF NOT EXISTS listed (sha256 BLOB PRIMARY KEY)")
+        self.query("DELETE FROM listed")
+        for sha256 in contents:
+            self.query("INSERT OR IGNORE INTO listed VALUES (?)", (sha256,))
+        yield
+        self.query("DELETE FROM listed")
+
+    def strays(self, *, forget: bool) -> Damage:
+        """Return the tiles that show a content which the store doesn't know; with ``forget``, hold them no longer."""
+        with self.transaction() if forget else self.snapshot():
+            (count,) = self.query("SELECT count(*) " + _STRAY_TILES)[0]
+            named = self.query("SELECT z, x, y " + _STRAY_TILES + " LIMIT ?", (NAMED_TILES,))
+            if forget:
+                self.query("DELETE " + _STRAY_TILES)
+        return Damage(0, count, [TileId(z, x, y) for z, x, y in named])
+
+    def _damage(self, contents: int) -> Damage:
+        (count,) = self.query("SELECT count(*) FROM tiles WHERE sha256 IN (SELECT sha256 FROM listed)")[0]
+        named = self.query(
+            "SELECT z, x, y FROM tiles WHERE sha256 IN (SELECT sha256 FROM listed) LIMIT ?", (NAMED_TILES,)
+        )
+        return Damage(contents, count, [TileId(z, x, y) for z, x, y in named])
 
 
 def _key(tile_id: TileId) -> tuple[int, int, int]:

@@ -18,9 +18,13 @@ SCHEMA = 1
 _APPLICATION_ID = 0x4F54_5453
 """Marks the file as a tile store's ("OTTS") for ``file`` and for the check on opening."""
 _BUSY_TIMEOUT_S = 30.0
+_LOG_PAGES = 8000
+"""How long the write-ahead log grows, in pages of 4 KiB, before it is folded into the index. The hashes of a batch
+lie all over the index: folded in after each one, as SQLite would, the same pages are written again and again."""
 
 # A tile's row is its whole record, so that a range of tiles is one walk along one B-tree. A content is looked up by
-# its hash, one at a time, when it is put or read.
+# its hash, one at a time, when it is put or read. Which tiles show a
+# content is asked so rarely that it is worth a walk over all of them, and not an index that every commit pays for.
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -44,11 +48,12 @@ CREATE TABLE absent (
 """
 
 
-def open_index_file(path: Path, *, provider: str, dataset: str, create: bool) -> sqlite3.Connection | None:
+def open_index_file(path: Path, *, owner: tuple[str, str] | None, create: bool) -> sqlite3.Connection | None:
     """Return a connection to a complete index of this provider and data set; None when there is none yet.
 
-    With ``create`` it is made; another process may be making the same one at the same moment. Raises ``ConfigError``
-    for a file that is another's, or of a newer schema: such a file is not written to.
+    ``owner`` is the provider and the data set, None for whichever they are. With ``create`` it is made; another process
+    may be making the same one at the same moment. Raises ``ConfigError`` for a file that is another's, or of a newer
+    schema: such a file is not written to.
     """
     if not create and not path.exists():
         return None
@@ -66,11 +71,14 @@ def open_index_file(path: Path, *, provider: str, dataset: str, create: bool) ->
                 if not create:
                     connection.close()
                     return None
-                _create(connection, path, provider, dataset)
-            _check_owner(connection, path, provider, dataset)
+                assert owner is not None
+                _create(connection, path, owner)
+            if owner is not None:
+                _check_owner(connection, path, owner)
             # FULL: a commit is on the disk when it returns, not only in order.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         except BaseException:
             connection.close()
             raise
@@ -126,14 +134,14 @@ def _is_complete(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _create(connection: sqlite3.Connection, path: Path, provider: str, dataset: str) -> None:
+def _create(connection: sqlite3.Connection, path: Path, owner: tuple[str, str]) -> None:
     _switch_to_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not _is_complete(connection, path):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", [("provider", provider), ("dataset", dataset)])
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", zip(("provider", "dataset"), owner, strict=True))
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.execute("COMMIT")
@@ -157,11 +165,12 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _check_owner(connection: sqlite3.Connection, path: Path, provider: str, dataset: str) -> None:
+def _check_owner(connection: sqlite3.Connection, path: Path, owner: tuple[str, str]) -> None:
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
-    if (meta.get("provider"), meta.get("dataset")) != (provider, dataset):
+    found = meta.get("provider"), meta.get("dataset")
+    if found != owner:
         raise ConfigError(
-            f"the tile store {path.parent} is of provider {meta.get('provider')!r} and data set"
-            f" {meta.get('dataset')!r}, not of {provider!r} and {dataset!r}",
+            f"the tile store {path.parent} is of provider {found[0]!r} and data set {found[1]!r}, not of {owner[0]!r}"
+            f" and {owner[1]!r}",
             hint=f"Move the folder {path.parent} away, or choose another --data-dir.",
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
 import uuid
 from collections import OrderedDict
@@ -133,6 +135,15 @@ def sweep_orphans(folder: Path, is_known: Callable[[str], bool]) -> None:
             os.close(fd)
 
 
+def pack_sizes(folder: Path) -> dict[str, int]:
+    """Return the size of each pack file, by the pack's name."""
+    sizes = {}
+    for path in folder.glob("*.pack"):
+        with suppress(FileNotFoundError):  # a sweep removed it meanwhile
+            sizes[path.stem] = path.stat().st_size
+    return sizes
+
+
 class PackReader:
     """Reads contents at their places; keeps the packs read last open. Not for two threads at once."""
 
@@ -151,6 +162,16 @@ class PackReader:
         else:
             self._fds.move_to_end(place.pack)
         return os.pread(fd, place.length_bytes, place.offset)
+
+    def verified(self, sha256: bytes, place: Place) -> bytes | None:
+        """Return the content at a place, or None when it is damaged there. Raises ``DownloadError``."""
+        try:
+            data = self.read(place)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EIO):
+                return None
+            raise DownloadError(f"the tile store {self._folder.parent} can't be read: {error.strerror}") from error
+        return data if hashlib.sha256(data).digest() == sha256 else None
 
     def close(self) -> None:
         """Close the packs."""

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import math
-import re
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from operator_tool.api import ConfigError, DownloadError, PictureFormat, Tile, TileId, TileRecord
+from operator_tool.api import DownloadError, PictureFormat, Tile, TileId, TileRecord
 
-from .disk import make_durable_folder
+from .disk import free_text, make_durable_folder
+from .folder import INDEX_NAME, PACKS_NAME, FolderLock, check_owner, store_folder
 from .index import Index
 from .packs import PackReader, PackWriter, sweep_orphans
 from .records import Batch, Place, StoredTile
 
-_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
 _FRESH_CONTENTS = 16_384
+_FORGET_AT_ONCE = 1_000
 
 
 class TileStore:
     """The tiles of one provider and data set. A context manager; leaving it drops what was not committed.
 
     ``put``, ``put_absent``, ``put_not_modified`` and ``commit`` belong to one thread; the rest may be called from any.
-    Several processes may fill the same store at once. What is asked shows what is committed, never the open batch.
+    Several processes may fill the same store at once; pruning keeps off it while it is open. What is asked shows what
+    is committed, never the open batch.
     Raises ``DownloadError`` when the disk refuses, ``ConfigError`` when the store is not this tool's to use.
     """
 
@@ -37,12 +38,15 @@ class TileStore:
         self._provider = provider
         self._dataset = dataset
         self._lock = threading.Lock()
-        """Guards the two that read."""
+        """Guards the two that read, and the folder's lock."""
+        self._folder_lock: FolderLock | None = None
         self._reading: Index | None = None
-        self._packs = PackReader(folder / "packs")
+        self._packs = PackReader(folder / PACKS_NAME)
         self._writing: Index | None = None
-        self._pack = PackWriter(folder / "packs")
+        self._pack = PackWriter(folder / PACKS_NAME)
         self._batch = Batch()
+        self._took_back = False
+        """Whether the open batch may have contents that none of its tiles shows any longer."""
         self._pending_bytes = 0
         self._fresh: dict[bytes, Place] = {}
         """Where the contents of the latest batches lie: what was just committed is what is read next."""
@@ -50,23 +54,68 @@ class TileStore:
     @classmethod
     def open(cls, folder_of_stores: Path, *, provider: str, dataset: str) -> TileStore:
         """Open the store of a data set; one that isn't there is made at the first ``commit`` or picture, not before."""
-        if not _PROVIDER_NAME.fullmatch(provider):
-            raise ConfigError(f"{provider!r} can't name a tile store's folder")
-        name = f"{provider}-{hashlib.sha256(dataset.encode()).hexdigest()[:12]}"
-        store = cls(folder_of_stores / name, provider=provider, dataset=dataset)
-        store.count()  # a store that can't be used is refused here, not in the middle of a run
+        folder = store_folder(folder_of_stores, provider=provider, dataset=dataset)
+        check_owner(folder)
+        store = cls(folder, provider=provider, dataset=dataset)
+        try:
+            with store._lock:
+                store._index_to_read()  # a store that can't be used is refused here, not in the middle of a run
+        except BaseException:
+            store.close()
+            raise
         return store
+
+    @classmethod
+    def open_existing(cls, folder: Path) -> TileStore | None:
+        """Open the store that lies in a folder, of whichever data set it is; None when there is none."""
+        check_owner(folder)
+        index = Index.open_any(folder / INDEX_NAME)
+        if index is None:
+            return None
+        try:
+            meta = index.meta()
+        finally:
+            index.close()
+        return cls(folder, provider=meta["provider"], dataset=meta["dataset"])
 
     @property
     def folder(self) -> Path:
         """Where the store lies, or will lie."""
         return self._folder
 
+    @property
+    def provider(self) -> str:
+        """Whose tiles they are."""
+        return self._provider
+
+    @property
+    def dataset(self) -> str:
+        """Which data they are of."""
+        return self._dataset
+
     def held(self, z: int, y: int, x0: int, x1: int) -> list[StoredTile]:
         """Return the tiles held of one row of tiles, ``x0`` and ``x1`` included, ascending."""
         with self._lock:
             index = self._index_to_read()
             return index.held(z, y, x0, x1) if index else []
+
+    def held_counts(self, z: int, y: int, x0: int, x1: int) -> int:
+        """Return how many tiles are held of one row of tiles, ``x0`` and ``x1`` included."""
+        with self._lock:
+            index = self._index_to_read()
+            return index.held_count(z, y, x0, x1) if index else 0
+
+    def tiles_with(self, sha256: bytes, limit: int = 16) -> list[TileId]:
+        """Return the tiles that show a content, at most ``limit`` of them."""
+        with self._lock:
+            index = self._index_to_read()
+            return index.tiles_with(sha256, limit) if index else []
+
+    def mean_bytes(self) -> float | None:
+        """Return the mean size of the stored pictures, from a sample of thousands; None when there is none."""
+        with self._lock:
+            index = self._index_to_read()
+            return index.mean_bytes() if index else None
 
     def absent(self, z: int, y: int, x0: int, x1: int, *, within_s: float = math.inf) -> list[int]:
         """Return the x of the tiles that the provider said it doesn't have, ``x0`` and ``x1`` included, ascending.
@@ -92,8 +141,13 @@ class TileStore:
         """
         with self._lock:
             index = self._index_to_read()
-            place = self._fresh.get(record.sha256) or (index.place(record.sha256) if index else None)
-            if place is not None and (data := self._read_verified(record.sha256, place)) is not None:
+            place = self._fresh.get(record.sha256)
+            if place is not None and (data := self._packs.verified(record.sha256, place)) is not None:
+                return data
+            # What was remembered may be out of date: the index has the last word.
+            self._fresh.pop(record.sha256, None)
+            place = index.place(record.sha256) if index else None
+            if place is not None and (data := self._packs.verified(record.sha256, place)) is not None:
                 return data
             forgotten = self._forget_damaged(index, record.sha256, place) if index else 0
         raise DownloadError(
@@ -112,19 +166,43 @@ class TileStore:
                 self._drop_batch()
                 raise
             self._pending_bytes += len(tile.data)
-        self._batch.drop(tile.id)
+        self.drop(tile.id)
         self._batch.tiles[tile.id] = StoredTile(record, tile.etag, datetime.now(UTC), tile.imagery_date)
         return record
 
     def put_absent(self, tile_id: TileId) -> None:
         """Add to the open batch that the provider doesn't have a tile; a stored copy is no longer held after it."""
-        self._batch.drop(tile_id)
+        self.drop(tile_id)
         self._batch.absent[tile_id] = datetime.now(UTC)
 
     def put_not_modified(self, tile_id: TileId) -> None:
         """Add to the open batch that the stored copy is still the provider's: its fetch time becomes now."""
-        self._batch.drop(tile_id)
+        self.drop(tile_id)
         self._batch.confirmed[tile_id] = datetime.now(UTC)
+
+    def drop(self, tile_id: TileId) -> bool:
+        """Take back what the open batch says of a tile; False when it says nothing. What is committed stays."""
+        dropped = self._batch.drop(tile_id)
+        self._took_back |= dropped
+        return dropped
+
+    def forget_tiles(self, ids: Sequence[TileId]) -> None:
+        """Hold these tiles no longer, neither in the open batch nor in the store: on the disk when this returns."""
+        for tile_id in ids:
+            self.drop(tile_id)
+        if ids and (self._writing is not None or self._folder.exists()):
+            self._index_to_write().forget_tiles(ids)
+
+    def note_attribution(self, attribution: str) -> None:
+        """Keep whom the pictures are to be credited to, for who exports the store; one that isn't there gets no note.
+
+        Writes only what is new.
+        """
+        with self._lock:
+            index = self._index_to_read()
+            known = index is None or index.meta().get("attribution", "") == attribution
+        if not known:
+            self._index_to_write().note("attribution", attribution)
 
     @property
     def pending_tiles(self) -> int:
@@ -140,6 +218,8 @@ class TileStore:
         """Make the open batch durable: it is on the disk when this returns. On an error it is dropped as a whole."""
         if not self._batch:
             return
+        if self._took_back:
+            self._batch.leave_unused_contents()
         try:
             # Nothing refers to what is not yet durable: the pictures first, then the rows that name them.
             self._pack.make_durable()
@@ -148,8 +228,7 @@ class TileStore:
                 self._fresh.clear()
             self._fresh.update(self._batch.contents)
         finally:
-            self._batch = Batch()
-            self._pending_bytes = 0
+            self._drop_batch()
 
     def close(self) -> None:
         """Drop the open batch and free what the store holds."""
@@ -163,6 +242,9 @@ class TileStore:
             if self._reading is not None:
                 self._reading.close()
                 self._reading = None
+            if self._folder_lock is not None:
+                self._folder_lock.release()
+                self._folder_lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -175,38 +257,45 @@ class TileStore:
     def _drop_batch(self) -> None:
         self._batch = Batch()
         self._pending_bytes = 0
+        self._took_back = False
+
+    def _lock_folder(self) -> bool:
+        """Hold off pruning until the store is closed; False when there is no folder yet. Under ``_lock``."""
+        if self._folder_lock is None:
+            self._folder_lock = FolderLock.share(self._folder)
+        return self._folder_lock is not None
 
     def _index_to_read(self) -> Index | None:
-        if self._reading is None:
-            self._reading = Index.open(self._folder / "index.sqlite", provider=self._provider, dataset=self._dataset)
+        if self._reading is None and self._lock_folder():
+            self._reading = Index.open(self._folder / INDEX_NAME, provider=self._provider, dataset=self._dataset)
         return self._reading
 
     def _index_to_write(self) -> Index:
         if self._writing is None:
-            packs = self._folder / "packs"
+            packs = self._folder / PACKS_NAME
             try:
+                with self._lock:
+                    make_durable_folder(self._folder)
+                    while not self._lock_folder():
+                        make_durable_folder(self._folder)
                 make_durable_folder(packs)
             except OSError as error:
-                raise DownloadError(f"the tile store {self._folder} can't be made: {error.strerror}") from error
+                raise DownloadError(
+                    f"the tile store {self._folder} can't be made: {error.strerror}; {free_text(self._folder)}",
+                    hint="Make room on this disk, or choose another with --data-dir.",
+                ) from error
+            check_owner(self._folder)
             self._writing = Index.open_or_create(
-                self._folder / "index.sqlite", provider=self._provider, dataset=self._dataset
+                self._folder / INDEX_NAME, provider=self._provider, dataset=self._dataset
             )
             sweep_orphans(packs, self._writing.knows_pack)
         return self._writing
 
-    def _read_verified(self, sha256: bytes, place: Place) -> bytes | None:
-        """Return the content at a place, or None when it is damaged there."""
-        try:
-            data = self._packs.read(place)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.EIO):
-                return None
-            raise DownloadError(f"the tile store {self._folder} can't be read: {error.strerror}") from error
-        return data if hashlib.sha256(data).digest() == sha256 else None
-
     def _forget_damaged(self, index: Index, sha256: bytes, place: Place | None) -> int:
-        damaged: list[tuple[bytes, Place | None]] = [(sha256, place)]
-        if place is not None:
-            damaged = [(s, p) for s, p in index.contents_of(place.pack) if self._read_verified(s, p) is None]
-        index.forget(damaged)
-        return len(damaged)
+        if place is None:
+            return index.forget([(sha256, None)]).contents
+        damaged = (one for one in index.contents_of(place.pack) if self._packs.verified(*one) is None)
+        forgotten = 0
+        while part := list(islice(damaged, _FORGET_AT_ONCE)):
+            forgotten += index.forget(part).contents
+        return forgotten

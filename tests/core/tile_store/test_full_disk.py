@@ -123,3 +123,40 @@ def test_case_045_an_index_without_room_drops_the_batch_alone(tmp_path: Path) ->
         connection.execute("PRAGMA max_page_count = 1000000")
         put_and_commit(store, range(10, 12))
     assert_whole(tmp_path, list(range(12)))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_case_045_a_folder_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The first commit fails with the room that is left; nothing of the store is there afterwards but folders."""
+
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with open_store(tmp_path) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "mkdir", refuse)
+            with pytest.raises(DownloadError, match=rf"{os.strerror(number)}; .* MB are free"):
+                put_and_commit(store, range(3))
+        assert not store.folder.exists()
+        put_and_commit(store, range(3))
+    assert_whole(tmp_path, [0, 1, 2])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_case_045_a_pack_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A disk without a free inode refuses the file itself; no file is left, and the next picture makes one."""
+    real_open = os.open
+
+    def refuse(path: object, flags: int, *more: int, **named: int) -> int:
+        if flags & os.O_CREAT and str(path).endswith(".pack"):
+            raise OSError(number, os.strerror(number))
+        return real_open(path, flags, *more, **named)  # type: ignore[arg-type]
+
+    with open_store(tmp_path) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refuse)
+            with pytest.raises(DownloadError, match=os.strerror(number)):
+                put_and_commit(store, range(3))
+        assert list((store.folder / "packs").iterdir()) == []
+        put_and_commit(store, range(3))
+    assert_whole(tmp_path, [0, 1, 2])
