@@ -20,6 +20,7 @@ from operator_tool.build_cache.plan import CachePlan, make_plan
 from operator_tool.tile_store import TileStore
 from tests.support.command import Workstation
 from tests.support.memory import flight_of
+from tests.support.pictures import real_jpeg
 from tests.support.real_parts import RealNginx
 
 pytestmark = pytest.mark.real_parts
@@ -47,7 +48,7 @@ FULL = Size((15, 16, 17, 18, 19), 720, 20)
 def picture(tile: TileId) -> bytes:
     """Return 8 to 25 kB that are this tile's own."""
     seed = hashlib.sha256(str(tile).encode()).digest()
-    return b"\xff\xd8\xff" + hashlib.shake_128(seed).digest(8000 + int.from_bytes(seed[:2], "big") % 17000)
+    return real_jpeg(hashlib.shake_128(seed).hexdigest(3500 + int.from_bytes(seed[:2], "big") % 8500))
 
 
 class Rig:

@@ -86,7 +86,7 @@ def test_bbox_is_refused_with_a_pointer(workstation: Workstation) -> None:
 def test_an_unknown_provider_is_12_with_what_is_installed(workstation: Workstation) -> None:
     """And with the nearest name."""
     ended = workstation.run(*workstation.build_arguments(FLIGHT, provider="sinthetic"))
-    assert_clear(ended, 12, "installed are", "mbtiles, synthetic, xyz", "Did you mean 'synthetic'?")
+    assert_clear(ended, 12, "installed are", "synthetic, wmts, xyz", "Did you mean 'synthetic'?")
 
 
 def test_case_133_an_unknown_setting_is_11_with_the_nearest(workstation: Workstation) -> None:

@@ -27,6 +27,7 @@ from operator_tool.api import (
     Waypoint,
     tiles_digest,
 )
+from tests.support.pictures import real_jpeg
 
 
 def flight_of(*places: tuple[float, float]) -> Flight:
@@ -46,8 +47,8 @@ FLIGHT = flight_of((47.0553187, 8.3104262), (47.0580214, 8.3187341))
 
 
 def picture_of(tile_id: TileId) -> bytes:
-    """Return bytes that are this tile's own and begin as a JPEG does."""
-    return b"\xff\xd8\xff" + hashlib.shake_128(str(tile_id).encode()).digest(600) + b"\xff\xd9"
+    """Return a real picture with bytes that are this tile's own."""
+    return real_jpeg(str(tile_id))
 
 
 class MemorySource:
@@ -159,6 +160,7 @@ class MemoryProvisioner:
             generation=self.current,
             up_to_date=self.current == order.content_key,
             verified_tiles=len(self.pictures),
+            tiles_digest=self._digest(),
         )
 
     def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
@@ -180,11 +182,14 @@ class MemoryProvisioner:
     def build(self, session: CompanionSession, order: CacheOrder, transferred: TransferSummary) -> RemoteBuildReport:
         self._before("build")
         before, self.current, self.pictures = self.current, order.content_key, self._staged
-        rows = sorted((t.z, t.x, t.y, hashlib.sha256(data).digest()) for t, data in self.pictures.items())
         return RemoteBuildReport(
             generation=order.content_key,
             previous_generation=before,
-            tiles=len(rows),
+            tiles=len(self.pictures),
             bytes=sum(map(len, self.pictures.values())),
-            tiles_digest=tiles_digest(iter(rows)),
+            tiles_digest=self._digest(),
         )
+
+    def _digest(self) -> str:
+        rows = sorted((t.z, t.x, t.y, hashlib.sha256(data).digest()) for t, data in self.pictures.items())
+        return tiles_digest(iter(rows))

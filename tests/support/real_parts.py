@@ -137,8 +137,14 @@ class RealNginx:
 
 
 @contextlib.contextmanager
-def real_nginx(folder: Path, root: Path, *, extra: str = "") -> Iterator[RealNginx]:
-    """Run nginx with its own files in ``folder``, serving ``root``; ``extra`` lines go into its server block."""
+def real_nginx(
+    folder: Path, root: Path, *, extra: str = "", listen: str = "", log: str = ""
+) -> Iterator[RealNginx]:
+    """Run nginx with its own files in ``folder``, serving ``root``.
+
+    ``extra`` lines go into its server block, ``listen`` is added to the address that it listens on, and ``log`` is
+    what it logs of each request instead of nginx's usual line.
+    """
     binary = require("nginx")
     folder.mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
@@ -159,14 +165,15 @@ def real_nginx(folder: Path, root: Path, *, extra: str = "") -> Iterator[RealNgi
                 image/jpeg jpg jpeg; image/png png; image/webp webp; application/json json; text/html html;
               }}
               default_type application/octet-stream;
-              access_log {folder / "access.log"};
+              {f"log_format asked '{log}';" if log else ""}
+              access_log {folder / "access.log"} {"asked" if log else "combined"};
               client_body_temp_path {folder / "body"};
               proxy_temp_path {folder / "proxy"};
               fastcgi_temp_path {folder / "fastcgi"};
               uwsgi_temp_path {folder / "uwsgi"};
               scgi_temp_path {folder / "scgi"};
               server {{
-                listen {_LOOPBACK}:{port};
+                listen {_LOOPBACK}:{port} {listen};
                 root {root};
                 etag on;
                 {extra}

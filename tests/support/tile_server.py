@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-JPEG = b"\xff\xd8\xff\xe0 a picture, as far as its first bytes say"
+from tests.support.pictures import real_jpeg
+
+JPEG = real_jpeg("a tile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Answer:
     raw: bytes | None = None
     before: Callable[[], object] | None = None
     """Called before anything is sent: may block."""
+    hold: threading.Event | None = None
+    """With ``raw``: the connection stays open until this is set."""
 
 
 @dataclass(kw_only=True)
@@ -84,6 +88,8 @@ def tile_server(
         def _send(self, answer: Answer) -> None:
             if answer.raw is not None:
                 self.wfile.write(answer.raw)
+                if answer.hold is not None:
+                    answer.hold.wait(60)
                 self.close_connection = True
                 return
             self.send_response(answer.status)

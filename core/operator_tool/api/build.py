@@ -32,6 +32,27 @@ class BuildCacheOutcome(enum.StrEnum):
     FAILURE = "failure"
 
 
+class GapCause(enum.StrEnum):
+    """Why a tile that is needed is missing."""
+
+    ABSENT = "absent"
+    """The provider has no such tile, by its own word."""
+    OUT_OF_BOUNDS = "out_of_bounds"
+    """It lies outside of the ground, or below the zooms, that the provider has."""
+    TOO_COARSE = "too_coarse"
+    """The provider's imagery is coarser than what is asked for."""
+    TOO_OLD = "too_old"
+    """The provider's imagery is older than its sector allows."""
+    REFUSED = "refused"
+    """The provider would not give it."""
+    UNREACHABLE = "unreachable"
+    """It could not be had now."""
+    CORRUPT = "corrupt"
+    """What came was not a whole picture of the declared size."""
+    PLACEHOLDER = "placeholder"
+    """What came was a picture that stands for "no imagery here"."""
+
+
 class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator asks for, before anything is resolved."""
 
@@ -41,6 +62,11 @@ class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     zooms: tuple[int, ...] = (15, 16, 17, 18)
     max_tiles: int = 1_000_000
     allow_gaps: int = 0
+    max_age_s: float | None = None
+    """Tiles that were fetched or confirmed longer ago are asked for again; None: what is held is used."""
+    max_gsd_m: float | None = None
+    """Imagery whose pixels are larger on the ground, at the finest zoom, is refused; None: where a sector says how
+    fresh imagery must be, 0.5, and else any is taken."""
     dry_run: bool = False
     lock_timeout_s: float = 0.0
 
@@ -74,8 +100,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     z: int
     x: int
     y: int
-    cause: str
-    """``absent``, ``refused`` or ``failed``."""
+    cause: GapCause
     reason: str
     route_m: float
     """Metres along the route to the point that is nearest to the tile."""
@@ -92,6 +117,14 @@ class TileCounts(msgspec.Struct, frozen=True, kw_only=True):
     absent: int = 0
     missing: int = 0
     """All gaps, the absent ones among them."""
+    by_cause: dict[str, int] = {}
+    """The gaps by their cause."""
+    unchanged: int = 0
+    """Of the reused ones: those that the provider was asked about, and confirmed without sending them."""
+    undated: int = 0
+    """Tiles of which nobody says when the imagery was taken."""
+    downgraded: int = 0
+    """Tiles that are kept although their imagery is old for their sector."""
     gaps: tuple[Gap, ...] = ()
     """The first gaps of them, at most 1,000."""
 
@@ -113,6 +146,8 @@ class ProviderShare(msgspec.Struct, frozen=True, kw_only=True):
     tiles: int
     """Tiles of this cache that are its own, reused ones among them."""
     downloaded: int
+    lacked: dict[str, int] = {}
+    """The tiles that it was asked for and did not give, by cause."""
     version: str = ""
     attribution: str = ""
     synthetic: bool = False

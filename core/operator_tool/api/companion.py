@@ -38,6 +38,8 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     """The current generation has the order's content key and its bytes were verified just now."""
     verified_tiles: int = 0
     """How many tiles that verification found, where ``up_to_date``."""
+    tiles_digest: str | None = None
+    """The digest over those tiles (``tiles_digest``), where ``up_to_date``; None where the provisioner doesn't tell."""
     free_bytes: int | None = None
     notes: tuple[str, ...] = ()
 

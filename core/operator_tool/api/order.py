@@ -52,6 +52,9 @@ class CacheInputs(msgspec.Struct, frozen=True, kw_only=True):
     zooms: tuple[int, ...]
     providers: tuple[ProviderKey, ...]
     allow_gaps: int
+    max_gsd_m: float | None = None
+    sectors: str = ""
+    """SHA-256, in hex, over the sectors that the area touches; empty where there is none."""
     format: int = CONTENT_KEY_FORMAT
 
     @property

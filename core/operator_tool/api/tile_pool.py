@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from .errors import OperatorToolError
-from .tiles import Failed, TileResult, WantedTile
+from .tiles import TileResult, Unreachable, WantedTile
 
 FetchOne = Callable[[WantedTile], TileResult]
 """Gets one tile, in a thread of the pool; raises ``TryAgainError`` for what may pass, else ``DownloadError``."""
@@ -40,8 +40,8 @@ def fetch_in_pool(
     """Yield ``fetch_one``'s result for each wanted tile, ``connections`` at a time, in the order of completion.
 
     What raises :class:`TryAgainError` is tried ``attempts`` times with jittered exponential backoff and is then a
-    ``Failed``. At most ``max_per_s`` calls are started a second. Pauses that servers ask for count against
-    ``pause_budget_s``; a longer one makes the tile a ``Failed``. Pulls from ``wanted`` no more than twice
+    ``Unreachable``. At most ``max_per_s`` calls are started a second. Pauses that servers ask for count against
+    ``pause_budget_s``; a longer one makes the tile a ``Unreachable``. Pulls from ``wanted`` no more than twice
     ``connections`` ahead. Any other exception of ``fetch_one`` ends the stream with it. Closing the iterator starts
     no further call and waits for those that run.
     """
@@ -97,12 +97,12 @@ def _with_retries(fetch_one: FetchOne, tile: WantedTile, attempts: int, pace: _P
                 except TryAgainError as error:
                     last = error.message
                     if error.pause_s is not None and not pace.pause(error.pause_s):
-                        return Failed(tile.id, f"{last}; asked to wait {error.pause_s:g} s, beyond the budget")
+                        return Unreachable(tile.id, f"{last}; asked to wait {error.pause_s:g} s, beyond the budget")
                     raise
     except RetryError:
-        return Failed(tile.id, f"{last}; {attempts} attempts")
+        return Unreachable(tile.id, f"{last}; {attempts} attempts")
     except _StoppedError:
-        return Failed(tile.id, "the run was given up")
+        return Unreachable(tile.id, "the run was given up")
     raise AssertionError("tenacity either returns, raises RetryError or goes on")
 
 

@@ -83,14 +83,28 @@ class Refused(msgspec.Struct, frozen=True, tag="refused", gc=False):
     reason: str
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed", gc=False):
-    """The tile could not be had now: unreachable, cut short, corrupt. Not remembered."""
+class Unreachable(msgspec.Struct, frozen=True, tag="unreachable", gc=False):
+    """The tile could not be had now: no connection, cut short, the server failed. Not remembered."""
 
     id: TileId
     reason: str
 
 
-TileResult = Tile | NotModified | Absent | Refused | Failed
+class Corrupt(msgspec.Struct, frozen=True, tag="corrupt", gc=False):
+    """What came is not a whole picture of the declared size: an error page, a torn file. Not remembered."""
+
+    id: TileId
+    reason: str
+
+
+class Placeholder(msgspec.Struct, frozen=True, tag="placeholder", gc=False):
+    """What came is a picture that says "no imagery here": known bytes, a header that says so. Not remembered."""
+
+    id: TileId
+    reason: str
+
+
+TileResult = Tile | NotModified | Absent | Refused | Unreachable | Corrupt | Placeholder
 """What a provider says of one wanted tile. Failures of the whole provider are raised as a ``DownloadError``."""
 
 
@@ -105,7 +119,13 @@ class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
     bounds_deg: tuple[float, float, float, float] | None = None
     """West, south, east, north; None where it does not say. Outside of it nothing is asked."""
     tile_size_px: int = 256
+    """Width and height of every tile; a picture of another size is a gap."""
+    formats: tuple[PictureFormat, ...] = ()
+    """The formats that its pictures have; empty where it does not say."""
+    bulk_download: bool | None = None
+    """Whether its terms allow to download an area; None where it does not say. False: nothing is downloaded."""
     attribution: str = ""
     version: str = ""
     synthetic: bool = False
-    """True for imagery that is made up; the report says so plainly."""
+    """True for imagery that is made up; the report says so plainly, and no picture of it counts as a placeholder for
+    its looks."""

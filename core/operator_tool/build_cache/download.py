@@ -8,20 +8,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from operator_tool.api.build import Gap, ProviderShare, TileCounts
+from operator_tool.api.build import ProviderShare, TileCounts
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import DownloadError, GapsError
+from operator_tool.api.errors import DownloadError
 from operator_tool.api.events import PhaseFinished, PhaseProgress, PhaseStarted
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
-from operator_tool.geo.route import place_on_route
+from operator_tool.geo.coverage import TileRange
 from operator_tool.tile_store import TileStore
+from operator_tool.tile_store.disk import check_room
 
+from .freshness import FreshnessGate
+from .misses import ranges_of
+from .outcome import gaps_error, provider_share, tile_counts
 from .plan import CachePlan
-from .provider_pass import ProviderPass, ranges_of
+from .provider_pass import ProviderPass
+from .reach import Reach
+from .room import bytes_to_come
 
 QUEUED_BATCHES = 8
 PROGRESS_EVERY_S = 0.1
@@ -38,8 +45,10 @@ class Download:
         providers: Sequence[tuple[str, TileProvider]],
         stores_dir: Path,
         context: RunContext,
+        freshness: FreshnessGate,
     ) -> None:
         self._plan = plan
+        self._freshness = freshness
         self._providers = dict(providers)
         self._stores_dir = stores_dir
         self._context = context
@@ -92,48 +101,15 @@ class Download:
     @property
     def downloaded_bytes(self) -> int:
         """Bytes of pictures that came from the providers."""
-        return sum(one.downloaded_bytes for one in self._passes)
+        return sum(one.tally.downloaded_bytes for one in self._passes)
 
     def counts(self) -> TileCounts:
         """Return what became of the wanted tiles, as far as it is known."""
-        last = self._passes[-1] if self._passes else None
-        route = self._plan.route
-        return TileCounts(
-            wanted=self._plan.coverage.count,
-            reused=sum(one.reused for one in self._passes),
-            downloaded=sum(one.downloaded for one in self._passes),
-            absent=last.absent if last else 0,
-            missing=len(last.missing) if last else 0,
-            gaps=tuple(
-                Gap(
-                    z=miss.id.z,
-                    x=miss.id.x,
-                    y=miss.id.y,
-                    cause=miss.cause,
-                    reason=miss.reason,
-                    route_m=round(place.route_m, 1),
-                    waypoint=place.waypoint,
-                )
-                for miss in (last.misses if last else ())
-                for place in (place_on_route(route, miss.id),)
-            ),
-        )
+        return tile_counts(self._plan, self._passes)
 
     def shares(self) -> tuple[ProviderShare, ...]:
         """Return what each provider that was asked gave."""
-        return tuple(
-            ProviderShare(
-                name=one.name,
-                dataset=one.info.dataset,
-                tiles=one.reused + one.downloaded,
-                downloaded=one.downloaded,
-                version=one.info.version,
-                attribution=one.info.attribution,
-                synthetic=one.info.synthetic,
-                imagery_dates=one.imagery_dates,
-            )
-            for one in self._passes
-        )
+        return tuple(provider_share(one) for one in self._passes)
 
     def _work(self) -> None:
         begun_s = time.monotonic()
@@ -157,30 +133,39 @@ class Download:
             self._put(None)
 
     def _ask_each(self) -> None:
-        ranges = self._plan.coverage.ranges()
-        for name, info in self._plan.providers:
+        plan = self._plan
+        ranges: Callable[[], Iterable[TileRange]] = plan.coverage.ranges
+        for name, info in plan.providers:
             store = TileStore.open(self._stores_dir, provider=name, dataset=info.dataset)
             self._stores.append(store)
-            one = ProviderPass(name, self._providers[name], info, store, hand_on=self._hand_on, stop=self._stop)
+            reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
+            check_room(self._stores_dir, bytes_to_come(store, info, reach, ranges()))
+            one = ProviderPass(
+                name,
+                self._providers[name],
+                info,
+                store,
+                reach=reach,
+                freshness=self._freshness,
+                hand_on=self._hand_on,
+                stop=self._stop,
+            )
             self._passes.append(one)
-            one.run(ranges)
-            if not one.missing:
+            one.run(ranges())
+            if not one.misses:
                 return
-            ranges = ranges_of(one.missing)
+            ranges = partial(ranges_of, one.misses.packed)
 
     def _judge(self, counts: TileCounts) -> None:
+        taken_back = sum(one.tally.taken_back for one in self._passes)
         if counts.missing <= self._plan.inputs.allow_gaps:
+            if taken_back:
+                raise DownloadError(
+                    f"{taken_back} tiles that were handed on turned out to be placeholders, and were forgotten",
+                    hint="Run the same command again: it goes on without them.",
+                )
             return
-        causes = [gap.cause for gap in counts.gaps]
-        first = counts.gaps[0]
-        shown = ", ".join(f"{causes.count(cause)} {cause}" for cause in dict.fromkeys(causes))
-        of_first = f" of the first {len(causes)}" if counts.missing > len(causes) else ""
-        raise GapsError(
-            f"{counts.missing} of {counts.wanted} tiles are missing ({shown}{of_first}), "
-            f"{self._plan.inputs.allow_gaps} are allowed; the first is {first.z}/{first.x}/{first.y}, "
-            f"{first.route_m:.0f} m along the route: {first.reason}",
-            retryable="failed" in causes,
-        )
+        raise gaps_error(counts, allowed=self._plan.inputs.allow_gaps)
 
     def _hand_on(self, batch: Sequence[TileRecord]) -> None:
         if len(self._stores) > 1:

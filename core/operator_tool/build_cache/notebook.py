@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import msgspec
+
 from operator_tool.api.build import (
     BuildCacheOutcome,
     ByteCounts,
@@ -84,6 +86,18 @@ class Notebook:
         self.notes += [
             f"{name} gives synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
         ]
+
+    def note_download(self, counts: TileCounts, shares: tuple[ProviderShare, ...], duration_s: float) -> None:
+        """Keep what one download gave; what an earlier one of this run had downloaded was not held before the run."""
+        before = self.tiles
+        self.tiles = msgspec.structs.replace(
+            counts,
+            downloaded=counts.downloaded + before.downloaded,
+            reused=counts.reused - before.downloaded if before.downloaded else counts.reused,
+            unchanged=counts.unchanged + before.unchanged,
+        )
+        self.shares = shares
+        self.durations_s["download"] = self.durations_s.get("download", 0.0) + duration_s
 
     def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:
         """Return the report of this run, as far as it came."""

@@ -10,6 +10,7 @@ import getpass
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from operator_tool.api.build import (
@@ -27,9 +28,13 @@ from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, Plug
 from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
 from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
+from operator_tool.api.tile_table import TileTable
 from operator_tool.api.tiles import ProviderInfo
+from operator_tool.sectors import Sector
 
 from .download import Download
+from .estimate import Estimate, estimate_of
+from .freshness import FreshnessGate
 from .lock import CompanionLock, companion_lock
 from .notebook import Notebook
 from .parts import Parts
@@ -51,12 +56,15 @@ class Orchestrator:
         stores_dir: Path,
         locks_dir: Path,
         plugins: tuple[PluginRecord, ...] = (),
+        sectors: tuple[Sector, ...] = (),
     ) -> None:
         self._parts = parts
         self._context = context
         self._stores_dir = stores_dir
         self._locks_dir = locks_dir
+        self._sectors = sectors
         self._notebook = Notebook(context, plugins)
+        self._began_at = datetime.now(UTC)
 
     def build_cache(self, request: BuildCacheRequest) -> CacheBuildReport:
         """Build the cache of a flight on the companion. Raises ``BuildLockHeldError``; other failures are reported."""
@@ -72,11 +80,18 @@ class Orchestrator:
             flight = resolve_flight(self._parts.flight_source, request.flight)
         with self._notebook.phase("plan"):
             described = [(name, _described(name, provider)) for name, provider in self._parts.providers]
-            plan = make_plan(flight, request, described)
+            plan = make_plan(flight, request, described, sectors=self._sectors)
         self._notebook.note_plan(plan)
         for note in (*flight.notes, *self._notebook.notes):
             self._context.emit(Notice(text=note))
         return plan
+
+    def estimate(self, plan: CachePlan, *, samples_per_zoom: int) -> Estimate:
+        """Return what getting the tiles of a plan will take, from a few real ones; the last thing that a run does."""
+        with self._notebook.phase("estimate"):
+            return estimate_of(
+                plan, self._parts.providers, self._stores_dir, self._context, samples_per_zoom=samples_per_zoom
+            )
 
     def _reported(self, command: str, work: Callable[[], BuildCacheOutcome]) -> CacheBuildReport:
         self._context.emit(RunStarted(run_id=self._context.run_id, command=command))
@@ -107,11 +122,12 @@ class Orchestrator:
             operator=order.operator,
             run_id=self._context.run_id,
         ) as lock:
-            return self._build_locked(plan, order, transport, provisioner, lock)
+            return self._build_locked(plan, request, order, transport, provisioner, lock)
 
     def _build_locked(
         self,
         plan: CachePlan,
+        request: BuildCacheRequest,
         order: CacheOrder,
         transport: CompanionTransport,
         provisioner: Provisioner,
@@ -119,11 +135,11 @@ class Orchestrator:
     ) -> BuildCacheOutcome:
         with ExitStack() as stack:
             session, state = self._ask_companion(transport, provisioner, order, stack)
-            if state.up_to_date:
+            if state.up_to_date and self._still_right(plan, request, state):
                 verified = f"every byte of the companion's {state.verified_tiles:,} tiles was verified"
                 self._notebook.notes.append(verified)
                 return BuildCacheOutcome.NO_OP
-            transferred = self._download_and_transfer(plan, order, provisioner, session)
+            transferred = self._download_and_transfer(plan, request, order, provisioner, session)
             lock.confirm()
             with self._notebook.phase("build"):
                 built = provisioner.build(session, order, transferred)
@@ -149,10 +165,32 @@ class Orchestrator:
             self._context.emit(Notice(text=note))
         return session, state
 
+    def _still_right(self, plan: CachePlan, request: BuildCacheRequest, state: CompanionState) -> bool:
+        """Say whether a cache of the same inputs is what these inputs give today.
+
+        Without a rule on age it is. With one the tiles are looked at first: imagery may have changed, or become too
+        old, since the cache was built.
+        """
+        if request.max_age_s is None and not plan.sectors:
+            return True
+        table = TileTable()
+        with closing(self._start_download(plan, request)) as download:
+            try:
+                for batch in download.batches():
+                    table.add(batch)
+            finally:
+                self._note_download(download)
+        return table.digest() == state.tiles_digest
+
     def _download_and_transfer(
-        self, plan: CachePlan, order: CacheOrder, provisioner: Provisioner, session: CompanionSession
+        self,
+        plan: CachePlan,
+        request: BuildCacheRequest,
+        order: CacheOrder,
+        provisioner: Provisioner,
+        session: CompanionSession,
     ) -> TransferSummary:
-        with closing(self._start_download(plan)) as download:
+        with closing(self._start_download(plan, request)) as download:
             try:
                 with self._notebook.phase("transfer"):
                     transferred = provisioner.transfer(session, order, download)
@@ -166,13 +204,13 @@ class Orchestrator:
         if transferred.offered_tiles != there:
             raise VerifyError(f"{transferred.offered_tiles} tiles were offered to the companion, but there are {there}")
         self._notebook.bytes = ByteCounts(
-            downloaded=download.downloaded_bytes, sent=transferred.sent_bytes, saved=transferred.saved_bytes
+            downloaded=self._notebook.bytes.downloaded, sent=transferred.sent_bytes, saved=transferred.saved_bytes
         )
         return transferred
 
     def _download_only(self, request: BuildCacheRequest) -> BuildCacheOutcome:
         plan = self.plan(request)
-        with closing(self._start_download(plan)) as download:
+        with closing(self._start_download(plan, request)) as download:
             try:
                 for _batch in download.batches():
                     continue
@@ -180,16 +218,18 @@ class Orchestrator:
                 self._note_download(download)
         return BuildCacheOutcome.SUCCESS
 
-    def _start_download(self, plan: CachePlan) -> Download:
-        download = Download(plan, self._parts.providers, self._stores_dir, self._context)
+    def _start_download(self, plan: CachePlan, request: BuildCacheRequest) -> Download:
+        freshness = FreshnessGate(max_age_s=request.max_age_s, sectors=plan.sectors, now=self._began_at)
+        download = Download(plan, self._parts.providers, self._stores_dir, self._context, freshness)
         download.start()
         return download
 
     def _note_download(self, download: Download) -> None:
-        self._notebook.durations_s["download"] = download.duration_s
-        self._notebook.tiles = download.counts()
-        self._notebook.shares = download.shares()
-        self._notebook.bytes = ByteCounts(downloaded=download.downloaded_bytes)
+        """Note what came; a second look at the same tiles finds in the store what the first one downloaded."""
+        self._notebook.note_download(download.counts(), download.shares(), download.duration_s)
+        self._notebook.bytes = ByteCounts(
+            downloaded=self._notebook.bytes.downloaded + download.downloaded_bytes,
+        )
 
     def _note_built(self, built: RemoteBuildReport, transferred: TransferSummary) -> None:
         """Accept the companion's word only where it agrees with what was sent."""

@@ -13,6 +13,7 @@ from operator_tool.api import (
     AreaRequest,
     BuildCacheRequest,
     CacheInputs,
+    DownloadError,
     Flight,
     PlanError,
     ProviderInfo,
@@ -23,6 +24,9 @@ from operator_tool.api import (
 from operator_tool.geo.area import area_of
 from operator_tool.geo.coverage import Coverage, coverage_of
 from operator_tool.geo.route import Route, place_name, route_of
+from operator_tool.sectors import Sector
+
+from .sharpness import MAX_GSD_M, check_sharpness
 
 _Place = tuple[float, float, float | None]
 
@@ -38,20 +42,33 @@ class CachePlan(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage
     providers: tuple[tuple[str, ProviderInfo], ...]
     """The chain, in the order in which it is asked."""
+    sectors: tuple[Sector, ...] = ()
+    """Those that the area touches."""
     inputs: CacheInputs
     content_key: str
 
 
-def make_plan(flight: Flight, request: BuildCacheRequest, providers: Sequence[tuple[str, ProviderInfo]]) -> CachePlan:
+def make_plan(
+    flight: Flight,
+    request: BuildCacheRequest,
+    providers: Sequence[tuple[str, ProviderInfo]],
+    *,
+    sectors: Sequence[Sector] = (),
+) -> CachePlan:
     """Return the plan for this flight.
 
-    Raises ``PlanError`` when the zooms don't exist or no provider has them, when the area makes no sense or reaches
-    beyond the latitudes that have tiles, and when more tiles are needed than the request allows.
+    Raises ``PlanError`` when the zooms don't exist, no provider has them or has them sharp enough, when the area makes
+    no sense or reaches beyond the latitudes that have tiles, and when more tiles are needed than the request allows;
+    ``DownloadError`` for a provider whose terms forbid to download an area.
     """
+    _check_terms(providers)
     zooms = _checked_zooms(request.zooms, providers)
     route = route_of(flight)
     area = area_of(route, request.area)
     coverage = coverage_of(area, zooms, max_tiles=request.max_tiles)
+    touched = tuple(sector for sector in sectors if sector.touches(coverage.bounds_deg))
+    max_gsd_m = MAX_GSD_M if request.max_gsd_m is None and touched else request.max_gsd_m
+    check_sharpness(flight, zooms[-1], providers, max_gsd_m=max_gsd_m)
     first = flight.takeoff_origin
     # Numbers are made floats: 500 and 500.0 are the same inputs, and must give the same key.
     inputs = CacheInputs(
@@ -65,6 +82,8 @@ def make_plan(flight: Flight, request: BuildCacheRequest, providers: Sequence[tu
         zooms=zooms,
         providers=tuple(ProviderKey(name=name, dataset=info.dataset) for name, info in providers),
         allow_gaps=request.allow_gaps,
+        max_gsd_m=max_gsd_m,
+        sectors=hashlib.sha256(msgspec.json.encode(touched)).hexdigest() if touched else "",
     )
     return CachePlan(
         flight=flight,
@@ -73,6 +92,7 @@ def make_plan(flight: Flight, request: BuildCacheRequest, providers: Sequence[tu
         route=route,
         coverage=coverage,
         providers=tuple(providers),
+        sectors=touched,
         inputs=inputs,
         content_key=inputs.content_key,
     )
@@ -93,6 +113,16 @@ def _place(waypoint: Waypoint) -> _Place:
         # JSON has no such number: it would pass for an altitude that was not given.
         raise PlanError(f"{place_name(waypoint)} has no finite altitude", hint="Mend the waypoint's altitude.")
     return float(waypoint.lat_deg), float(waypoint.lon_deg), None if altitude_m is None else float(altitude_m)
+
+
+def _check_terms(providers: Sequence[tuple[str, ProviderInfo]]) -> None:
+    for name, info in providers:
+        if info.bulk_download is False:
+            raise DownloadError(
+                f"the terms of {name} ({info.dataset}) do not allow to download an area",
+                hint="Select another --provider. If its operator has allowed it to you, set bulk_download of this one.",
+                retryable=False,
+            )
 
 
 def _checked_zooms(zooms: Sequence[int], providers: Sequence[tuple[str, ProviderInfo]]) -> tuple[int, ...]:

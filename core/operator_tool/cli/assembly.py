@@ -19,9 +19,11 @@ from operator_tool.api.order import AreaKind, AreaRequest
 from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import Parts
+from operator_tool.build_cache.sharpness import MAX_GSD_M
 from operator_tool.places import Places
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
 from operator_tool.plugin_host.host import PluginHost
+from operator_tool.sectors import chosen_sectors, load_sectors
 from operator_tool.settings import SettingsSources
 
 from . import logs
@@ -30,6 +32,7 @@ from .options import RunOptions, ToolOptions
 _log = logging.getLogger(__name__)
 DEFAULT_TRANSPORT = "ssh"
 DEFAULT_CORRIDOR_M = 500.0
+DEFAULT_ZOOMS = (15, 16, 17, 18)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Run:
 
     orchestrator: Orchestrator
     request: BuildCacheRequest
+    plan_samples: int
+    """How many tiles of each zoom an estimate is told from."""
 
 
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
@@ -118,8 +123,9 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             stores_dir=places.make(places.stores_dir) if writes else places.stores_dir,
             locks_dir=places.make(places.locks_dir) if writes else places.locks_dir,
             plugins=host.records,
+            sectors=chosen_sectors(load_sectors(places), options.sector),
         )
-        yield Run(orchestrator, _request(options, reference, area))
+        yield Run(orchestrator, _request(options, reference, area), tool.sources.core().plan_samples)
 
 
 def _close(name: str, provider: TileProvider) -> None:
@@ -155,7 +161,10 @@ def _request(options: RunOptions, reference: str, area: AreaRequest) -> BuildCac
     return BuildCacheRequest(
         flight=reference,
         area=area,
-        zooms=options.zoom,
+        zooms=options.zoom or DEFAULT_ZOOMS,
+        max_age_s=options.max_age,
+        # Who names the zooms has chosen how sharp the imagery is to be, unless a sector says otherwise.
+        max_gsd_m=MAX_GSD_M if options.max_gsd is None and options.zoom is None else options.max_gsd,
         max_tiles=options.max_tiles,
         allow_gaps=options.allow_gaps,
         dry_run=options.dry_run,

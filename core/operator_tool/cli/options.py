@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
@@ -34,6 +35,22 @@ class Zooms(click.ParamType[tuple[int, ...]]):
         return tuple(sorted(zooms))
 
 
+class Age(click.ParamType[float]):
+    """``7d``, ``36h``, ``90m`` or a number of seconds: a length of time, in seconds."""
+
+    name = "age"
+    _SECONDS: ClassVar[dict[str, float]] = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds. Fails as a usage error."""
+        if isinstance(value, float):
+            return value
+        matched = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw]?)", str(value).strip())
+        if matched is None:
+            self.fail(f"{value!r}: expected an age such as 7d, 36h or 90m", param, ctx)
+        return float(matched[1]) * self._SECONDS[matched[2]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ToolOptions:
     """What every command takes."""
@@ -58,10 +75,13 @@ class RunOptions(ToolOptions):
     provider: tuple[str, ...]
     satellite_provider_url: str | None
     api_key: str | None
-    zoom: tuple[int, ...]
+    zoom: tuple[int, ...] | None
     corridor: float | None
     box: float | None
     max_tiles: int
+    max_gsd: float | None = None
+    sector: str | None = None
+    max_age: float | None = None
     allow_gaps: int = 0
     deadline: float | None = None
     quiet: bool = False
@@ -101,9 +121,18 @@ def flight_options(function: _Function) -> _Function:
         click.option("--provider", multiple=True, metavar="NAME", help="A tile provider; repeat it for a chain."),
         click.option("--satellite-provider-url", metavar="URL", help="Short for -o PROVIDER.url=URL."),
         click.option("--api-key", metavar="KEY", help="For a quick try: the process list shows it."),
-        click.option("--zoom", type=Zooms(), default="15-18", show_default=True, help="Zooms, such as 15-18."),
+        click.option("--zoom", type=Zooms(), help="Zooms, such as 15-19.  [default: 15-18]"),
         click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
         click.option("--box", type=float, metavar="METRES", help="The route's box and so much around it instead."),
+        click.option(
+            "--max-gsd",
+            type=click.FloatRange(0, min_open=True),
+            metavar="METRES",
+            help="Refuse imagery with larger pixels at the finest zoom.  [0.5, unless --zoom says which zooms]",
+        ),
+        click.option(
+            "--sector", metavar="NAME", help="How fresh imagery must be: active_conflict, stable_rear, or a set-sector."
+        ),
         click.option(
             "--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="Refuse a plan of more."
         ),
@@ -123,6 +152,9 @@ def download_options(function: _Function) -> _Function:
         function,
         click.option(
             "--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="How many tiles may lack."
+        ),
+        click.option(
+            "--max-age", type=Age(), metavar="AGE", help="Ask again about tiles that were fetched longer ago: 7d, 36h."
         ),
         click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
     )

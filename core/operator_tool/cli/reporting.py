@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport
+from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, ProviderShare
 from operator_tool.api.errors import ConfigError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.redaction import REDACTOR
@@ -61,13 +61,11 @@ def _rows(report: CacheBuildReport) -> list[tuple[str, str]]:
         rows.append(("takeoff", f"{origin.lat_deg!r}, {origin.lon_deg!r}"))
     tiles, sizes = report.tiles, report.bytes
     if report.provider:
-        got = f"{tiles.downloaded:,} downloaded ({_size(sizes.downloaded)}), {tiles.reused:,} held already"
-        rows.append(("tiles", f"{tiles.wanted:,} wanted: {got}, {tiles.missing:,} missing"))
+        rows.append(("tiles", _tiles(report)))
+        rows += [("imagery", text) for text in _imagery(report)]
     elif tiles.wanted:
         rows.append(("tiles", f"{tiles.wanted:,} wanted"))
-    for share in report.provider:
-        label = "SYNTHETIC imagery, not the real ground" if share.synthetic else share.attribution
-        rows.append(("provider", f"{share.name}: {share.tiles:,} tiles{'; ' if label else ''}{label}"))
+    rows += [("provider", _share(share)) for share in report.provider]
     rows += [
         ("gap", f"{gap.z}/{gap.x}/{gap.y} at {gap.route_m:.0f} m of the route: {gap.cause}, {gap.reason}")
         for gap in tiles.gaps[:10]
@@ -90,6 +88,41 @@ def _outcome(report: CacheBuildReport) -> str:
         return str(report.outcome)
     phase = f" in {report.failure_phase}" if report.failure_phase else ""
     return f"failure{phase} ({report.failure_exception_type}, exit code {report.exit_code})"
+
+
+def _tiles(report: CacheBuildReport) -> str:
+    tiles = report.tiles
+    confirmed = f" ({tiles.unchanged:,} of them confirmed)" if tiles.unchanged else ""
+    size = _size(report.bytes.downloaded)
+    got = f"{tiles.downloaded:,} downloaded ({size}), {tiles.reused:,} held already{confirmed}"
+    causes = f" ({_causes(tiles.by_cause)})" if tiles.by_cause else ""
+    return f"{tiles.wanted:,} wanted: {got}, {tiles.missing:,} missing{causes}"
+
+
+def _imagery(report: CacheBuildReport) -> list[str]:
+    """Return what is to be known of the imagery's age, where any of it is dated or judged."""
+    tiles = report.tiles
+    lines = []
+    if tiles.downgraded:
+        lines.append(f"{tiles.downgraded:,} tiles are old for their sector, and were kept")
+    if tiles.undated and any(share.imagery_dates for share in report.provider):
+        lines.append(f"of {tiles.undated:,} tiles nobody says when they were taken")
+    return lines
+
+
+def _share(share: ProviderShare) -> str:
+    parts = [f"{share.name}: {share.tiles:,} tiles"]
+    if share.imagery_dates:
+        oldest, newest = share.imagery_dates
+        parts.append(f"taken {oldest}" if oldest == newest else f"taken {oldest} to {newest}")
+    if share.lacked:
+        parts.append(f"lacked {_causes(share.lacked)}")
+    label = "SYNTHETIC imagery, not the real ground" if share.synthetic else share.attribution
+    return "; ".join([*parts, label] if label else parts)
+
+
+def _causes(by_cause: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {cause.replace('_', ' ')}" for cause, number in by_cause.items())
 
 
 def _companion(report: CacheBuildReport) -> str:

@@ -15,3 +15,6 @@ class CoreSettings(PluginSettings, frozen=True, kw_only=True):
     listeners: Annotated[
         tuple[str, ...], Meta(description="The listeners that are told of each run's events, in this order.")
     ] = ("progress",)
+    plan_samples: Annotated[
+        int, Meta(ge=0, le=100, description="How many real tiles of each zoom `plan` fetches to estimate from.")
+    ] = 3

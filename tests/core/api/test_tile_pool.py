@@ -12,11 +12,11 @@ import pytest
 from operator_tool.api import (
     Absent,
     DownloadError,
-    Failed,
     Tile,
     TileId,
     TileResult,
     TryAgainError,
+    Unreachable,
     WantedTile,
     fetch_in_pool,
 )
@@ -100,7 +100,7 @@ def test_what_does_not_pass_becomes_a_failed_tile_and_the_others_go_on() -> None
         return picture(tile)
 
     results = {result.id.x: result for result in fetch_in_pool(fetch, wanted(4), attempts=2)}
-    assert results.pop(1) == Failed(TileId(10, 1, 0), "503 from the service; 2 attempts")
+    assert results.pop(1) == Unreachable(TileId(10, 1, 0), "503 from the service; 2 attempts")
     assert all(isinstance(result, Tile) for result in results.values())
 
 
@@ -133,7 +133,7 @@ def test_a_pause_beyond_the_budget_is_a_failed_tile_at_once() -> None:
 
     begun = time.monotonic()
     (result,) = fetch_in_pool(fetch, wanted(1), pause_budget_s=60)
-    assert isinstance(result, Failed)
+    assert isinstance(result, Unreachable)
     assert "asked to wait 999999 s, beyond the budget" in result.reason
     assert time.monotonic() - begun < 5.0
 
@@ -175,5 +175,5 @@ def test_giving_up_ends_the_waits_within_a_second(how: str) -> None:
         stream.close()
     else:
         cancelled.set()
-        assert all(isinstance(result, Failed) for result in stream)
+        assert all(isinstance(result, Unreachable) for result in stream)
     assert time.monotonic() - begun < 1.0

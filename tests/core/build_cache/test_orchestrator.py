@@ -19,81 +19,30 @@ from operator_tool.api import (
     BuildCacheRequest,
     BuildError,
     BuildLockHeldError,
-    CacheBuildReport,
     CacheOrder,
     CompanionError,
     CompanionSession,
     Deadline,
     DownloadError,
-    Event,
-    Failed,
     FailurePhase,
     FlightNotFoundError,
     NotReadyError,
     OperatorToolError,
     PhaseStarted,
     ProviderInfo,
-    RunContext,
     RunFinished,
     Tile,
     TileId,
     TileSupply,
     TransferError,
     TransferSummary,
+    Unreachable,
     VerifyError,
     WantedTile,
 )
 from operator_tool.build_cache.lock import companion_lock
-from operator_tool.build_cache.orchestrator import Orchestrator
-from operator_tool.build_cache.parts import Parts
-from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport, picture_of
-
-REQUEST = BuildCacheRequest(flight="F-1", zooms=(15, 16), area=AreaRequest(metres=300))
-
-
-class Bench:
-    """One workstation with parts in memory; each run has an orchestrator of its own, as each command does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.source = MemorySource()
-        self.providers: list[tuple[str, MemoryProvider]] = [("memory", MemoryProvider())]
-        self.transport = MemoryTransport()
-        self.provisioner = MemoryProvisioner()
-        self.events: list[Event] = []
-        self.stores, self.locks = folder / "stores", folder / "locks"
-        self.stores.mkdir()
-        self.locks.mkdir()
-        self._folder = folder
-
-    def orchestrator(self, deadline: Deadline | None = None) -> Orchestrator:
-        """Return a fresh orchestrator over the parts."""
-        return Orchestrator(
-            Parts(
-                flight_source=self.source,
-                providers=tuple(self.providers),
-                transport_name="memory",
-                transport=self.transport,
-                provisioner=self.provisioner,
-            ),
-            RunContext(
-                run_id="run-1",
-                state_dir=self._folder,
-                emit=self.events.append,
-                deadline=deadline or Deadline.never(),
-            ),
-            stores_dir=self.stores,
-            locks_dir=self.locks,
-        )
-
-    def build(self, request: BuildCacheRequest = REQUEST) -> CacheBuildReport:
-        """Run build-cache."""
-        return self.orchestrator().build_cache(request)
-
-    def assert_all_is_free(self) -> None:
-        """Assert that no session is open and the lock can be had."""
-        assert self.transport.open_sessions == 0
-        with companion_lock(self.locks, "memory memory", timeout_s=0, operator="t", run_id="t"):
-            return
+from tests.support.bench import REQUEST, Bench
+from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, picture_of
 
 
 @pytest.fixture
@@ -205,9 +154,9 @@ def test_case_30_a_provider_that_hangs_ends_with_the_runs_deadline(bench: Bench)
     """The run is given up, the lock is free, and the code is the download's."""
     released = threading.Event()
 
-    def hang(tile: WantedTile) -> Failed:
+    def hang(tile: WantedTile) -> Unreachable:
         released.wait(60)
-        return Failed(tile.id, "too late")
+        return Unreachable(tile.id, "too late")
 
     bench.providers = [("hanging", MemoryProvider(answer=hang))]
     begun_s = time.monotonic()
@@ -269,7 +218,7 @@ def test_a_missing_tile_fails_the_build_and_is_named_with_its_place(bench: Bench
     assert report.retryable
     (gap,) = report.tiles.gaps
     assert TileId(gap.z, gap.x, gap.y) == hole
-    assert (gap.cause, gap.reason) == ("failed", "unreachable")
+    assert (gap.cause, gap.reason) == ("unreachable", "no route to the host")
     assert 0.0 <= gap.route_m < 1000.0
     assert str(hole) in report.message
     assert bench.provisioner.current is None
@@ -278,9 +227,9 @@ def test_a_missing_tile_fails_the_build_and_is_named_with_its_place(bench: Bench
     assert bench.providers[0][1].asked == [hole]
 
 
-def failing(tile_id: TileId, hole: TileId) -> Tile | Failed:
+def failing(tile_id: TileId, hole: TileId) -> Tile | Unreachable:
     """Return the tile's picture, or its failure."""
-    return Failed(tile_id, "unreachable") if tile_id == hole else Tile(tile_id, picture_of(tile_id))
+    return Unreachable(tile_id, "no route to the host") if tile_id == hole else Tile(tile_id, picture_of(tile_id))
 
 
 def test_allowed_gaps_are_reported_and_do_not_fail(bench: Bench) -> None:
@@ -373,7 +322,7 @@ def test_bytes_that_are_no_picture_are_a_gap_and_never_stored(bench: Bench) -> N
     bench.providers = [("html", MemoryProvider(answer=lambda t: Tile(t.id, b"<html>quota</html>")))]
     report = bench.build()
     assert report.exit_code == 20
-    assert "not a picture" in report.message
+    assert report.tiles.by_cause == {"corrupt": report.tiles.wanted}
     assert report.tiles.missing == report.tiles.wanted
 
 

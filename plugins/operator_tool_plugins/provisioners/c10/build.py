@@ -13,6 +13,7 @@ from operator_tool.api import (
     RemoteBuildReport,
     RunContext,
     TakeoffOrigin,
+    TileTable,
     TransferSummary,
     VerifyError,
 )
@@ -22,7 +23,6 @@ from .place import Place
 from .prepare import Greeting
 from .report import AgentFailureError, Count
 from .settings import C10Settings
-from .tile_table import TileTable
 from .wire import PROTOCOL
 
 MANIFEST_FORMAT = 1

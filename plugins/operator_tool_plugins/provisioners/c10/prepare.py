@@ -44,6 +44,7 @@ class Verified(msgspec.Struct, frozen=True):
     ok: bool
     problem: str
     tiles: Count
+    tiles_digest: str
 
 
 class Greeting(msgspec.Struct, frozen=True):
@@ -132,6 +133,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
         up_to_date=up_to_date,
         verified_tiles=verified.tiles if verified is not None and verified.ok else 0,
+        tiles_digest=verified.tiles_digest if verified is not None and verified.ok else None,
         free_bytes=greeting.free_bytes,
         notes=tuple(notes),
     )

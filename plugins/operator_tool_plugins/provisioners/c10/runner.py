@@ -11,6 +11,7 @@ from operator_tool.api import (
     RemoteBuildReport,
     RunContext,
     TileSupply,
+    TileTable,
     TransferSummary,
 )
 
@@ -19,7 +20,6 @@ from .conversation import Conversation, limits_for
 from .place import Place, check_paths, place_for
 from .prepare import Greeting, greet_installing, state_of
 from .settings import C10Settings
-from .tile_table import TileTable
 from .transfer import transfer
 
 

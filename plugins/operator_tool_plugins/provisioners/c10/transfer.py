@@ -15,6 +15,7 @@ from operator_tool.api import (
     RunContext,
     TileRecord,
     TileSupply,
+    TileTable,
     TransferError,
     TransferSummary,
 )
@@ -23,7 +24,6 @@ from .conversation import Conversation, NoAgentError, Progress
 from .place import Place
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
-from .tile_table import TileTable
 from .wire import FRAME_BYTES, MAX_OFFER_TILES, PROTOCOL, data_frame, lacking, offer_frame, seal_frame
 
 WINDOW_BATCHES = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -30,7 +31,9 @@ def test_hello_over_a_cache_changes_no_file(tmp_path: Path, file: Path) -> None:
     whole_way(file, root, order, supply_of(30))
     before = snapshot(root)
     report = ask(file, "hello", root, order)
-    assert report["verified"] == {"ok": True, "problem": "", "tiles": 30}
+    verified = report["verified"]
+    assert (verified["ok"], verified["problem"], verified["tiles"]) == (True, "", 30)
+    assert re.fullmatch("[0-9a-f]{64}", verified["tiles_digest"])
     assert snapshot(root) == before
 
 

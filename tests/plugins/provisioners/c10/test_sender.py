@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import PictureFormat, TileId, TileRecord, TransferError, tiles_digest
+from operator_tool.api import PictureFormat, TileId, TileRecord, TileTable, TransferError, tiles_digest
 from operator_tool_plugins.provisioners.c10 import transfer
-from operator_tool_plugins.provisioners.c10.tile_table import TileTable
 from operator_tool_plugins.provisioners.c10.transfer import WINDOW_TILES, Sender
 from operator_tool_plugins.provisioners.c10.wire import lacking
 from tests.support.c10_rig import Supply, context_of, picture, record_of, supply_of

@@ -82,8 +82,13 @@ def _verified(call: Call, current: Generation, key: str) -> Optional[Dict[str, o
             return None
         problem = find_problem(current, manifest, progress(call, manifest.tiles))
     except AgentError as error:
-        return {"ok": False, "problem": error.message, "tiles": 0}
-    return {"ok": problem is None, "problem": problem or "", "tiles": manifest.tiles}
+        return {"ok": False, "problem": error.message, "tiles": 0, "tiles_digest": ""}
+    return {
+        "ok": problem is None,
+        "problem": problem or "",
+        "tiles": manifest.tiles,
+        "tiles_digest": manifest.tiles_digest,
+    }
 
 
 def _size(path: str) -> int:

@@ -6,7 +6,8 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from operator_tool.api import PictureFormat, TileRecord, tiles_digest
+from .order import TileRecord, tiles_digest
+from .tiles import PictureFormat
 
 _ROW = struct.Struct(">I32s")
 
