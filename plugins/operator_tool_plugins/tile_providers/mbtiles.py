@@ -16,8 +16,8 @@ from operator_tool.api import (
     MAX_ZOOM,
     Absent,
     ConfigError,
+    Corrupt,
     DownloadError,
-    Failed,
     Meta,
     PluginSettings,
     ProviderInfo,
@@ -110,9 +110,9 @@ class MbtilesProvider:
             return Absent(wanted.id, "not in the file")
         length_bytes, data = rows[0]
         if data is None:
-            return Failed(wanted.id, f"{length_bytes:,} bytes long, more than {_MAX_TILE_BYTES >> 20} MiB")
+            return Corrupt(wanted.id, f"{length_bytes:,} bytes long, more than {_MAX_TILE_BYTES >> 20} MiB")
         if not isinstance(data, bytes) or sniff_picture_format(data) is None:
-            return Failed(wanted.id, "not a jpg, png or webp picture")
+            return Corrupt(wanted.id, "not a jpg, png or webp picture")
         return Tile(wanted.id, data)
 
     @contextmanager

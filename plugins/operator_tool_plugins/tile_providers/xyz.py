@@ -1,12 +1,9 @@
-"""Tiles by a URL template over http: ``https://tiles.example.com/{z}/{x}/{y}.jpg``."""
+"""Tiles by a URL template over http, ``https://tiles.example.com/{z}/{x}/{y}.jpg``, or by a TileJSON document."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Annotated
-
-import msgspec
 
 from operator_tool.api import (
     MAX_ZOOM,
@@ -15,59 +12,39 @@ from operator_tool.api import (
     PluginSettings,
     ProviderInfo,
     RunContext,
-    Secret,
     TileResult,
     WantedTile,
-    fetch_in_pool,
     hookimpl,
 )
 
-from ._http.circuit_breaker import CircuitBreaker
-from ._http.curl_client import CurlClient
-from ._http.picture_reply import LONGEST_PAUSE_S, looks_like_html, tile_result
+from ._http.address import check_address
+from ._http.engine import HttpEngine
+from ._http.exchange import Request
+from ._http.settings import WebSettings
+from ._http.site import Site
+from ._http.tilejson import TileJson, read_tilejson
 from ._http.url_template import UrlTemplate, parse_url_template
 
-_CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_API_KEY = "{api_key}"
 
 
-class XyzSettings(PluginSettings, frozen=True, kw_only=True):
+class XyzSettings(WebSettings, frozen=True, kw_only=True):
     """The settings of the provider ``xyz``."""
 
     url: Annotated[
         str,
         Meta(
             description="The tile's URL with the placeholders {z} {x} {y}, or {-y} for rows counted from the south, or"
-            " {q} for a quadkey; {s} is a subdomain in turn, {api_key} the key."
+            " {q} for a quadkey; {s} is a subdomain in turn, {api_key} the key. Or the address of a TileJSON document."
         ),
     ]
     subdomains: Annotated[tuple[str, ...], Meta(description="What {s} stands for, in turn.")] = ()
-    api_key: Annotated[Secret | None, Meta(description="The key that the server asks for, if any.")] = None
-    api_key_header: Annotated[
-        str,
-        Meta(
-            description="The header that carries the key when the URL has no {api_key}: its name, a colon, and what"
-            " stands before the key."
-        ),
-    ] = "Authorization: Bearer"
-    headers: Annotated[dict[str, str], Meta(description="Further headers; none of them secret.")] = msgspec.field(
-        default_factory=dict
-    )
-    # A browser opens six connections to a host, and public tile servers are run for browsers: eight are hardly more
-    # than one person looking at a map. Who runs the server may ask for more.
-    connections: Annotated[int, Meta(ge=1, le=64, description="How many tiles are asked for at once.")] = 8
-    max_per_s: Annotated[
-        Annotated[float, Meta(gt=0)] | None, Meta(description="How many requests are started a second at most.")
+    tile_size: Annotated[
+        Annotated[int, Meta(ge=64, le=2048)] | None,
+        Meta(description="The tiles' width and height in pixels; 256 where no TileJSON says another."),
     ] = None
-    tile_size: Annotated[int, Meta(ge=64, le=2048, description="The tiles' width and height in pixels.")] = 256
     min_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The coarsest zoom that the server has.")] = 0
     max_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The finest zoom that the server has.")] = MAX_ZOOM
-    attribution: Annotated[str, Meta(description="Whose imagery it is, for the report and the cache.")] = ""
-    dataset: Annotated[
-        str,
-        Meta(
-            description="Names the data behind the URL; the URL itself when empty. Change it when the imagery changed."
-        ),
-    ] = ""
 
 
 class XyzProvider:
@@ -75,92 +52,80 @@ class XyzProvider:
 
     def __init__(self, settings: XyzSettings, context: RunContext) -> None:
         self._settings = settings
-        self._context = context
-        self._template = parse_url_template(settings.url, setting="xyz.url", subdomains=settings.subdomains)
-        self._key = settings.api_key.reveal() if settings.api_key is not None else ""
-        self._headers = _fixed_headers(settings, self._template)
         if settings.min_zoom > settings.max_zoom:
             raise ConfigError(f"xyz.min_zoom is {settings.min_zoom}, above xyz.max_zoom, {settings.max_zoom}")
-        if self._template.wants_key and not self._key:
+        wants_key = _API_KEY in settings.url
+        if wants_key and settings.api_key is None:
             raise ConfigError("xyz.url has {api_key}, and xyz.api_key is not set")
-        if self._key and self._template.is_plain_http and not self._template.is_loopback:
-            raise ConfigError(
-                "xyz.url is plain http, and the key would be sent in the open",
-                hint="Use https, or leave xyz.api_key out.",
-            )
+        self._template: UrlTemplate | None = None
+        if _is_template(settings.url):
+            self._template = parse_url_template(settings.url, setting="xyz.url", subdomains=settings.subdomains)
+            first, *more = self._template.samples()
+            self._site = Site.of("xyz", first, settings, key_in_url=wants_key, also=more)
+        else:
+            check_address(settings.url, setting="xyz.url")
+            self._site = Site.of("xyz", settings.url, settings, key_in_url=wants_key)
+        self._engine = HttpEngine(self._site, settings, context)
+        self._document: TileJson | None = None
 
     def describe(self) -> ProviderInfo:
-        """Return what the settings say; the server isn't asked."""
+        """Return what the settings say, or what the server's TileJSON does. Asks the server in that case only."""
+        settings = self._settings
+        template = self._templates()[0]
+        document = self._document
         return ProviderInfo(
-            dataset=self._settings.dataset or self._template.text,
-            min_zoom=self._settings.min_zoom,
-            max_zoom=self._settings.max_zoom,
-            tile_size_px=self._settings.tile_size,
-            attribution=self._settings.attribution,
+            dataset=settings.dataset or (settings.url if document is not None else template.text),
+            min_zoom=max(settings.min_zoom, document.minzoom) if document else settings.min_zoom,
+            max_zoom=min(settings.max_zoom, document.maxzoom) if document else settings.max_zoom,
+            bounds_deg=document.bounds if document else None,
+            tile_size_px=settings.tile_size or (document.tileSize if document else None) or 256,
+            attribution=settings.attribution or (document.attribution or "" if document else ""),
+            version=(document.version or "") if document else "",
+            bulk_download=self._site.bulk_download,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
         """Yield results as they come in.
 
-        Raises ``DownloadError`` when the server refuses, isn't trusted, redirects, or answers nothing of use for a
-        while: then asking on would take hours to say the same.
+        Raises ``DownloadError`` when the server refuses, isn't trusted, redirects to another host, or answers nothing
+        of use for a while: then asking on would take hours to say the same.
         """
-        ended = threading.Event()
-        client = CurlClient(
-            self._template.host,
-            user_agent=self._context.user_agent,
-            deadline=self._context.deadline,
-            stopped=lambda: ended.is_set() or self._context.cancelled.is_set(),
-        )
-        breaker = CircuitBreaker(self._template.host, failures_in_a_row=8 * self._settings.connections)
-        stream = fetch_in_pool(
-            lambda tile: self._fetch_one(client, breaker, tile),
-            wanted,
-            connections=self._settings.connections,
-            max_per_s=self._settings.max_per_s,
-            pause_budget_s=LONGEST_PAUSE_S,
-            cancelled=self._context.cancelled,
-        )
-        try:
-            # Not "yield from": who closes this iterator must first stop the transfers, or the pool waits for them.
-            for result in stream:  # noqa: UP028
-                yield result
-        finally:
-            ended.set()
-            stream.close()
-            client.close()
+        templates = self._templates()
+        key = self._site.quoted_key
+
+        def request_of(tile: WantedTile) -> Request:
+            template = templates[(tile.id.x + tile.id.y) % len(templates)]
+            return Request(template.url(tile.id, key))
+
+        return self._engine.fetch(wanted, request_of)
 
     def close(self) -> None:
         """Nothing is held between two fetches."""
 
-    def _fetch_one(self, client: CurlClient, breaker: CircuitBreaker, tile: WantedTile) -> TileResult:
-        headers = self._headers
-        if tile.etag is not None:
-            headers = [*headers, b"If-None-Match: " + tile.etag.encode("latin-1")]
-        with breaker:
-            reply = client.get(self._template.url(tile.id, self._key), headers)
-            result = tile_result(tile, reply, host=self._template.host)
-        breaker.saw_html(looks_like_html(reply))
-        return result
+    def _templates(self) -> tuple[UrlTemplate, ...]:
+        if self._template is not None:
+            return (self._template,)
+        url = self._settings.url
+        if self._document is None:
+            reply = self._engine.get(Request(url.replace(_API_KEY, self._site.quoted_key)))
+            self._document = read_tilejson(reply, url, host=self._site.host, setting="xyz.url")
+        return tuple(self._checked(one) for one in self._document.tiles)
 
-
-def _fixed_headers(settings: XyzSettings, template: UrlTemplate) -> list[bytes]:
-    headers = dict(settings.headers)
-    for name in headers:
-        if name.lower() in _CREDENTIAL_HEADERS:
+    def _checked(self, text: str) -> UrlTemplate:
+        """Return a template that the server gave, if the tool may talk to whom it names."""
+        template = parse_url_template(text, setting=f"the tiles of {self._site.host}'s TileJSON", from_server=True)
+        foreign = [sample for sample in template.samples() if not self._site.allows(sample)]
+        if foreign:
             raise ConfigError(
-                f"xyz.headers has {name!r}, which carries a credential", hint="Set xyz.api_key and xyz.api_key_header."
+                f"the TileJSON of {self._site.host} names tiles on another host",
+                hint="List that host in xyz.redirect_hosts, if it is to be trusted with the requests; it gets no key.",
             )
-    if settings.api_key is not None and not template.wants_key:
-        name, _, before = settings.api_key_header.partition(":")
-        headers[name.strip()] = f"{before.strip()} {settings.api_key.reveal()}".strip()
-    lines = []
-    for name, value in headers.items():
-        line = f"{name}: {value}"
-        if not (line.isascii() and line.isprintable() and name):
-            raise ConfigError(f"the header {name!r} of xyz can't be sent: only printable ASCII is")
-        lines.append(line.encode("ascii"))
-    return lines
+        return template
+
+
+def _is_template(url: str) -> bool:
+    """Say whether an address is meant as a template: a TileJSON's has no placeholder but the key's."""
+    return "{" in url.replace(_API_KEY, "") or "}" in url.replace(_API_KEY, "")
 
 
 @hookimpl

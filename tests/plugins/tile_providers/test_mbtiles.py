@@ -16,8 +16,8 @@ from operator_tool.api import (
     MAX_ZOOM,
     Absent,
     ConfigError,
+    Corrupt,
     DownloadError,
-    Failed,
     RunContext,
     Tile,
     TileId,
@@ -133,7 +133,7 @@ def test_what_is_no_picture_or_too_long_fails_its_tile_alone(tmp_path: Path, pro
         tmp_path / "a.mbtiles", {(3, 0, 0): picture(1), (3, 1, 0): b"<html>", (3, 2, 0): long, (3, 3, 0): "text"}
     )
     results = fetch(provider(path), *(TileId(3, x, 7) for x in range(4)))
-    assert [type(result) for result in results] == [Tile, Failed, Failed, Failed]
+    assert [type(result) for result in results] == [Tile, Corrupt, Corrupt, Corrupt]
 
 
 def test_the_stream_is_lazy(tmp_path: Path, provider: Opener) -> None:

@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import threading
-from types import TracebackType
-
-from operator_tool.api import DownloadError, TryAgainError
+from operator_tool.api import DownloadError
 
 _HTML_IN_A_ROW = 5
 
 
 class CircuitBreaker:
-    """Counts what went wrong in a row; any thread. Asking on would take hours to say the same a million times.
+    """Counts what went wrong in a row: asking on would take hours to say the same a million times.
 
-    Around one request it is a context manager. A wait that the server asked for is not counted: it is alive.
+    A wait that the server asked for is no failure: it is alive.
     """
 
-    def __init__(self, host: str, *, failures_in_a_row: int) -> None:
+    def __init__(self, host: str, *, connections: int) -> None:
         self._host = host
-        self._most_failures = failures_in_a_row
-        self._lock = threading.Lock()
+        self._silent_after = max(6, 2 * connections)
+        self._absent_after = max(24, 4 * connections)
+        self._broken_after = max(100, 16 * connections)
+        self._answered = False
         self._failures = 0
         self._html = 0
 
-    def __enter__(self) -> None:
-        return None
+    def answered(self) -> None:
+        """Note a request that was answered well."""
+        self._answered = True
+        self._failures = 0
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, TryAgainError):
-            if error.pause_s is None:
-                with self._lock:
-                    self._failures += 1
-                    failures = self._failures
-                if failures >= self._most_failures:
-                    raise DownloadError(f"{error.message}; so it went {failures} times in a row") from error
-        else:
-            with self._lock:
-                self._failures = 0
+    def failed(self, problem: str, *, silent: bool) -> bool:
+        """Note a request that was not; ``silent`` where the server was not even heard.
+
+        True for a server that has answered before and has not been heard for a while: a link or a server comes back,
+        so it is to be waited for, and no tile to be blamed. Raises ``DownloadError`` for one that never answered at
+        all, and for one that answers nothing but errors.
+        """
+        self._failures += 1
+        if self._failures >= (self._broken_after if self._answered else self._absent_after) and not (
+            self._answered and silent
+        ):
+            raise DownloadError(f"{problem}; so it went {self._failures} times in a row")
+        return silent and self._answered and self._failures >= self._silent_after
 
     def saw_html(self, html: bool) -> None:
-        """Count an answer that is a web page; raise ``DownloadError`` when all of the last ones were."""
-        with self._lock:
-            self._html = self._html + 1 if html else 0
-            pages = self._html
-        if pages >= _HTML_IN_A_ROW:
+        """Note an answer, a web page or not; raise ``DownloadError`` when all of the last ones were web pages."""
+        self._html = self._html + 1 if html else 0
+        if self._html >= _HTML_IN_A_ROW:
             raise DownloadError(
-                f"{self._host} answers HTML instead of pictures (a quota or a captcha page?), {pages} times in a row",
+                f"{self._host} answers HTML instead of pictures (a quota or a captcha page?), {self._html} times in"
+                " a row",
                 hint="Open the provider's page in a browser and see what it says.",
             )

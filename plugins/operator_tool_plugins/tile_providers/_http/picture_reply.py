@@ -4,56 +4,90 @@ from __future__ import annotations
 
 from operator_tool.api import (
     Absent,
+    Corrupt,
     DownloadError,
-    Failed,
     NotModified,
+    Placeholder,
     Tile,
     TileResult,
     TryAgainError,
     WantedTile,
+    escape_controls,
     sniff_picture_format,
 )
 
-from .curl_client import MAX_BODY_BYTES, Reply
+from .exchange import Reply
+from .handle import MAX_BODY_BYTES
+from .no_tile import NoTile
 from .retry_after import retry_after_s
 
-LONGEST_PAUSE_S = 120.0
-"""A server that asks for a longer wait ends the download, which can be taken up again later."""
 _MAX_ETAG_CHARACTERS = 1024
 
 
-def tile_result(tile: WantedTile, reply: Reply, *, host: str) -> TileResult:
+class ThrottledError(TryAgainError):
+    """The server has too much to do (429, 503): the whole provider pauses, ``pause_s`` long where it says so."""
+
+
+class GatewayError(TryAgainError):
+    """Somebody on the way answered that the server itself does not (502, 504)."""
+
+
+def tile_result(tile: WantedTile, reply: Reply, *, host: str, no_tile: NoTile) -> TileResult:
     """Return what a reply says of a tile; raise ``DownloadError`` or ``TryAgainError`` when it is of the whole server.
 
-    No error holds more of the request than ``host``.
+    No text of it holds more of the request than ``host``.
     """
+    raise_for_server(reply, host=host)
     status = reply.status
-    if status == 200:
-        return _picture(tile, reply)
     if status in (204, 404, 410):
         return Absent(tile.id, f"HTTP {status}")
     if status == 304 and tile.etag is not None:
         return NotModified(tile.id)
+    if status != 200:
+        return Corrupt(tile.id, f"{host} answered HTTP {status}")
+    placeholder = no_tile.reason(reply)
+    if placeholder is not None:
+        return Placeholder(tile.id, placeholder)
+    return picture(tile, reply)
+
+
+def raise_for_server(reply: Reply, *, host: str) -> None:
+    """Raise what a status says of the whole server: refused, throttled, failing. Returns for all others."""
+    status = reply.status
     if status in (401, 403):
         raise DownloadError(
             f"{host} refused the request (HTTP {status})",
             hint="Check the provider's api_key and what it allows; the tiles that were stored are kept.",
             retryable=False,
         )
-    if status in (301, 302, 303, 307, 308):
-        raise DownloadError(
-            f"{host} redirects (HTTP {status}), and redirects are not followed",
-            hint="Set the provider's url to where the tiles are.",
-            retryable=False,
-        )
-    if status in (408, 429) or status >= 500:
-        pause_s = retry_after_s(reply.headers.get("retry-after")) if status in (429, 503) else None
-        if pause_s is not None and pause_s > LONGEST_PAUSE_S:
-            raise DownloadError(
-                f"{host} asks to wait {pause_s:,.0f} s (HTTP {status})", hint="Run the same command again after that."
-            )
-        raise TryAgainError(f"{host} answered HTTP {status}", pause_s=pause_s)
-    return Failed(tile.id, f"{host} answered HTTP {status}")
+    if status in (429, 503):
+        raise ThrottledError(f"{host} answered HTTP {status}", pause_s=retry_after_s(reply.headers.get("retry-after")))
+    if status in (502, 504):
+        raise GatewayError(f"{host} answered HTTP {status}")
+    if status == 408 or status >= 500:
+        raise TryAgainError(f"{host} answered HTTP {status}")
+
+
+def picture(tile: WantedTile, reply: Reply) -> TileResult:
+    """Return the tile of a reply whose status says that it holds one."""
+    data = reply.body
+    if data is None:
+        return Corrupt(tile.id, f"longer than {MAX_BODY_BYTES >> 20} MiB")
+    encoding = reply.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        return Corrupt(tile.id, f"sent in the encoding {encoding[:40]!r}, which was not asked for")
+    if looks_like_html(reply):
+        return Corrupt(tile.id, "HTML instead of a picture")
+    if sniff_picture_format(data) is None:
+        media_type = escape_controls(_media_type(reply)[:80])
+        return Corrupt(tile.id, f"{media_type!r} instead of a picture, {len(data)} bytes")
+    return Tile(tile.id, data, plain_etag(reply))
+
+
+def plain_etag(reply: Reply) -> str | None:
+    """Return a reply's ETag, byte for byte; None for one that is not plain text of a sane length."""
+    etag = reply.headers.get("etag")
+    return etag if etag is not None and etag.isprintable() and 0 < len(etag) <= _MAX_ETAG_CHARACTERS else None
 
 
 def looks_like_html(reply: Reply) -> bool:
@@ -61,24 +95,6 @@ def looks_like_html(reply: Reply) -> bool:
     if reply.status != 200 or not reply.body or sniff_picture_format(reply.body) is not None:
         return False
     return _media_type(reply) in ("text/html", "application/xhtml+xml") or reply.body.lstrip()[:1] == b"<"
-
-
-def _picture(tile: WantedTile, reply: Reply) -> TileResult:
-    data = reply.body
-    if data is None:
-        return Failed(tile.id, f"longer than {MAX_BODY_BYTES >> 20} MiB")
-    encoding = reply.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        return Failed(tile.id, f"sent in the encoding {encoding[:40]!r}, which was not asked for")
-    if looks_like_html(reply):
-        return Failed(tile.id, "HTML instead of a picture")
-    if sniff_picture_format(data) is None:
-        return Failed(tile.id, f"{_media_type(reply)[:80]!r} instead of a picture, {len(data)} bytes")
-    etag = reply.headers.get("etag")
-    # An ETag is kept with the tile and sent back: one that is not plain text of a sane length is as good as none.
-    if etag is not None and not (etag.isprintable() and 0 < len(etag) <= _MAX_ETAG_CHARACTERS):
-        etag = None
-    return Tile(tile.id, data, etag)
 
 
 def _media_type(reply: Reply) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from operator_tool.api import ConfigError, TileId
 
+from .address import check_address
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SUBDOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 _KNOWN = frozenset({"z", "x", "y", "-y", "q", "s", "api_key"})
-_CREDENTIAL_NAMES = frozenset(
-    {"access_token", "api-key", "api_key", "apikey", "auth", "key", "password", "secret", "sig", "signature"}
-    | {"subscription-key", "token"}
-)
 
 
 class UrlTemplate(msgspec.Struct, frozen=True):
@@ -24,26 +21,26 @@ class UrlTemplate(msgspec.Struct, frozen=True):
 
     text: str
     subdomains: tuple[str, ...] = ()
-    host: str = ""
-    """The host to name in messages; ``{s}`` stands in it as it is."""
-    is_plain_http: bool = False
-    is_loopback: bool = False
 
     @property
     def wants_key(self) -> bool:
         """True when the key goes into the URL."""
         return "{api_key}" in self.text
 
-    def url(self, tile: TileId, api_key: str = "") -> str:
+    def samples(self) -> tuple[str, ...]:
+        """Return one address for each subdomain, to judge whom the template talks to."""
+        return tuple(_sample(self.text, subdomain) for subdomain in self.subdomains or ("",))
+
+    def url(self, tile: TileId, quoted_key: str = "") -> str:
         """Return the URL of a tile. With ``{api_key}`` in the template it holds the key: it goes to the wire alone."""
         values = {
             "z": str(tile.z),
             "x": str(tile.x),
             "y": str(tile.y),
             "-y": str((1 << tile.z) - 1 - tile.y),
-            "q": quadkey(tile),
+            "q": quadkey(tile) if "{q}" in self.text else "",
             "s": self.subdomains[(tile.x + tile.y) % len(self.subdomains)] if self.subdomains else "",
-            "api_key": quote(api_key, safe=""),
+            "api_key": quoted_key,
         }
         return _PLACEHOLDER.sub(lambda match: values[match[1]], self.text)
 
@@ -53,8 +50,13 @@ def quadkey(tile: TileId) -> str:
     return "".join(str((tile.x >> bit & 1) | (tile.y >> bit & 1) << 1) for bit in range(tile.z - 1, -1, -1))
 
 
-def parse_url_template(text: str, *, setting: str, subdomains: tuple[str, ...] = ()) -> UrlTemplate:
-    """Check a template; ``setting`` is the name to use in a ``ConfigError``, which never repeats what may be secret."""
+def parse_url_template(
+    text: str, *, setting: str, subdomains: tuple[str, ...] = (), from_server: bool = False
+) -> UrlTemplate:
+    """Check a template; ``setting`` is the name to use in a ``ConfigError``, which never repeats what may be secret.
+
+    A template that came ``from_server`` may hold a token of the server's own: it is neither logged nor part of a key.
+    """
     names = {match[1] for match in _PLACEHOLDER.finditer(text)}
     if not text.isprintable() or any(character.isspace() for character in text):
         raise ConfigError(f"{setting} has a space or a control character in it")
@@ -73,41 +75,22 @@ def parse_url_template(text: str, *, setting: str, subdomains: tuple[str, ...] =
     for subdomain in subdomains:
         if not _SUBDOMAIN.fullmatch(subdomain):
             raise ConfigError(f"the subdomain {subdomain!r} for {setting} can't be part of a host's name")
-    sample = _PLACEHOLDER.sub(lambda match: subdomains[0] if match[1] == "s" else "0", text)
-    try:
-        parts, raw = urlsplit(sample), urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigError(f"{setting} is not a URL") from None
-    if parts.scheme not in ("http", "https"):
-        raise ConfigError(f"{setting} has the scheme {parts.scheme!r}; only http and https are asked for tiles")
-    if not host:
-        raise ConfigError(f"{setting} names no host")
-    if "@" in parts.netloc:
-        raise ConfigError(
-            f"{setting} has a user or a password in it",
-            hint="Set the api_key of this provider instead: the URL is part of logs and of the cache's key.",
-        )
-    if {match[1] for match in _PLACEHOLDER.finditer(raw.netloc)} - {"s"}:
+    host, query = _host_and_query(text)
+    check_address(_sample(text, next(iter(subdomains), "")), setting=setting, query="" if from_server else query)
+    if {match[1] for match in _PLACEHOLDER.finditer(host)} - {"s"}:
         raise ConfigError(f"{setting} has a placeholder other than {{s}} in its host")
-    if parts.fragment:
-        raise ConfigError(f"{setting} has a #fragment, which no server ever sees")
-    for name, value in parse_qsl(raw.query, keep_blank_values=True):
-        if name.lower() in _CREDENTIAL_NAMES and value and value != "{api_key}":
-            raise ConfigError(
-                f"{setting} has the value of {name!r} in it, which looks like a credential",
-                hint=f"Write {name}={{api_key}} and set the api_key of this provider: the URL is part of logs"
-                " and of the cache's key.",
-            )
-    # With {s} one subdomain may be this machine and the next one not.
-    is_loopback = "{s}" not in raw.netloc and _is_loopback(host)
-    return UrlTemplate(text, subdomains, raw.netloc, parts.scheme == "http", is_loopback)
+    return UrlTemplate(text, subdomains)
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _sample(text: str, subdomain: str) -> str:
+    known = {"s": subdomain, "api_key": "{api_key}"}
+    return _PLACEHOLDER.sub(lambda match: known.get(match[1], "0"), text)
+
+
+def _host_and_query(text: str) -> tuple[str, str]:
+    """Return both as they are written; empty for what is no URL, which is told of where the address is checked."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        parts = urlsplit(text)
     except ValueError:
-        return False
+        return "", ""
+    return parts.netloc, parts.query

@@ -1,0 +1,104 @@
+"""Addresses of servers: checked once, before anything is sent to them."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+
+import msgspec
+
+from operator_tool.api import ConfigError
+
+_CREDENTIAL_NAMES = frozenset(
+    {"access_token", "api-key", "api_key", "apikey", "auth", "key", "password", "secret", "sig", "signature"}
+    | {"subscription-key", "token"}
+)
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Scheme, host and port: whom a credential may be sent to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """True for this machine itself."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def origin_of(url: str) -> Origin | None:
+    """Return the origin of an http or https URL, None where it is none or names a user."""
+    path = url.find("/", len("https://"))
+    return _origin_of(url if path < 0 else url[:path])
+
+
+@functools.lru_cache(maxsize=64)
+def _origin_of(url: str) -> Origin | None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not host or "@" in parts.netloc:
+        return None
+    return Origin(parts.scheme, host, port or _PORTS[parts.scheme])
+
+
+def joined(url: str, reference: str) -> str | None:
+    """Return the address that a server means by a reference in a document or a redirect; None where it is none."""
+    try:
+        return urljoin(url, reference) if reference else None
+    except ValueError:
+        return None
+
+
+def check_address(text: str, *, setting: str, query: str | None = None) -> SplitResult:
+    """Return the parts of an address that an operator set; ``query`` is its query where ``text`` had it replaced.
+
+    Raises ``ConfigError`` by the setting's name, and never repeats what may be secret.
+    """
+    if not text.isprintable() or any(character.isspace() for character in text):
+        raise ConfigError(f"{setting} has a space or a control character in it")
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(f"{setting} is not a URL") from None
+    if parts.scheme not in _PORTS:
+        raise ConfigError(f"{setting} has the scheme {parts.scheme!r}; only http and https are asked for tiles")
+    if not host:
+        raise ConfigError(f"{setting} names no host")
+    if "@" in parts.netloc:
+        raise ConfigError(
+            f"{setting} has a user or a password in it",
+            hint="Set the api_key of this provider instead: the URL is part of logs and of the cache's key.",
+        )
+    if _is_link_local(host):
+        raise ConfigError(f"{setting} names the link-local address {host}, where no tile server is")
+    if parts.fragment:
+        raise ConfigError(f"{setting} has a #fragment, which no server ever sees")
+    for name, value in parse_qsl(parts.query if query is None else query, keep_blank_values=True):
+        if name.lower() in _CREDENTIAL_NAMES and value and value != "{api_key}":
+            raise ConfigError(
+                f"{setting} has the value of {name!r} in it, which looks like a credential",
+                hint=f"Write {name}={{api_key}} and set the api_key of this provider: the URL is part of logs"
+                " and of the cache's key.",
+            )
+    return parts
+
+
+def _is_link_local(host: str) -> bool:
+    """Link-local addresses are where clouds keep their machines' credentials."""
+    try:
+        return ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False

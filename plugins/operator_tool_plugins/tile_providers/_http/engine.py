@@ -1,0 +1,312 @@
+"""The engine of every provider that asks a server: many requests at once, politely, each to its end.
+
+One thread, the caller's: a stream is a generator, and works while it is pulled. What may pass is tried again, what
+can't is said at once, and nothing that is said holds more of a request than its host.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from operator_tool.api import (
+    DownloadError,
+    RunContext,
+    TileResult,
+    TryAgainError,
+    Unreachable,
+    WantedTile,
+)
+
+from .address import joined
+from .circuit_breaker import CircuitBreaker
+from .concurrency import Concurrency
+from .exchange import Reply, Request
+from .handle import MAX_BODY_BYTES, WHOLE_TIMEOUT_S, Handle, StarvedError, TransferError
+from .no_tile import NoTile
+from .pace import Pace
+from .picture_reply import GatewayError, ThrottledError, looks_like_html, raise_for_server, tile_result
+from .settings import WebSettings
+from .site import Site
+from .transfers import Transfers
+
+RequestOf = Callable[[WantedTile], Request]
+Judge = Callable[[WantedTile, Reply], TileResult]
+"""What a reply says of a tile; raises ``TryAgainError`` for what may pass, ``DownloadError`` for the whole server."""
+
+_ATTEMPTS = 4
+_THROTTLED_ATTEMPTS = 12
+_REDIRECTS = 3
+_FIRST_BACKOFF_S = 0.25
+_LONGEST_BACKOFF_S = 10.0
+_REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
+
+
+class _Job(msgspec.Struct):
+    """One request on its way to a result."""
+
+    tile: WantedTile | None
+    request: Request
+    attempts: int = 0
+    redirects: int = 0
+
+
+class HttpEngine:
+    """One provider's engine; ``fetch`` and ``get`` share its pace, so that a pause holds for both."""
+
+    def __init__(self, site: Site, settings: WebSettings, context: RunContext) -> None:
+        self._site = site
+        self._context = context
+        self._most = settings.max_connections
+        self._pace = Pace(settings.max_rate, settings.max_pause_s)
+        self._breaker = CircuitBreaker(site.host, connections=settings.max_connections)
+        self.no_tile = NoTile.of(settings)
+        """What marks a placeholder of this server."""
+
+    def get(self, request: Request, *, max_bytes: int = 1024 * 1024) -> Reply:
+        """Return the reply to one request: a document, a part of a file.
+
+        It is tried again, paused and redirected as tiles are. Raises ``DownloadError`` when it can't be had, and when
+        the server refuses it (401, 403); other statuses are the caller's to judge.
+        """
+        replies: list[Reply] = []
+
+        def keep(_job: _Job, reply: Reply) -> None:
+            raise_for_server(reply, host=self._site.host)
+            replies.append(reply)
+
+        jobs = iter([_Job(None, request)])
+        for problem in self._run(jobs, keep, connections=1, cap_bytes=max_bytes):
+            if problem is not None:
+                raise DownloadError(problem)
+        if not replies:
+            raise DownloadError(f"the request to {self._site.host} was given up")
+        return replies[0]
+
+    def fetch(
+        self, wanted: Iterator[WantedTile], request_of: RequestOf, judge: Judge | None = None
+    ) -> Generator[TileResult]:
+        """Yield a result for each wanted tile, in the order of completion; pulls no further than it works.
+
+        The wanted tile's ETag goes out byte for byte as ``If-None-Match``. Raises ``DownloadError`` when the server
+        refuses, isn't trusted, asks for a longer pause than is allowed, or answers nothing of use for a while.
+        """
+        judged = judge or self.judge
+        jobs = (_Job(tile, request_of(tile)) for tile in wanted)
+
+        def take(job: _Job, reply: Reply) -> TileResult:
+            assert job.tile is not None
+            result = judged(job.tile, reply)
+            self._breaker.saw_html(looks_like_html(reply))
+            return result
+
+        yield from self._run(jobs, take, connections=self._most, cap_bytes=MAX_BODY_BYTES)
+
+    def judge(self, tile: WantedTile, reply: Reply) -> TileResult:
+        """Return what a reply says of a tile, as web servers of pictures mean it."""
+        return tile_result(tile, reply, host=self._site.host, no_tile=self.no_tile)
+
+    def close(self) -> None:
+        """Nothing is held between two streams."""
+
+    def _run(
+        self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any], *, connections: int, cap_bytes: int
+    ) -> Generator[Any]:
+        """Yield what ``take`` makes of each reply, or what is said of a job that failed."""
+        stream = _Stream(self._site, self._pace, self._breaker, self._context, connections, cap_bytes, self.no_tile)
+        try:
+            yield from stream.run(jobs, take)
+        finally:
+            stream.close()
+
+
+class _Stream:
+    """The requests of one ``fetch`` or ``get``: those under way and those that wait for their next attempt."""
+
+    def __init__(
+        self,
+        site: Site,
+        pace: Pace,
+        breaker: CircuitBreaker,
+        context: RunContext,
+        connections: int,
+        cap_bytes: int,
+        no_tile: NoTile,
+    ) -> None:
+        import pycurl
+
+        self._pycurl = pycurl
+        self._site = site
+        self._pace = pace
+        self._breaker = breaker
+        self._context = context
+        self._cap_bytes = cap_bytes
+        self._keep = frozenset(name for name, _ in no_tile.headers)
+        self._concurrency = Concurrency(connections)
+        self._transfers = Transfers(pycurl, connections=connections)
+        self._job_of: dict[Handle, _Job] = {}
+        self._idle: list[Handle] = []
+        self._waiting: list[tuple[float, int, _Job]] = []
+        self._order = count()
+
+    def run(self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any]) -> Generator[Any]:
+        """Work until every job has its result; see ``HttpEngine._run``."""
+        exhausted = False
+        while True:
+            if self._context.cancelled.is_set():
+                return
+            if self._context.deadline.passed:
+                raise DownloadError("the run's deadline passed while tiles were downloaded")
+            exhausted = self._start_what_may(jobs, exhausted)
+            if exhausted and not self._transfers and not self._waiting:
+                return
+            self._transfers.wait(self._idle_s(exhausted))
+            results, error = self._collect(take)
+            yield from results
+            if error is not None:
+                raise error
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        self._transfers.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _start_what_may(self, jobs: Iterator[_Job], exhausted: bool) -> bool:
+        """Start requests while pace and concurrency allow; say whether no new job is left."""
+        while len(self._transfers) < self._concurrency.limit:
+            now_s = time.monotonic()
+            if self._pace.start_s() > now_s:
+                break
+            if self._waiting and self._waiting[0][0] <= now_s:
+                job = heapq.heappop(self._waiting)[2]
+            elif exhausted:
+                break
+            else:
+                following = next(jobs, None)
+                if following is None:
+                    return True
+                job = following
+                now_s = time.monotonic()  # whoever names the tiles may have taken a while
+            self._start(job, now_s)
+        return exhausted
+
+    def _start(self, job: _Job, now_s: float) -> None:
+        handle = self._idle.pop() if self._idle else self._new_handle()
+        headers = (*self._site.headers_for(job.request.url), *job.request.headers)
+        if job.tile is not None and job.tile.etag is not None:
+            headers = (*headers, b"If-None-Match: " + job.tile.etag.encode("latin-1"))
+        timeout_s = self._context.deadline.remaining_s(WHOLE_TIMEOUT_S)
+        handle.prepare(job.request, headers, cap_bytes=self._cap_bytes, timeout_s=timeout_s)
+        self._job_of[handle] = job
+        self._pace.started(now_s)
+        self._transfers.start(handle)
+
+    def _new_handle(self) -> Handle:
+        return Handle(
+            self._pycurl,
+            host=self._site.host,
+            user_agent=self._context.user_agent,
+            proxy=self._site.proxy,
+            keep=self._keep,
+        )
+
+    def _idle_s(self, exhausted: bool) -> float:
+        """Return how long there is nothing to start."""
+        if len(self._transfers) >= self._concurrency.limit:
+            return 1.0
+        at_s = self._pace.start_s()
+        if exhausted:
+            at_s = max(at_s, self._waiting[0][0]) if self._waiting else float("inf")
+        return max(0.0, at_s - time.monotonic())
+
+    def _collect(self, take: Callable[[_Job, Reply], Any]) -> tuple[list[Any], DownloadError | None]:
+        """Return what the finished requests gave, and what ends the stream after them."""
+        results: list[Any] = []
+        ending: DownloadError | None = None
+        for handle, code, text in self._transfers.finished():
+            job = self._job_of.pop(handle)
+            self._idle.append(handle)
+            try:
+                problem = handle.failure(code, text) if code else None
+                if problem is not None:
+                    raise problem
+                reply = handle.reply()
+                if reply.status in _REDIRECT_STATUS:
+                    self._redirect(job, reply)
+                    continue
+                result = take(job, reply)
+                now_s = time.monotonic()
+                self._breaker.answered()
+                self._pace.answered(now_s)
+                self._concurrency.finished(handle.began_s, now_s)
+                results.append(result)
+            except (TransferError, TryAgainError) as passing:
+                try:
+                    given_up = self._again(job, passing, handle.began_s)
+                except DownloadError as error:
+                    ending = ending or error
+                else:
+                    results += given_up
+            except DownloadError as error:
+                ending = ending or error
+        return results, ending
+
+    def _redirect(self, job: _Job, reply: Reply) -> None:
+        target = joined(job.request.url, reply.headers.get("location", ""))
+        if target is None or not self._site.allows(target):
+            raise DownloadError(
+                f"{self._site.host} redirects (HTTP {reply.status}) to another host or to nowhere: that is not followed",
+                hint=f"Set {self._site.name}.url to where the tiles are, or list that host in"
+                f" {self._site.name}.redirect_hosts.",
+                retryable=False,
+            )
+        if job.redirects >= _REDIRECTS:
+            raise DownloadError(
+                f"{self._site.host} redirects more than {_REDIRECTS} times for one tile", retryable=False
+            )
+        request = Request(target, job.request.headers, None if reply.status == 303 else job.request.body)
+        following = _Job(job.tile, request, job.attempts, job.redirects + 1)
+        heapq.heappush(self._waiting, (0.0, next(self._order), following))
+
+    def _again(self, job: _Job, error: TransferError | TryAgainError, began_s: float) -> list[Any]:
+        """Have a job tried again; return what is said of it when it was tried often enough."""
+        now_s = time.monotonic()
+        throttled = isinstance(error, ThrottledError)
+        if throttled or (isinstance(error, TransferError) and error.overloaded):
+            self._concurrency.overloaded(began_s, now_s)
+        job.attempts += 1 if self._is_the_tiles(error, began_s, now_s) else 0
+        if job.attempts >= (_THROTTLED_ATTEMPTS if throttled else _ATTEMPTS):
+            problem = f"{error.message}; tried {job.attempts} times"
+            return [Unreachable(job.tile.id, problem) if job.tile is not None else problem]
+        longest_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0**job.attempts)
+        wait_s = 0.0 if throttled else random.uniform(0.0, longest_s)  # noqa: S311 - spreads load, guards nothing
+        heapq.heappush(self._waiting, (now_s + wait_s, next(self._order), job))
+        return []
+
+    def _is_the_tiles(self, error: TransferError | TryAgainError, began_s: float, now_s: float) -> bool:
+        """Say whether a failure counts against its tile; what is the whole provider's makes all requests pause."""
+        if isinstance(error, ThrottledError):
+            self._pause(error.message, error.pause_s, began_s, now_s)
+            return not error.pause_s  # a wait that is asked for is paid from the budget of the pauses
+        if isinstance(error, StarvedError):
+            return self._concurrency.limit == 1
+        if self._breaker.failed(error.message, silent=isinstance(error, TransferError | GatewayError)):
+            self._pause(error.message, None, began_s, now_s)
+            return False
+        return True
+
+    def _pause(self, problem: str, asked_s: float | None, began_s: float, now_s: float) -> None:
+        if self._pace.throttled(began_s, now_s, asked_s):
+            return
+        asked = "longer than is left of" if asked_s is None else f"{asked_s:,.0f} s, beyond"
+        raise DownloadError(
+            f"{problem}; to go on would mean to wait {asked} what {self._site.name}.max_pause_s allows",
+            hint="Run the same command again after that: the tiles that were stored are kept.",
+        )
