@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.real_parts import _running, free_port
+from tests.support.real_parts import free_port, running
 
 _SERVE = """\
 import sys
@@ -78,5 +78,5 @@ def real_mapproxy(folder: Path, tiles: Path) -> Iterator[RealMapProxy]:
     )
     port = free_port()
     log = folder / "mapproxy.log"
-    with _running([sys.executable, "-c", _SERVE, str(port), str(config)], port, log):
+    with running([sys.executable, "-c", _SERVE, str(port), str(config)], port, log):
         yield RealMapProxy(url=f"http://127.0.0.1:{port}", tiles=tiles, layer=layer, matrix_set=matrix_set, log=log)

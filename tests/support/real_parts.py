@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -30,9 +31,14 @@ _WHERE_DAEMONS_LIE = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sb
 def require(program: str) -> str:
     """Return the path of a program; without it skip the test, or fail it where OPERATOR_TOOL_REQUIRE_ALL_TESTS=1."""
     found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *_WHERE_DAEMONS_LIE]))
-    if found is not None:
-        return found
-    message = f"{program} is not installed"
+    if found is None:
+        not_installed(program)
+    return found
+
+
+def not_installed(what: str) -> NoReturn:
+    """Skip the test for want of a part, or fail it where OPERATOR_TOOL_REQUIRE_ALL_TESTS=1."""
+    message = f"{what} is not installed"
     if os.environ.get("OPERATOR_TOOL_REQUIRE_ALL_TESTS") == "1":
         pytest.fail(f"{message}, and OPERATOR_TOOL_REQUIRE_ALL_TESTS=1 demands it")
     pytest.skip(message)
@@ -122,7 +128,7 @@ def real_sshd(folder: Path, *, extra: str = "", host_key_type: str = "ed25519") 
     )
     kind, blob = (folder / "host_key.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[{_LOOPBACK}]:{port} {kind} {blob}\n")
-    with _running([binary, "-D", "-e", "-f", str(config)], port, folder / "sshd.log") as pid:
+    with running([binary, "-D", "-e", "-f", str(config)], port, folder / "sshd.log") as pid:
         yield RealSshd(host=_LOOPBACK, port=port, user=getpass.getuser(), folder=folder, pid=pid)
 
 
@@ -137,9 +143,7 @@ class RealNginx:
 
 
 @contextlib.contextmanager
-def real_nginx(
-    folder: Path, root: Path, *, extra: str = "", listen: str = "", log: str = ""
-) -> Iterator[RealNginx]:
+def real_nginx(folder: Path, root: Path, *, extra: str = "", listen: str = "", log: str = "") -> Iterator[RealNginx]:
     """Run nginx with its own files in ``folder``, serving ``root``.
 
     ``extra`` lines go into its server block, ``listen`` is added to the address that it listens on, and ``log`` is
@@ -183,7 +187,7 @@ def real_nginx(
     )
     # -e: without it nginx first tries to write to the log that was compiled in.
     argv = [binary, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(config)]
-    with _running(argv, port, folder / "nginx.log") as pid:
+    with running(argv, port, folder / "nginx.log") as pid:
         yield RealNginx(url=f"http://{_LOOPBACK}:{port}", root=root, access_log=folder / "access.log", pid=pid)
 
 
@@ -210,11 +214,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _running(argv: list[str], port: int, log: Path) -> Iterator[int]:
+def running(argv: list[str], port: int, log: Path, *, start_s: float = _START_S) -> Iterator[int]:
+    """Run a server until the block ends; gives its process once it answers on its port, and fails the test else."""
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
-        _wait_for_port(process, port, log)
+        _wait_for_port(process, port, log, start_s)
         yield process.pid
     finally:
         children = _descendants(process.pid)
@@ -229,8 +234,8 @@ def _running(argv: list[str], port: int, log: Path) -> Iterator[int]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline_s = time.monotonic() + _START_S
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path, start_s: float) -> None:
+    deadline_s = time.monotonic() + start_s
     while True:
         try:
             socket.create_connection((_LOOPBACK, port), timeout=1.0).close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -17,6 +16,7 @@ from operator_tool.tile_store import mbtiles_export
 from operator_tool.tile_store.mbtiles_export import export_mbtiles
 from operator_tool.tile_store.selection import TileWindow, windows_of
 from tests.support.pictures import real_jpeg, real_png
+from tests.support.real_parts import require
 from tests.support.stores import flip, open_store, packs_of
 
 JPEG, PNG = PictureFormat.JPEG, PictureFormat.PNG
@@ -208,9 +208,7 @@ def test_the_file_is_durable_before_it_has_its_name(tmp_path: Path, monkeypatch:
 @pytest.mark.real_parts
 def test_gdal_opens_the_file_and_reads_the_ground_from_it(tmp_path: Path) -> None:
     """GDAL knows driver, size, bands and place of it, and decodes its pictures."""
-    gdalinfo = shutil.which("gdalinfo")
-    if gdalinfo is None:
-        pytest.skip("gdalinfo is not installed (package gdal-bin)")
+    gdalinfo = require("gdalinfo")
     out = tmp_path / "survey.mbtiles"
     export_mbtiles(fill_with_jpegs(tmp_path / "stores", HERE), out)
     told = subprocess.run([gdalinfo, "-checksum", str(out)], capture_output=True, text=True, check=True).stdout

@@ -262,7 +262,7 @@ class _Stream:
         target = joined(job.request.url, reply.headers.get("location", ""))
         if target is None or not self._site.allows(target):
             raise DownloadError(
-                f"{self._site.host} redirects (HTTP {reply.status}) to another host or to nowhere: that is not followed",
+                f"{self._site.host} redirects (HTTP {reply.status}) to another host or to nowhere: not followed",
                 hint=f"Set {self._site.name}.url to where the tiles are, or list that host in"
                 f" {self._site.name}.redirect_hosts.",
                 retryable=False,

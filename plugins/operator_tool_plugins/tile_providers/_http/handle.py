@@ -8,6 +8,7 @@ from operator_tool.api import DownloadError, OperatorToolError
 
 from .certificates import certificates
 from .exchange import Reply, Request
+from .packed_body import unpacked
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """More than any tile has."""
@@ -97,10 +98,17 @@ class Handle:
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(timeout_s * 1000)))
 
     def reply(self) -> Reply:
-        """Return what was answered, after a transfer that ended well."""
+        """Return what was answered, after a transfer that ended well; a gzip body unpacked, if it is a whole one."""
+        status = self.curl.getinfo(self._pycurl.RESPONSE_CODE)
+        headers = self._kept_headers()
         body = None if self._too_long else b"".join(self._body)
         self._body.clear()
-        return Reply(self.curl.getinfo(self._pycurl.RESPONSE_CODE), self._kept_headers(), body)
+        if body and status == 200 and headers.get("content-encoding", "").lower() == "gzip":
+            data = unpacked(body, cap_bytes=self._cap)
+            if data is not None:
+                del headers["content-encoding"]
+                body = data if len(data) <= self._cap else None
+        return Reply(status, headers, body)
 
     def failure(self, code: int, text: str) -> TransferError | DownloadError | None:
         """Return why a transfer failed; None when it was only cut off for its length, and so has a reply."""

@@ -75,7 +75,7 @@ def picture(tile: WantedTile, reply: Reply) -> TileResult:
         return Corrupt(tile.id, f"longer than {MAX_BODY_BYTES >> 20} MiB")
     encoding = reply.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
-        return Corrupt(tile.id, f"sent in the encoding {encoding[:40]!r}, which was not asked for")
+        return Corrupt(tile.id, f"in the encoding {escape_controls(encoding[:40])!r}, which is not read")
     if looks_like_html(reply):
         return Corrupt(tile.id, "HTML instead of a picture")
     if sniff_picture_format(data) is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -124,10 +126,32 @@ def test_case_044_a_body_beyond_4_mib_is_cut_off(server: TileServer, with_length
     assert fetch_one(server, Answer(body=huge, headers=headers)) == Corrupt(TILE, "longer than 4 MiB")
 
 
-def test_case_044_a_content_encoding_is_an_error(server: TileServer) -> None:
-    """It was not asked for, and nothing is unpacked."""
-    result = fetch_one(server, Answer(headers={"Content-Encoding": "gzip"}))
-    assert result == Corrupt(TILE, "sent in the encoding 'gzip', which was not asked for")
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("br", JPEG), ("gzip", JPEG), ("gzip", gzip.compress(JPEG)[:-9]), ("gzip, gzip", JPEG)]
+)
+def test_case_044_an_encoding_that_is_not_read_or_not_whole_is_an_error(
+    server: TileServer, encoding: str, body: bytes
+) -> None:
+    """None was asked for."""
+    result = fetch_one(server, Answer(body=body, headers={"Content-Encoding": encoding}))
+    assert result == Corrupt(TILE, f"in the encoding {encoding!r}, which is not read")
+
+
+def test_case_044_a_picture_that_was_packed_unasked_is_unpacked(server: TileServer) -> None:
+    """There are servers that pack every picture, whatever they are told."""
+    assert fetch_one(server, Answer(body=gzip.compress(JPEG), headers={"Content-Encoding": "GZip"})) == Tile(TILE, JPEG)
+
+
+def test_case_044_a_gzip_bomb_is_cut_off(server: TileServer) -> None:
+    """200 kB that hold 200 MB take no more memory than the longest picture."""
+    bomb = gzip.compress(JPEG + bytes(200 * 1024 * 1024))
+    tracemalloc.start()
+    try:
+        result = fetch_one(server, Answer(body=bomb, headers={"Content-Encoding": "gzip"}))
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert result == Corrupt(TILE, "longer than 4 MiB")
 
 
 def test_a_request_carries_what_it_should_and_no_more(server: TileServer) -> None:
