@@ -13,6 +13,7 @@ import venv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -27,7 +28,7 @@ class Satellite(http.server.BaseHTTPRequestHandler):
     """The company's service: tiles for whoever has the key, each seventh only when it is asked for again."""
 
     protocol_version = "HTTP/1.1"
-    asked: Counter[str] = Counter()
+    asked: ClassVar[Counter[str]] = Counter()
 
     def do_GET(self) -> None:
         Satellite.asked[self.path] += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from operator_tool.api.events import PhaseFinished, PhaseProgress, PhaseStarted
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
 from operator_tool.geo.coverage import TileRange
+from operator_tool.pictures import Repeats
 from operator_tool.tile_store import TileStore
 from operator_tool.tile_store.disk import check_room
 
@@ -36,6 +37,10 @@ CLOSE_S = 5.0
 _TICK_S = 0.1
 
 
+class TakenBackError(DownloadError):
+    """Tiles that were handed on already turned out to be placeholders; who asks again gets the tiles without them."""
+
+
 class Download:
     """One run's download. ``start`` it, pull :meth:`batches` to their end, ``close`` it in any case."""
 
@@ -46,9 +51,11 @@ class Download:
         stores_dir: Path,
         context: RunContext,
         freshness: FreshnessGate,
+        repeats: Mapping[str, Repeats],
     ) -> None:
         self._plan = plan
         self._freshness = freshness
+        self._repeats = repeats
         self._providers = dict(providers)
         self._stores_dir = stores_dir
         self._context = context
@@ -86,7 +93,7 @@ class Download:
             yield batch
 
     def read(self, record: TileRecord) -> bytes:
-        """Return one picture of a batch, verified. Raises ``DownloadError`` when the store's copy has rotted."""
+        """Return one picture of a batch, verified. Raises ``DamagedTileError`` when the store's copy has rotted."""
         return self._store_of.get(record.sha256, self._stores[0]).read(record)
 
     def close(self) -> None:
@@ -147,6 +154,7 @@ class Download:
                 store,
                 reach=reach,
                 freshness=self._freshness,
+                repeats=self._repeats[name],
                 hand_on=self._hand_on,
                 stop=self._stop,
             )
@@ -160,7 +168,7 @@ class Download:
         taken_back = sum(one.tally.taken_back for one in self._passes)
         if counts.missing <= self._plan.inputs.allow_gaps:
             if taken_back:
-                raise DownloadError(
+                raise TakenBackError(
                     f"{taken_back} tiles that were handed on turned out to be placeholders, and were forgotten",
                     hint="Run the same command again: it goes on without them.",
                 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from operator_tool.api.build import (
     BuildCacheOutcome,
@@ -30,9 +31,11 @@ from operator_tool.api.order import CacheOrder
 from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
 from operator_tool.api.tile_table import TileTable
 from operator_tool.api.tiles import ProviderInfo
+from operator_tool.pictures import Repeats
 from operator_tool.sectors import Sector
+from operator_tool.tile_store import DamagedTileError
 
-from .download import Download
+from .download import Download, TakenBackError
 from .estimate import Estimate, estimate_of
 from .freshness import FreshnessGate
 from .lock import CompanionLock, companion_lock
@@ -40,6 +43,8 @@ from .notebook import Notebook
 from .parts import Parts
 from .plan import CachePlan, make_plan
 from .resolve import resolve_flight
+
+_Result = TypeVar("_Result")
 
 
 class Orchestrator:
@@ -63,6 +68,8 @@ class Orchestrator:
         self._stores_dir = stores_dir
         self._locks_dir = locks_dir
         self._sectors = sectors
+        self._repeats = {name: Repeats() for name, _ in parts.providers}
+        """What each provider repeats, for the whole run: what was found out once is known when it asks again."""
         self._notebook = Notebook(context, plugins)
         self._began_at = datetime.now(UTC)
 
@@ -139,7 +146,9 @@ class Orchestrator:
                 verified = f"every byte of the companion's {state.verified_tiles:,} tiles was verified"
                 self._notebook.notes.append(verified)
                 return BuildCacheOutcome.NO_OP
-            transferred = self._download_and_transfer(plan, request, order, provisioner, session)
+            transferred = self._begun_again_once(
+                lambda: self._download_and_transfer(plan, request, order, provisioner, session)
+            )
             lock.confirm()
             with self._notebook.phase("build"):
                 built = provisioner.build(session, order, transferred)
@@ -182,6 +191,16 @@ class Orchestrator:
                 self._note_download(download)
         return table.digest() == state.tiles_digest
 
+    def _begun_again_once(self, work: Callable[[], _Result]) -> _Result:
+        """Do the work, and a second time when the first found tiles that are no good and that are forgotten by now."""
+        try:
+            return work()
+        except (DamagedTileError, TakenBackError) as error:
+            note = f"{error.message}; what is missing was fetched anew"
+            self._notebook.notes.append(note)
+            self._context.emit(Notice(text=note))
+        return work()
+
     def _download_and_transfer(
         self,
         plan: CachePlan,
@@ -210,17 +229,20 @@ class Orchestrator:
 
     def _download_only(self, request: BuildCacheRequest) -> BuildCacheOutcome:
         plan = self.plan(request)
+        self._begun_again_once(lambda: self._fill_the_stores(plan, request))
+        return BuildCacheOutcome.SUCCESS
+
+    def _fill_the_stores(self, plan: CachePlan, request: BuildCacheRequest) -> None:
         with closing(self._start_download(plan, request)) as download:
             try:
                 for _batch in download.batches():
                     continue
             finally:
                 self._note_download(download)
-        return BuildCacheOutcome.SUCCESS
 
     def _start_download(self, plan: CachePlan, request: BuildCacheRequest) -> Download:
         freshness = FreshnessGate(max_age_s=request.max_age_s, sectors=plan.sectors, now=self._began_at)
-        download = Download(plan, self._parts.providers, self._stores_dir, self._context, freshness)
+        download = Download(plan, self._parts.providers, self._stores_dir, self._context, freshness, self._repeats)
         download.start()
         return download
 

@@ -22,10 +22,10 @@ class NotAPictureError(Exception):
 class PictureGate:
     """The checks of one provider's pictures. Made-up imagery may look made up: its looks are not judged."""
 
-    def __init__(self, info: ProviderInfo) -> None:
+    def __init__(self, info: ProviderInfo, repeats: Repeats) -> None:
         self._size_px = info.tile_size_px
         self._judges_looks = not info.synthetic
-        self._repeats = Repeats()
+        self._repeats = repeats
 
     def check(self, tile: Tile) -> PictureFormat:
         """Return the picture's format. Raises ``NotAPictureError``."""

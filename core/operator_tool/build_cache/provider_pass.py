@@ -28,6 +28,7 @@ from operator_tool.api.tiles import (
     WantedTile,
 )
 from operator_tool.geo.coverage import TileRange
+from operator_tool.pictures import Repeats
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
 from operator_tool.tile_store.disk import check_reserve
@@ -72,6 +73,7 @@ class ProviderPass:
         *,
         reach: Reach,
         freshness: FreshnessGate,
+        repeats: Repeats,
         hand_on: Callable[[Sequence[TileRecord]], None],
         stop: threading.Event,
     ) -> None:
@@ -83,7 +85,7 @@ class ProviderPass:
         self._store = store
         self._reach = reach
         self._freshness = freshness
-        self._pictures = PictureGate(info)
+        self._pictures = PictureGate(info, repeats)
         self._hand_on = hand_on
         self._stop = stop
         self._lock = threading.RLock()

@@ -4,7 +4,8 @@ One store per provider and data set: pack files that are only ever appended to, 
 The one invariant: *nothing refers to what is not yet durable*.
 """
 
+from .damaged import DamagedTileError
 from .records import StoredTile
 from .store import TileStore
 
-__all__ = ["StoredTile", "TileStore"]
+__all__ = ["DamagedTileError", "StoredTile", "TileStore"]

@@ -14,6 +14,7 @@ from typing import Self
 
 from operator_tool.api import DownloadError, PictureFormat, Tile, TileId, TileRecord
 
+from .damaged import DamagedTileError
 from .disk import free_text, make_durable_folder
 from .folder import INDEX_NAME, PACKS_NAME, FolderLock, check_owner, store_folder
 from .index import Index
@@ -137,7 +138,7 @@ class TileStore:
         """Return a committed picture, verified against its SHA-256.
 
         When it is damaged, its pack is checked as a whole, every tile with a damaged picture is forgotten so that the
-        next run fetches it again, and a ``DownloadError`` names the tile.
+        next run fetches it again, and a ``DamagedTileError`` names the tile.
         """
         with self._lock:
             index = self._index_to_read()
@@ -150,7 +151,7 @@ class TileStore:
             if place is not None and (data := self._packs.verified(record.sha256, place)) is not None:
                 return data
             forgotten = self._forget_damaged(index, record.sha256, place) if index else 0
-        raise DownloadError(
+        raise DamagedTileError(
             f"tile {record.id} of the tile store {self._folder} is damaged; {forgotten} stored pictures were forgotten",
             hint="Run the same command again: the damaged tiles are fetched anew.",
         )

@@ -412,6 +412,23 @@ def test_a_provisioner_that_takes_fewer_tiles_than_there_are_fails_the_build(ben
     assert bench.provisioner.current is None
 
 
+def test_case_046_bit_rot_in_the_store_is_mended_within_the_run(bench: Bench) -> None:
+    """A picture that can't be read back is fetched again, and the build is as if nothing had been."""
+    bench.orchestrator().download(REQUEST)
+    (pack,) = bench.stores.rglob("*.pack")
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 2] ^= 1
+    pack.write_bytes(data)
+    provider = MemoryProvider()
+    bench.providers = [("memory", provider)]
+    report = bench.build()
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert len(provider.asked) == report.tiles.downloaded == 1
+    assert any("is damaged" in note for note in report.notes)
+    assert all(bench.provisioner.pictures[tile] == picture_of(tile) for tile in bench.provisioner.pictures)
+    assert len(bench.provisioner.pictures) == report.tiles.wanted
+
+
 def test_the_phases_are_told_in_order(bench: Bench) -> None:
     """A listener sees where the run is."""
     bench.build()
