@@ -1,0 +1,114 @@
+"""Tiles of a PMTiles archive (version 3), a file of this machine or on a web server that serves parts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from operator_tool.api import (
+    ConfigError,
+    Meta,
+    PluginSettings,
+    ProviderInfo,
+    RunContext,
+    TileResult,
+    WantedTile,
+    hookimpl,
+    sniff_picture_format,
+)
+
+from .._http.settings import WebSettings
+from .._sample_tile import is_vector, tile_size_px
+from .archive import Archive, Source
+from .from_file import FileSource
+from .from_http import HttpSource
+
+
+class PmtilesSettings(WebSettings, frozen=True, kw_only=True):
+    """The settings of the provider ``pmtiles``: ``path`` or ``url``, and how a server is to be asked."""
+
+    path: Annotated[Path | None, Meta(description="The archive, where it is a file. It is read and never written.")] = (
+        None
+    )
+    url: Annotated[
+        str,
+        Meta(
+            description="The archive's address, where it lies on a server that serves parts of files (ranges);"
+            " {api_key} is the key."
+        ),
+    ] = ""
+
+
+class PmtilesProvider:
+    """Gives the pictures of one archive."""
+
+    def __init__(self, settings: PmtilesSettings, context: RunContext) -> None:
+        self._settings = settings
+        self._bulk_download = settings.bulk_download
+        self._archive: Archive | None = None
+        self._source: Source
+        if (settings.path is None) == (not settings.url):
+            seen = "both are" if settings.url else "none is"
+            raise ConfigError(f"pmtiles takes its tiles from pmtiles.path or from pmtiles.url, and {seen} set")
+        if settings.path is not None:
+            self._source = FileSource(settings.path, context)
+        else:
+            self._source = source = HttpSource(settings.url, settings, context)
+            self._bulk_download = source.site.bulk_download
+
+    def describe(self) -> ProviderInfo:
+        """Return what the header and the metadata say, and what a first tile shows where they are silent.
+
+        Raises ``ConfigError`` when it is not an archive of pictures, ``DownloadError`` when it can't be had.
+        """
+        archive = self._opened()
+        header = archive.header
+        sample = archive.sample()
+        picture_format = sniff_picture_format(sample)
+        if is_vector(sample):
+            raise ConfigError(
+                f"{self._source.named} holds vector tiles, and a drone's camera is matched with pictures",
+                hint="Choose an archive with jpg, png or webp tiles.",
+            )
+        picture_format = header.picture_format or picture_format
+        return ProviderInfo(
+            dataset=self._settings.dataset or self._source.dataset(archive),
+            min_zoom=header.min_zoom,
+            max_zoom=header.max_zoom,
+            bounds_deg=header.bounds_deg,
+            tile_size_px=tile_size_px(sample),
+            formats=() if picture_format is None else (picture_format,),
+            attribution=self._settings.attribution or archive.text("attribution"),
+            version=archive.text("version"),
+            bulk_download=self._bulk_download,
+        )
+
+    def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+        """Yield one result for each wanted tile; one that the archive lacks is absent without being asked for.
+
+        Raises ``DownloadError`` when the archive can't be had or read on, or is another one now.
+        """
+        return self._source.fetch(wanted, self._opened())
+
+    def close(self) -> None:
+        """Close the file, where it is one."""
+        self._source.close()
+
+    def _opened(self) -> Archive:
+        if self._archive is None:
+            self._archive = Archive(self._source)
+        return self._archive
+
+
+@hookimpl
+def plugin_settings() -> type[PluginSettings]:
+    """Return the class of the settings."""
+    return PmtilesSettings
+
+
+@hookimpl
+def make_tile_provider(settings: PluginSettings, context: RunContext) -> PmtilesProvider:
+    """Return the provider; the archive is opened when it is first asked. Raises ``ConfigError``."""
+    assert isinstance(settings, PmtilesSettings)
+    return PmtilesProvider(settings, context)
