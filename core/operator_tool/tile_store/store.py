@@ -51,6 +51,7 @@ class TileStore:
         self._pending_bytes = 0
         self._fresh: dict[bytes, Place] = {}
         """Where the contents of the latest batches lie: what was just committed is what is read next."""
+        self._holds_more_than_fresh = False
 
     @classmethod
     def open(cls, folder_of_stores: Path, *, provider: str, dataset: str) -> TileStore:
@@ -151,6 +152,7 @@ class TileStore:
             if place is not None and (data := self._packs.verified(record.sha256, place)) is not None:
                 return data
             forgotten = self._forget_damaged(index, record.sha256, place) if index else 0
+            self._forget_fresh()
         raise DamagedTileError(
             f"tile {record.id} of the tile store {self._folder} is damaged; {forgotten} stored pictures were forgotten",
             hint="Run the same command again: the damaged tiles are fetched anew.",
@@ -160,7 +162,7 @@ class TileStore:
         """Add a tile to the open batch; a picture that the store holds already is not written again."""
         sha256 = hashlib.sha256(tile.data).digest()
         record = TileRecord(tile.id, sha256, len(tile.data), picture_format)
-        if sha256 not in self._batch.contents and self._index_to_write().place(sha256) is None:
+        if not self._has_content(sha256):
             try:
                 self._batch.contents[sha256] = self._pack.append(tile.data)
             except DownloadError:
@@ -226,7 +228,7 @@ class TileStore:
             self._pack.make_durable()
             self._index_to_write().apply(self._batch)
             if len(self._fresh) > _FRESH_CONTENTS:
-                self._fresh.clear()
+                self._forget_fresh()
             self._fresh.update(self._batch.contents)
         finally:
             self._drop_batch()
@@ -254,6 +256,18 @@ class TileStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _forget_fresh(self) -> None:
+        self._fresh.clear()
+        self._holds_more_than_fresh = True
+
+    def _has_content(self, sha256: bytes) -> bool:
+        """Say whether a content is held, or in the open batch. Where all that can be held is fresh, no index is asked:
+        that would be the dearest step of a first download."""
+        index = self._index_to_write()
+        if sha256 in self._batch.contents or sha256 in self._fresh:
+            return True
+        return self._holds_more_than_fresh and index.place(sha256) is not None
 
     def _drop_batch(self) -> None:
         self._batch = Batch()
@@ -290,6 +304,7 @@ class TileStore:
                 self._folder / INDEX_NAME, provider=self._provider, dataset=self._dataset
             )
             sweep_orphans(packs, self._writing.knows_pack)
+            self._holds_more_than_fresh |= self._writing.mean_bytes() is not None
         return self._writing
 
     def _forget_damaged(self, index: Index, sha256: bytes, place: Place | None) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,14 +27,14 @@ from operator_tool.api import (
     sniff_picture_format,
 )
 
+from ._sample_tile import is_vector, tile_size_px
+
 if TYPE_CHECKING:
     import sqlite3
 
 _MAX_TILE_BYTES = 4 * 1024 * 1024
 _MAX_METADATA_ROWS = 1_000
 _MAX_METADATA_CHARACTERS = 4_096
-_VECTOR_MAGIC = (b"\x1f\x8b", b"\x78\x9c", b"\x1a")
-"""How a vector tile begins: gzip, zlib, or the first layer of a bare one."""
 
 
 class MbtilesSettings(PluginSettings, frozen=True, kw_only=True):
@@ -63,7 +61,7 @@ class MbtilesProvider:
             metadata = _metadata(connection)
             sample = _sample(connection)
             zooms = _zooms(connection, metadata) if sample is not None else (0, MAX_ZOOM)
-        if metadata.get("format", "").lower() in ("pbf", "mvt") or (sample is not None and _is_vector(sample)):
+        if metadata.get("format", "").lower() in ("pbf", "mvt") or (sample is not None and is_vector(sample)):
             raise ConfigError(
                 f"{self._path} holds vector tiles, and a drone's camera is matched with pictures",
                 hint="Choose an MBTiles file with jpg, png or webp tiles.",
@@ -73,7 +71,7 @@ class MbtilesProvider:
             min_zoom=zooms[0],
             max_zoom=zooms[1],
             bounds_deg=_bounds_deg(metadata.get("bounds", "")),
-            tile_size_px=_tile_size_px(sample),
+            tile_size_px=tile_size_px(sample or b""),
             attribution=metadata.get("attribution", ""),
             version=metadata.get("version", ""),
         )
@@ -194,10 +192,6 @@ def _sample(connection: sqlite3.Connection) -> bytes | None:
     return data if isinstance(data, bytes) else None
 
 
-def _is_vector(data: bytes) -> bool:
-    return sniff_picture_format(data) is None and data.startswith(_VECTOR_MAGIC)
-
-
 def _zooms(connection: sqlite3.Connection, metadata: dict[str, str]) -> tuple[int, int]:
     """Return the coarsest and the finest zoom; the tiles say where the metadata don't."""
     try:
@@ -221,21 +215,6 @@ def _bounds_deg(text: str) -> tuple[float, float, float, float] | None:
         return None
     sane = -180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90
     return (west, south, east, north) if sane else None
-
-
-def _tile_size_px(sample: bytes | None) -> int:
-    from PIL import Image
-
-    if sample is None:
-        return 256
-    try:
-        with warnings.catch_warnings():
-            # Only the header is read: a picture that claims to be enormous costs nothing here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(sample), formats=("JPEG", "PNG", "WEBP")) as picture:
-                return picture.width if 64 <= picture.width == picture.height <= 4096 else 256
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return 256
 
 
 @hookimpl

@@ -90,11 +90,10 @@ class XyzProvider:
         Raises ``DownloadError`` when the server refuses, isn't trusted, redirects to another host, or answers nothing
         of use for a while: then asking on would take hours to say the same.
         """
-        templates = self._templates()
-        key = self._site.quoted_key
+        keyed = [(template, self._key_for(template)) for template in self._templates()]
 
         def request_of(tile: WantedTile) -> Request:
-            template = templates[(tile.id.x + tile.id.y) % len(templates)]
+            template, key = keyed[(tile.id.x + tile.id.y) % len(keyed)]
             return Request(template.url(tile.id, key))
 
         return self._engine.fetch(wanted, request_of)
@@ -110,6 +109,11 @@ class XyzProvider:
             reply = self._engine.get(Request(url.replace(_API_KEY, self._site.quoted_key)))
             self._document = read_tilejson(reply, url, host=self._site.host, setting="xyz.url")
         return tuple(self._checked(one) for one in self._document.tiles)
+
+    def _key_for(self, template: UrlTemplate) -> str:
+        """Return what ``{api_key}`` stands for: the key on the site's own hosts, nothing on one that is only listed."""
+        own = all(map(self._site.is_own, template.samples()))
+        return self._site.quoted_key if own else ""
 
     def _checked(self, text: str) -> UrlTemplate:
         """Return a template that the server gave, if the tool may talk to whom it names."""

@@ -94,7 +94,12 @@ def test_hosts_whose_policy_forbids_to_download_areas_are_known(url: str, allowe
 
 @pytest.mark.parametrize(
     ("template", "path"),
-    [("/{z}/{x}/{-y}.jpg", "/10/1/1016.jpg"), ("/t{q}.jpg", "/t0000000223.jpg"), ("/{z}/{y}/{x}?v=2", "/10/7/1?v=2")],
+    [
+        ("/é/{z}/{x}/{y}", "/%C3%A9/10/1/7"),
+        ("/{z}/{x}/{-y}.jpg", "/10/1/1016.jpg"),
+        ("/t{q}.jpg", "/t0000000223.jpg"),
+        ("/{z}/{y}/{x}?v=2", "/10/7/1?v=2"),
+    ],
 )
 def test_each_form_of_template_asks_for_the_right_tile(server: TileServer, template: str, path: str) -> None:
     """Rows from the south, a quadkey, the row before the column."""
@@ -194,10 +199,11 @@ def test_a_document_that_is_not_there_is_an_error_of_the_download(server: TileSe
 def test_tiles_of_a_listed_host_are_asked_without_the_key(server: TileServer) -> None:
     """The document's server may keep its tiles elsewhere."""
     with tile_server() as other:
-        elsewhere = other.url.replace("127.0.0.1", "localhost") + "/{z}/{x}/{y}"
+        elsewhere = other.url.replace("127.0.0.1", "localhost") + "/{z}/{x}/{y}?k={api_key}"
         made = documented(server, {"tiles": [elsewhere]}, api_key=Secret(KEY), redirect_hosts=("localhost",))
         assert one(made) == Tile(TILE, JPEG)
         assert "authorization" not in other.asked[0].headers
+        assert other.asked[0].path == "/10/1/7?k="
 
 
 @pytest.mark.parametrize("bounds", [[7, 48, 8, 47], [0, 0, 400, 1], ["NaN", 0, 1, 1]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+import re
+from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
 
@@ -14,6 +15,7 @@ _CREDENTIAL_NAMES = frozenset(
     {"access_token", "api-key", "api_key", "apikey", "auth", "key", "password", "secret", "sig", "signature"}
     | {"subscription-key", "token"}
 )
+_NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -59,6 +61,11 @@ def joined(url: str, reference: str) -> str | None:
         return urljoin(url, reference) if reference else None
     except ValueError:
         return None
+
+
+def on_the_wire(url: str) -> str:
+    """Return an address as it may go out: other scripts, spaces and control characters quoted."""
+    return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0]), url)
 
 
 def check_address(text: str, *, setting: str, query: str | None = None) -> SplitResult:

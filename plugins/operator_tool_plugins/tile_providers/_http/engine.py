@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from operator_tool.api import (
+    Corrupt,
     DownloadError,
     RunContext,
     TileResult,
@@ -103,7 +104,7 @@ class HttpEngine:
         def take(job: _Job, reply: Reply) -> TileResult:
             assert job.tile is not None
             result = judged(job.tile, reply)
-            self._breaker.saw_html(looks_like_html(reply))
+            self._breaker.saw_html(isinstance(result, Corrupt) and looks_like_html(reply))
             return result
 
         yield from self._run(jobs, take, connections=self._most, cap_bytes=MAX_BODY_BYTES)

@@ -6,6 +6,7 @@ from typing import Any
 
 from operator_tool.api import DownloadError, OperatorToolError
 
+from .address import on_the_wire
 from .certificates import certificates
 from .exchange import Reply, Request
 from .packed_body import unpacked
@@ -82,7 +83,7 @@ class Handle:
         self._length = 0
         self._cap = cap_bytes
         self._too_long = False
-        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.URL, on_the_wire(request.url))
         # HTTP/2 where TLS negotiates it: then requests share a connection, and wait for one rather than open more.
         curl.setopt(pycurl.PIPEWAIT, 1 if request.url.startswith("https:") else 0)
         if headers != self._headers_set:

@@ -97,6 +97,14 @@ def test_case_040_a_redirect_that_carries_the_key_along_is_refused(server: TileS
         assert other.asked == []
 
 
+def test_a_redirect_to_a_name_in_another_script_is_followed(server: TileServer) -> None:
+    """Quoted, as it must be on the wire."""
+    moved = Answer(status=301, headers={"Location": "/n\xe9w 1.jpg"})
+    server.script = lambda asked: Answer() if asked.path.startswith("/n") else moved
+    assert isinstance(fetch(server.template)[0], Tile)
+    assert server.asked[1].path == "/n%C3%A9w%201.jpg"
+
+
 def test_a_redirect_on_the_same_host_is_followed_with_the_key(server: TileServer) -> None:
     """A server may move its tiles about; a circle ends after a few."""
     server.script = lambda asked: (
