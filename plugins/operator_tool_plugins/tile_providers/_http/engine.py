@@ -169,6 +169,10 @@ class _Stream:
                 return
             self._transfers.wait(self._idle_s(exhausted))
             results, error = self._collect(take)
+            if error is None:
+                # The server works on these while whoever pulls the results works on those.
+                exhausted = self._start_what_may(jobs, exhausted)
+                self._transfers.send()
             yield from results
             if error is not None:
                 raise error

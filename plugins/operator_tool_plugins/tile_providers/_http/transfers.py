@@ -18,6 +18,7 @@ class Transfers:
     def __init__(self, pycurl: Any, *, connections: int) -> None:
         self._pycurl = pycurl
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._timer_s: float | None = None
         self._running: dict[Any, Handle] = {}
         self._multi = multi = pycurl.CurlMulti()
@@ -42,7 +43,7 @@ class Transfers:
         wait_s = min(at_most_s, _LONGEST_WAIT_S)
         if self._timer_s is not None:
             wait_s = min(wait_s, self._timer_s - time.monotonic())
-        if not self._selector.get_map():
+        if not self._watched:
             # Names are looked up in threads of libcurl's own, which its timer asks about.
             if wait_s > 0:
                 time.sleep(wait_s)
@@ -56,6 +57,10 @@ class Transfers:
             if mask & selectors.EVENT_WRITE:
                 ready |= self._pycurl.CSELECT_OUT
             self._multi.socket_action(key.fd, ready)
+        self.send()
+
+    def send(self) -> None:
+        """Let what was started go out, and what timed out end."""
         if self._timer_s is not None and self._timer_s <= time.monotonic():
             self._timer_s = None
             self._multi.socket_action(self._pycurl.SOCKET_TIMEOUT, 0)
@@ -87,7 +92,8 @@ class Transfers:
     def _watch(self, what: int, fd: int, _multi: Any, _data: Any) -> None:
         pycurl = self._pycurl
         if what == pycurl.POLL_REMOVE:
-            if fd in self._selector.get_map():
+            if fd in self._watched:
+                self._watched.remove(fd)
                 self._selector.unregister(fd)
             return
         events = 0
@@ -95,9 +101,10 @@ class Transfers:
             events |= selectors.EVENT_READ
         if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
             events |= selectors.EVENT_WRITE
-        if fd in self._selector.get_map():
+        if fd in self._watched:
             self._selector.modify(fd, events)
         else:
+            self._watched.add(fd)
             self._selector.register(fd, events)
 
     def _set_timer(self, timeout_ms: int) -> None:

@@ -34,15 +34,15 @@ class UrlTemplate(msgspec.Struct, frozen=True):
     def url(self, tile: TileId, quoted_key: str = "") -> str:
         """Return the URL of a tile. With ``{api_key}`` in the template it holds the key: it goes to the wire alone."""
         values = {
-            "z": str(tile.z),
-            "x": str(tile.x),
-            "y": str(tile.y),
-            "-y": str((1 << tile.z) - 1 - tile.y),
+            "z": tile.z,
+            "x": tile.x,
+            "y": tile.y,
+            "-y": (1 << tile.z) - 1 - tile.y,
             "q": quadkey(tile) if "{q}" in self.text else "",
             "s": self.subdomains[(tile.x + tile.y) % len(self.subdomains)] if self.subdomains else "",
             "api_key": quoted_key,
         }
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], self.text)
+        return self.text.format_map(values)
 
 
 def quadkey(tile: TileId) -> str:
@@ -65,6 +65,8 @@ def parse_url_template(
             f"{setting} has the unknown placeholder {{{unknown[0]}}}",
             hint="A template may use {z} {x} {y} {-y} (rows counted from the south) {q} (quadkey) {s} {api_key}.",
         )
+    if set(_PLACEHOLDER.sub("", text)) & {"{", "}"}:
+        raise ConfigError(f"{setting} has a brace that belongs to no placeholder")
     if not ("q" in names or ({"z", "x"} <= names and names & {"y", "-y"})):
         raise ConfigError(
             f"{setting} does not name a tile: it needs {{z}}, {{x}} and {{y}} (or {{-y}}), or {{q}}",
