@@ -59,7 +59,9 @@ def contract_page() -> str:
         value = getattr(api, name)
         if name in shown or value in get_args(events.Event) or name in vars(errors):
             continue
-        if inspect.isclass(value):
+        if inspect.isclass(value) and not value.__module__.startswith("operator_tool"):
+            parts.append(f"### `{name}`\n\n`{value.__module__}.{value.__qualname__}`, given on as it is.\n")
+        elif inspect.isclass(value):
             parts.append(f"### `{name}`\n\n{_doc(value)}\n")
             parts.append(_fields(value))
         elif inspect.isfunction(value):
