@@ -61,7 +61,6 @@ class Download:
         self._context = context
         self._passes: list[ProviderPass] = []
         self._stores: list[TileStore] = []
-        self._store_of: dict[bytes, TileStore] = {}
         self._ready: queue.Queue[Sequence[TileRecord] | None] = queue.Queue(QUEUED_BATCHES)
         self._stop = threading.Event()
         self.error: BaseException | None = None
@@ -94,7 +93,9 @@ class Download:
 
     def read(self, record: TileRecord) -> bytes:
         """Return one picture of a batch, verified. Raises ``DamagedTileError`` when the store's copy has rotted."""
-        return self._store_of.get(record.sha256, self._stores[0]).read(record)
+        first, *others = self._stores
+        store = next((one for one in others if one.has(record)), first) if others else first
+        return store.read(record)
 
     def close(self) -> None:
         """Stop, keep what had arrived, and free the stores; a provider that does not stop in time is left behind."""
@@ -173,11 +174,9 @@ class Download:
                     hint="Run the same command again: it goes on without them.",
                 )
             return
-        raise gaps_error(counts, allowed=self._plan.inputs.allow_gaps)
+        raise gaps_error(counts, self._passes, allowed=self._plan.inputs.allow_gaps)
 
     def _hand_on(self, batch: Sequence[TileRecord]) -> None:
-        if len(self._stores) > 1:
-            self._store_of.update((record.sha256, self._stores[-1]) for record in batch)
         self._handed_on += len(batch)
         self._put(batch)
         now_s = time.monotonic()

@@ -37,6 +37,11 @@ class Misses:
     def __len__(self) -> int:
         return len(self.packed)
 
+    def ids_among(self, ids: Iterable[TileId]) -> frozenset[TileId]:
+        """Return those of some tiles that are missing."""
+        named = {pack(tile_id): tile_id for tile_id in ids}
+        return frozenset(named[packed] for packed in self.packed if packed in named)
+
     def add(self, tile_id: TileId, cause: GapCause, reason: str) -> None:
         """Add one tile."""
         self.packed.append(pack(tile_id))
@@ -64,6 +69,8 @@ def ranges_of(packed: Iterable[int]) -> Iterator[TileRange]:
     """Yield the ranges that hold just these tiles."""
     first = last = -1
     for one in sorted(packed):
+        if one == last:
+            continue
         if one != last + 1 and last >= 0:
             yield _range(first, last)
         if one != last + 1 or last < 0:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -183,12 +183,12 @@ class Orchestrator:
         if request.max_age_s is None and not plan.sectors:
             return True
         table = TileTable()
-        with closing(self._start_download(plan, request)) as download:
-            try:
+        try:
+            with self._downloading(plan, request) as download:
                 for batch in download.batches():
                     table.add(batch)
-            finally:
-                self._note_download(download)
+        except (DamagedTileError, TakenBackError):
+            return False
         return table.digest() == state.tiles_digest
 
     def _begun_again_once(self, work: Callable[[], _Result]) -> _Result:
@@ -209,7 +209,7 @@ class Orchestrator:
         provisioner: Provisioner,
         session: CompanionSession,
     ) -> TransferSummary:
-        with closing(self._start_download(plan, request)) as download:
+        with self._downloading(plan, request) as download:
             try:
                 with self._notebook.phase("transfer"):
                     transferred = provisioner.transfer(session, order, download)
@@ -217,8 +217,6 @@ class Orchestrator:
                 if error is download.error:
                     self._notebook.blame("download")
                 raise
-            finally:
-                self._note_download(download)
         there = self._notebook.tiles.wanted - self._notebook.tiles.missing
         if transferred.offered_tiles != there:
             raise VerifyError(f"{transferred.offered_tiles} tiles were offered to the companion, but there are {there}")
@@ -233,25 +231,23 @@ class Orchestrator:
         return BuildCacheOutcome.SUCCESS
 
     def _fill_the_stores(self, plan: CachePlan, request: BuildCacheRequest) -> None:
-        with closing(self._start_download(plan, request)) as download:
-            try:
-                for _batch in download.batches():
-                    continue
-            finally:
-                self._note_download(download)
+        with self._downloading(plan, request) as download:
+            for _batch in download.batches():
+                continue
 
-    def _start_download(self, plan: CachePlan, request: BuildCacheRequest) -> Download:
+    @contextmanager
+    def _downloading(self, plan: CachePlan, request: BuildCacheRequest) -> Iterator[Download]:
+        """Give a download that is running; it is stopped, and what came of it noted, in any case."""
         freshness = FreshnessGate(max_age_s=request.max_age_s, sectors=plan.sectors, now=self._began_at)
         download = Download(plan, self._parts.providers, self._stores_dir, self._context, freshness, self._repeats)
         download.start()
-        return download
-
-    def _note_download(self, download: Download) -> None:
-        """Note what came; a second look at the same tiles finds in the store what the first one downloaded."""
-        self._notebook.note_download(download.counts(), download.shares(), download.duration_s)
-        self._notebook.bytes = ByteCounts(
-            downloaded=self._notebook.bytes.downloaded + download.downloaded_bytes,
-        )
+        try:
+            yield download
+        finally:
+            download.close()
+            self._notebook.note_download(download.counts(), download.shares(), download.duration_s)
+            # A second look at the same tiles finds in the store what the first one downloaded.
+            self._notebook.bytes = ByteCounts(downloaded=self._notebook.bytes.downloaded + download.downloaded_bytes)
 
     def _note_built(self, built: RemoteBuildReport, transferred: TransferSummary) -> None:
         """Accept the companion's word only where it agrees with what was sent."""

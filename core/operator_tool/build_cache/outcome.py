@@ -33,7 +33,7 @@ def tile_counts(plan: CachePlan, passes: Sequence[ProviderPass]) -> TileCounts:
     if not passes:
         return TileCounts(wanted=plan.coverage.count)
     last = passes[-1]
-    gaps = tuple(_gap(plan, tile_id, passes) for tile_id in last.misses.first)
+    gaps = tuple(_gap(plan, tile_id, passes) for tile_id in list(last.misses.first))
     by_cause = Counter(gap.cause for gap in gaps) if len(last.misses) <= KEPT else last.misses.by_cause
     return TileCounts(
         wanted=plan.coverage.count,
@@ -64,14 +64,16 @@ def provider_share(one: ProviderPass) -> ProviderShare:
     )
 
 
-def gaps_error(counts: TileCounts, *, allowed: int) -> GapsError:
+def gaps_error(counts: TileCounts, passes: Sequence[ProviderPass], *, allowed: int) -> GapsError:
     """Return the error of a download with more gaps than were allowed."""
+    # Of the gaps beyond the first ones only the last provider's causes are known.
+    causes = {cause for one in passes for cause in one.misses.by_cause} if counts.missing > KEPT else counts.by_cause
     first = counts.gaps[0]
     shown = ", ".join(f"{number} {cause}" for cause, number in counts.by_cause.items())
     return GapsError(
         f"{counts.missing} of {counts.wanted} tiles are missing ({shown}), {allowed} are allowed; "
         f"the first is {first.z}/{first.x}/{first.y}, {first.route_m:.0f} m along the route: {first.reason}",
-        retryable=any(cause in counts.by_cause for cause in _RETRYABLE),
+        retryable=any(cause in causes for cause in _RETRYABLE),
     )
 
 

@@ -7,8 +7,10 @@ on once their batch is durable.
 from __future__ import annotations
 
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from operator_tool.api.build import GapCause
 from operator_tool.api.errors import DownloadError, PluginError
@@ -31,17 +33,14 @@ from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
-from operator_tool.tile_store.disk import check_reserve
 
+from .arrivals import BATCH_AGE_S, BATCH_TILES, Arrival, Arrivals
 from .freshness import FreshnessGate
 from .misses import Misses, pack, unpack
 from .picture_gate import NotAPictureError, PictureGate
 from .reach import Reach
 from .tally import Tally
 
-BATCH_TILES = 2000
-BATCH_BYTES = 32 * 1024 * 1024
-BATCH_AGE_S = 1.0
 LOOK_UP_TILES = 4096
 ABSENT_IS_SETTLED_S = 24 * 3600.0
 """How long a provider's word that a tile is absent is believed without asking again."""
@@ -96,10 +95,14 @@ class ProviderPass:
         self._second_looks: list[tuple[WantedTile, GapCause, str]] | None = []
         """Tiles to be asked for once more, and what they lacked; None once they were, or are too many."""
         self._held: list[TileRecord] = []
-        self._open: list[TileRecord] = []
-        self._open_reused = 0
-        self._open_bytes = 0
-        self._opened_s = time.monotonic()
+        self._arrivals = Arrivals(store, self.tally, hand_on)
+        self._taking = threading.RLock()
+        """Held by whoever changes what has arrived: the download's thread, or the clock that commits while it waits."""
+        self._commit_error: BaseException | None = None
+        self._found_out: deque[tuple[bytes, tuple[TileId, ...]]] = deque()
+        """Placeholders among the held tiles, to be taken back by the download's thread."""
+        self._got_any = False
+        self._began_at = datetime.now(UTC)
 
     def run(self, ranges: Iterable[TileRange]) -> None:
         """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
@@ -117,21 +120,51 @@ class ProviderPass:
         if not isinstance(results, Iterable):
             raise PluginError(f"tile provider {self.name!r} gave {results!r}, not an iterator of results")
         try:
-            for result in results:
-                if self._stop.is_set():
-                    break
-                self._take(result)
+            with self._clock():
+                for result in results:
+                    if self._stop.is_set():
+                        break
+                    with self._taking:
+                        self._take(result)
         except SystemExit as error:
             raise PluginError(f"tile provider {self.name!r} tried to end the tool with exit({error.code!r})") from error
         finally:
             close = getattr(results, "close", None)
             if close is not None:
                 close()
-            self._commit()
+            with self._taking:
+                self._arrivals.commit()
         if self._stop.is_set():
             raise DownloadError("the download was given up")
         for _never_pulled in wanted:
             continue  # each is outstanding now: a provider that stops early has answered nothing for the rest
+        self._take_back_found()
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        """Commit by the clock while the provider lets wait: what has arrived is durable within a second or two."""
+        over = threading.Event()
+
+        def tick() -> None:
+            while not over.wait(BATCH_AGE_S / 2):
+                with self._taking:
+                    if over.is_set() or not self._arrivals.due:
+                        continue
+                    try:
+                        self._arrivals.commit()
+                    except BaseException as error:  # noqa: BLE001 - it is raised where results are taken
+                        self._commit_error = error
+                        return
+
+        clock = threading.Thread(target=tick, name="commit-clock", daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            over.set()
+            clock.join()
+            if self._commit_error is not None:
+                raise self._commit_error
 
     def _wanted(self, ranges: Iterable[TileRange]) -> Iterator[WantedTile]:
         for tiles in _in_pieces(ranges):
@@ -157,12 +190,22 @@ class ProviderPass:
                 self._stale[packed] = tile
                 self._outstanding.add(packed)
                 yield WantedTile(tile.record.id, tile.etag)
-            elif self._passes(tile.record.id, tile.imagery_date):
-                with self._lock:
-                    self.tally.reused += 1
-                self._held.append(tile.record)
+            else:
+                self._use_held(tile)
         if len(self._held) >= BATCH_TILES:
             self._hand_on_held()
+
+    def _use_held(self, tile: StoredTile) -> None:
+        fresh = self._judged(tile.record.id, tile.imagery_date)
+        if fresh is None:
+            return
+        with self._lock:
+            found = self._pictures.repeated(tile.record)
+        if found:
+            self._found_out.append((tile.record.sha256, found))
+            return
+        self.tally.note_held(tile.imagery_date, downgraded=fresh is Freshness.DOWNGRADED)
+        self._held.append(tile.record)
 
     def _not_held(self, tiles: TileRange, have: set[int]) -> Iterator[WantedTile]:
         absent = set(self._store.absent(tiles.z, tiles.y, tiles.x0, tiles.x1, within_s=ABSENT_IS_SETTLED_S))
@@ -177,6 +220,9 @@ class ProviderPass:
             yield WantedTile(tile_id)
 
     def _take(self, result: TileResult) -> None:
+        if self._commit_error is not None:
+            raise self._commit_error
+        self._take_back_found()
         try:
             packed = pack(result.id)
             self._outstanding.remove(packed)
@@ -187,56 +233,68 @@ class ProviderPass:
             self._take_tile(result, stale)
         elif isinstance(result, NotModified):
             self._take_not_modified(result, stale)
-        else:
-            cause = _CAUSES[type(result)]
+        elif (cause := _CAUSES.get(type(result))) is not None:
             if isinstance(result, Absent):
                 self._store.put_absent(result.id)
             self._not_got(result.id, cause, result.reason or f"{self.name} has no such tile", stale)
-        if (
-            self._store.pending_tiles >= BATCH_TILES
-            or self._open_bytes >= BATCH_BYTES
-            or (self._store.pending_tiles and time.monotonic() - self._opened_s > BATCH_AGE_S)
-        ):
-            self._commit()
+        else:
+            raise PluginError(f"tile provider {self.name!r} gave {_brief(result)}, which is no result for a tile")
+        if self._arrivals.due:
+            self._arrivals.commit()
 
     def _take_tile(self, tile: Tile, stale: StoredTile | None) -> None:
+        if not isinstance(tile.data, bytes):
+            raise PluginError(f"tile provider {self.name!r} gave {_brief(tile)} whose data are no bytes")
         try:
             picture_format = self._pictures.check(tile)
         except NotAPictureError as error:
             self._not_got(tile.id, error.cause, f"{self.name} gave {error.reason}", stale)
             return
-        record = self._store.put(tile, picture_format)
-        self._open_bytes += record.length_bytes
-        self.tally.downloaded += 1
+        self._got_any = True
+        try:
+            record = self._store.put(tile, picture_format)
+        except DownloadError:
+            self._arrivals.clear()
+            raise
         self.tally.downloaded_bytes += record.length_bytes
-        repeated = self._pictures.repeated(record)
-        if repeated:
-            self._take_back(repeated)
-        elif self._passes(tile.id, tile.imagery_date):
-            self._open.append(record)
+        self._use(record, tile.imagery_date, unchanged=False)
 
     def _take_not_modified(self, result: NotModified, stale: StoredTile | None) -> None:
         if stale is None:
             raise PluginError(f"tile provider {self.name!r} says that {result.id} is not modified, but none is held")
+        self._got_any = True
         self._store.put_not_modified(result.id)
-        if self._passes(result.id, stale.imagery_date):
-            with self._lock:
-                self.tally.reused += 1
-                self.tally.unchanged += 1
-            self._open.append(stale.record)
+        self._use(stale.record, stale.imagery_date, unchanged=True)
 
-    def _take_back(self, repeated: Sequence[TileId]) -> None:
+    def _use(self, record: TileRecord, imagery_date: str | None, *, unchanged: bool) -> None:
+        """Use a tile that the store's open batch has, unless it is a placeholder or too old."""
+        with self._lock:
+            found = self._pictures.repeated(record)
+        if found:
+            self._take_back(record.sha256, found)
+            return
+        fresh = self._judged(record.id, imagery_date)
+        if fresh is not None:
+            self._arrivals.add(Arrival(record, unchanged, imagery_date, fresh is Freshness.DOWNGRADED))
+
+    def _take_back_found(self) -> None:
+        while self._found_out:
+            self._take_back(*self._found_out.popleft())
+
+    def _take_back(self, sha256: bytes, found: Sequence[TileId]) -> None:
         """Make placeholders of tiles that came with the same bytes; some may be durable, and handed on."""
-        reason = f"{self.name} gave the same picture for many distant tiles"
-        committed = [tile_id for tile_id in repeated if not self._store.drop(tile_id)]
-        gone = set(repeated)
-        self._open = [record for record in self._open if record.id not in gone]
-        if committed:
-            self._store.forget_tiles(committed)
-            self.tally.taken_back += len(committed)
-        for tile_id in repeated:
-            self.tally.downloaded -= 1
-            self._miss(tile_id, GapCause.PLACEHOLDER, reason)
+        missed = self.misses.ids_among(found) if len(found) > 1 else frozenset()
+        committed = [tile_id for tile_id in found if not self._store.drop(tile_id)]
+        self._arrivals.drop(set(found))
+        if committed and len(found) > 1:
+            held = [one for t in committed if t not in missed for one in self._store.held(t.z, t.y, t.x, t.x)]
+            downloaded = sum(one.fetched_at >= self._began_at for one in held)
+            self.tally.take_back(downloaded=downloaded, reused=len(held) - downloaded)
+        self._store.forget_content(sha256)
+        for tile_id in found:
+            if tile_id not in missed:
+                reason = f"{self.name} gave the same picture for many distant tiles"
+                self._miss(tile_id, GapCause.PLACEHOLDER, reason)
 
     def _not_got(self, tile_id: TileId, cause: GapCause, reason: str, stale: StoredTile | None) -> None:
         if stale is not None:
@@ -248,7 +306,7 @@ class ProviderPass:
         self._miss(tile_id, cause, reason)
         if cause is GapCause.CORRUPT:
             self.tally.corrupt += 1
-            if self.tally.corrupt == SECOND_LOOKS + 1 and not self.tally.downloaded:
+            if self.tally.corrupt == SECOND_LOOKS + 1 and not self._got_any:
                 raise DownloadError(
                     f"none of the first {self.tally.corrupt} answers is a right picture: {reason}",
                     hint="Check the provider's settings, such as its url and tile_size.",
@@ -271,26 +329,13 @@ class ProviderPass:
             self._stale.pop(packed, None)
         return False
 
-    def _passes(self, tile_id: TileId, imagery_date: str | None) -> bool:
-        """Say whether imagery of this date may be used here; what may not is a miss."""
+    def _judged(self, tile_id: TileId, imagery_date: str | None) -> Freshness | None:
+        """Return how fresh imagery of this date is here; None for what may not be used, which is a miss."""
         fresh = self._freshness.judge(tile_id, imagery_date)
         if fresh is Freshness.TOO_OLD:
             self._miss(tile_id, GapCause.TOO_OLD, f"{self.name} has imagery of {imagery_date}, too old for its sector")
-            return False
-        with self._lock:
-            self.tally.note_imagery(imagery_date, downgraded=fresh is Freshness.DOWNGRADED)
-        return True
-
-    def _commit(self) -> None:
-        """Make the open batch durable, and only then hand it on."""
-        if self._store.pending_tiles:
-            check_reserve(self._store.folder)
-        self._store.commit()
-        batch, self._open = self._open, []
-        self._open_bytes = 0
-        self._opened_s = time.monotonic()
-        if batch:
-            self._hand_on(batch)
+            return None
+        return fresh
 
     def _hand_on_held(self) -> None:
         """Hand on tiles that were durable before this run."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 
 class Tally:
-    """The counts of one provider's pass."""
+    """The counts of one provider's pass: of what is durable, but for the bytes and the corrupt answers."""
 
     def __init__(self) -> None:
         self.reused = 0
@@ -18,9 +20,33 @@ class Tally:
         self.undated = 0
         self.downgraded = 0
         self.imagery_dates: tuple[str, str] | None = None
+        self._lock = threading.Lock()
+        """What is held is noted by whoever pulls the wanted tiles, what arrives by whoever commits it."""
 
-    def note_imagery(self, date: str | None, *, downgraded: bool) -> None:
-        """Note when the imagery of a tile that is used was taken."""
+    def note_arrival(self, date: str | None, *, unchanged: bool, downgraded: bool) -> None:
+        """Note a tile that the provider gave, or confirmed."""
+        with self._lock:
+            if unchanged:
+                self.reused += 1
+                self.unchanged += 1
+            else:
+                self.downloaded += 1
+            self._note_imagery(date, downgraded=downgraded)
+
+    def note_held(self, date: str | None, *, downgraded: bool) -> None:
+        """Note a tile that is used as it was held."""
+        with self._lock:
+            self.reused += 1
+            self._note_imagery(date, downgraded=downgraded)
+
+    def take_back(self, *, downloaded: int, reused: int) -> None:
+        """Note that tiles which were handed on turned out to be placeholders."""
+        with self._lock:
+            self.downloaded -= downloaded
+            self.reused -= reused
+            self.taken_back += downloaded + reused
+
+    def _note_imagery(self, date: str | None, *, downgraded: bool) -> None:
         if downgraded:
             self.downgraded += 1
         if date is None:

@@ -196,6 +196,19 @@ class TileStore:
         if ids and (self._writing is not None or self._folder.exists()):
             self._index_to_write().forget_tiles(ids)
 
+    def forget_content(self, sha256: bytes) -> None:
+        """Hold no tile any longer that shows a content: on the disk when this returns."""
+        while ids := self.tiles_with(sha256, _FORGET_AT_ONCE):
+            self.forget_tiles(ids)
+
+    def has(self, record: TileRecord) -> bool:
+        """Say whether a picture is committed here."""
+        with self._lock:
+            if record.sha256 in self._fresh:
+                return True
+            index = self._index_to_read()
+            return index is not None and index.place(record.sha256) is not None
+
     def note_attribution(self, attribution: str) -> None:
         """Keep whom the pictures are to be credited to, for who exports the store; one that isn't there gets no note.
 

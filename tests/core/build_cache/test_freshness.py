@@ -174,6 +174,19 @@ def test_imagery_too_old_for_an_active_conflict_is_refused_and_the_next_provider
     assert [share.tiles for share in report.provider] == [0, report.tiles.wanted]
 
 
+def test_imagery_too_old_that_repeats_is_one_gap_a_tile(bench: Bench) -> None:
+    """It was neither downloaded into the cache nor is it missing twice."""
+    bench.sectors = (sector(SectorKind.ACTIVE_CONFLICT),)
+    same = real_jpeg("the same")
+    first = MemoryProvider(answer=lambda w: Tile(w.id, same, imagery_date="2020-01-01"))
+    second = MemoryProvider()
+    bench.providers = [("first", first), ("second", second)]
+    report = bench.build()
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert report.tiles.downloaded == report.tiles.wanted == len(second.asked) == len(set(second.asked))
+    assert report.provider[0].tiles == 0
+
+
 def test_old_imagery_of_a_stable_rear_is_kept_and_marked(bench: Bench) -> None:
     """Older than twelve months is downgraded; the report counts it."""
     bench.sectors = (sector(SectorKind.STABLE_REAR),)

@@ -19,6 +19,7 @@ from operator_tool.api import (
     BuildCacheRequest,
     BuildError,
     BuildLockHeldError,
+    CacheBuildReport,
     CacheOrder,
     CompanionError,
     CompanionSession,
@@ -33,6 +34,7 @@ from operator_tool.api import (
     RunFinished,
     Tile,
     TileId,
+    TileResult,
     TileSupply,
     TransferError,
     TransferSummary,
@@ -41,6 +43,8 @@ from operator_tool.api import (
     WantedTile,
 )
 from operator_tool.build_cache.lock import companion_lock
+from operator_tool.tile_store import TileStore
+from operator_tool.tile_store.packs import PackWriter
 from tests.support.bench import REQUEST, Bench
 from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, picture_of
 
@@ -427,6 +431,70 @@ def test_case_046_bit_rot_in_the_store_is_mended_within_the_run(bench: Bench) ->
     assert any("is damaged" in note for note in report.notes)
     assert all(bench.provisioner.pictures[tile] == picture_of(tile) for tile in bench.provisioner.pictures)
     assert len(bench.provisioner.pictures) == report.tiles.wanted
+
+
+def test_case_045_a_batch_that_can_not_be_stored_is_neither_counted_nor_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report says what the disk said."""
+
+    def full(self: PackWriter) -> None:
+        raise DownloadError("the tile store can't be written: No space left on device")
+
+    monkeypatch.setattr(PackWriter, "make_durable", full)
+    report = bench.build()
+    assert "No space left" in report.message
+    assert (report.exit_code, report.tiles.downloaded) == (20, 0)
+    assert bench.provisioner.current is None
+
+
+def test_case_047_what_came_is_durable_while_a_provider_lets_wait(bench: Bench) -> None:
+    """A pause of minutes holds no tile back: neither from the store nor from the companion."""
+    came, release = threading.Event(), threading.Event()
+
+    class Waits(MemoryProvider):
+        def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+            for number, tile in enumerate(wanted):
+                if number == 5:
+                    came.set()
+                    release.wait(60)
+                yield Tile(tile.id, picture_of(tile.id))
+
+    bench.providers = [("memory", Waits())]
+    reports: list[CacheBuildReport] = []
+    run = threading.Thread(target=lambda: reports.append(bench.orchestrator().download(REQUEST)))
+    run.start()
+    try:
+        assert came.wait(20)
+        until_s = time.monotonic() + 20
+        while _stored(bench) < 5 and time.monotonic() < until_s:
+            time.sleep(0.05)
+        assert _stored(bench) == 5
+    finally:
+        release.set()
+        run.join(60)
+    assert reports[0].outcome == BuildCacheOutcome.SUCCESS
+
+
+def _stored(bench: Bench) -> int:
+    with TileStore.open(bench.stores, provider="memory", dataset="memory-1") as store:
+        return store.count()
+
+
+@pytest.mark.parametrize("result", ["text", 7, None])
+def test_case_128_what_is_no_result_is_the_plugins_failure(bench: Bench, result: object) -> None:
+    """A provider that yields something else is named as such."""
+    bench.providers = [("memory", MemoryProvider(answer=lambda _wanted: result))]  # type: ignore[arg-type, return-value]
+    report = bench.build()
+    assert report.exit_code == 12
+    assert "'memory'" in report.message
+
+
+def test_case_128_data_that_are_no_bytes_are_the_plugins_failure(bench: Bench) -> None:
+    """Text is not a picture."""
+    bench.providers = [("memory", MemoryProvider(answer=lambda w: Tile(w.id, "text")))]  # type: ignore[arg-type]
+    report = bench.build()
+    assert (report.exit_code, "no bytes" in report.message) == (12, True)
 
 
 def test_the_phases_are_told_in_order(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from operator_tool.api import (
     Absent,
     BuildCacheOutcome,
     Corrupt,
+    DownloadError,
     GapCause,
     Placeholder,
     ProviderInfo,
@@ -24,7 +25,7 @@ from operator_tool.api import (
     Unreachable,
     WantedTile,
 )
-from operator_tool.build_cache import provider_pass
+from operator_tool.build_cache import arrivals, provider_pass
 from tests.support.bench import REQUEST, Bench
 from tests.support.memory import MemoryProvider, picture_of
 from tests.support.pictures import real_jpeg
@@ -142,7 +143,7 @@ def test_case_036_placeholders_that_were_handed_on_already_are_taken_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was durable, and sent, before it was known for a placeholder is forgotten, and the run begins again."""
-    monkeypatch.setattr(provider_pass, "BATCH_TILES", 2)
+    monkeypatch.setattr(arrivals, "BATCH_TILES", 2)
     same = real_jpeg("no imagery here")
     every = tiles_of(bench)
     marked = set(every[::2])
@@ -154,6 +155,57 @@ def test_case_036_placeholders_that_were_handed_on_already_are_taken_back(
     assert set(bench.provisioner.pictures) == set(every) - marked
     assert report.tiles.by_cause == {"placeholder": len(marked)}
     assert len(provider.asked) == len(every) + len(marked)
+
+
+def test_case_036_placeholders_of_an_earlier_run_are_found_out_with_those_of_this_one(bench: Bench) -> None:
+    """A run that was broken off has stored a few: too few to tell. None of them is flown with."""
+    same = real_jpeg("no imagery here")
+    every = tiles_of(bench)
+    marked = set(every[:5] + every[-3:])
+    came = 0
+
+    def breaks_off(wanted: WantedTile) -> TileResult:
+        nonlocal came
+        came += 1
+        if came > 8:
+            raise DownloadError("the link broke")
+        return answer(wanted)
+
+    def answer(wanted: WantedTile) -> TileResult:
+        return Tile(wanted.id, same if wanted.id in marked else picture_of(wanted.id))
+
+    bench.providers = [("memory", MemoryProvider(answer=breaks_off))]
+    assert bench.build().message == "the link broke"
+    bench.providers = [("memory", MemoryProvider(answer=answer))]
+    report = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=len(marked)))
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert report.tiles.by_cause == {"placeholder": len(marked)}
+    assert report.tiles.downloaded + report.tiles.reused + report.tiles.missing == len(every)
+    assert set(bench.provisioner.pictures) == set(every) - marked
+    third = MemoryProvider(answer=answer)
+    bench.providers = [("memory", third)]
+    bench.provisioner.current = None
+    assert bench.build(msgspec.structs.replace(REQUEST, allow_gaps=len(marked))).tiles.missing == len(marked)
+    assert set(third.asked) == marked, "a placeholder is not remembered"
+
+
+def test_a_placeholder_that_is_found_out_in_the_no_op_check_makes_a_build_of_it(bench: Bench) -> None:
+    """The cache on the drone has it; the check alone must not end the run."""
+    same = real_jpeg("no imagery here")
+    every = tiles_of(bench)
+    marked = set(every[:5])
+
+    def answer(wanted: WantedTile) -> TileResult:
+        return Tile(wanted.id, same if wanted.id in marked else picture_of(wanted.id))
+
+    request = msgspec.structs.replace(REQUEST, allow_gaps=20, max_age_s=0.0)
+    bench.providers = [("memory", MemoryProvider(answer=answer))]
+    assert bench.build(request).tiles.missing == 0, "five are too few to tell"
+    marked |= set(every[-3:])
+    report = bench.build(request)
+    assert report.outcome == BuildCacheOutcome.SUCCESS
+    assert report.tiles.by_cause == {"placeholder": len(marked)}
+    assert set(bench.provisioner.pictures) == set(every) - marked
 
 
 def test_imagery_that_says_it_is_made_up_is_not_judged_by_its_looks(bench: Bench) -> None:
