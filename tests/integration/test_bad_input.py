@@ -131,6 +131,15 @@ def test_a_report_that_can_not_be_written_is_told_and_hides_no_outcome(workstati
     assert "outcome    success" in ended.out
 
 
+def test_a_report_never_takes_the_place_of_a_device(workstation: Workstation) -> None:
+    """Who is root could replace it."""
+    pipe = workstation.folder / "pipe"
+    os.mkfifo(pipe)
+    ended = workstation.run(*workstation.build_arguments(FLIGHT, "--zoom", "14", "--report", str(pipe)))
+    assert_clear(ended, 11, "which is no file")
+    assert pipe.is_fifo()
+
+
 def test_case_135_json_is_one_document_and_nothing_else_on_standard_output(workstation: Workstation) -> None:
     """In the C locale, in cp1252, without a terminal: for success and for failure."""
     for env in ({"LC_ALL": "C"}, {"PYTHONIOENCODING": "cp1252"}, {"PYTHONIOENCODING": "ascii"}):

@@ -7,7 +7,6 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import OperatorToolError
 from operator_tool.api.roles import TileProvider
-from operator_tool.api.tiles import Tile, TileId, WantedTile
+from operator_tool.api.tiles import Tile, TileId, TileResult, WantedTile
 from operator_tool.geo.coverage import Coverage, TileRange
 from operator_tool.tile_store import TileStore
 
@@ -63,8 +62,8 @@ class _Samples:
 
     def __init__(self) -> None:
         self.sizes: dict[int, list[int]] = {}
-        self.arrivals_s: list[float] = []
-        self.asked = 0
+        self.arrivals_s: list[list[float]] = []
+        """When samples came, since they were asked for: a list for each provider that gave some."""
         self.lacking = 0
         self.problem = ""
 
@@ -83,13 +82,16 @@ def estimate_of(
     described = dict(plan.providers)
     chain = [(name, described[name], provider) for name, provider in providers]
     wanted = [tile for zoom in plan.zooms for tile in _spread(plan.coverage, zoom, samples_per_zoom)]
+    before: list[Reach] = []
     for name, info, provider in chain:
         reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
         with TileStore.open(stores_dir, provider=name, dataset=info.dataset) as store:
             for tiles in plan.coverage.ranges():
-                if reach.problem(tiles) is None:
+                # Another provider's copy spares nothing where one before it is asked first.
+                if reach.problem(tiles) is None and all(one.problem(tiles) is not None for one in before):
                     held[tiles.z] += store.held_counts(tiles.z, tiles.y, tiles.x0, tiles.x1)
             wanted = _from_store(store, wanted, samples)
+        before.append(reach)
         may = [tile for tile in wanted if reach.problem(TileRange(tile.z, tile.y, tile.x, tile.x)) is None]
         lacking = _ask(provider, may, samples, context)
         wanted = [tile for tile in wanted if tile in lacking or tile not in may]
@@ -146,18 +148,24 @@ def _ask(provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, con
     timer = threading.Timer(SAMPLING_S, context.cancelled.set)
     timer.start()
     began_s = time.monotonic()
+    arrivals_s: list[float] = []
+    results: Iterator[TileResult] | None = None
     try:
         results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
-        with closing(results) as stream:  # type: ignore[type-var]
-            for result in stream:
-                if isinstance(result, Tile):
-                    samples.sizes.setdefault(result.id.z, []).append(len(result.data))
-                    samples.arrivals_s.append(time.monotonic() - began_s)
-                    lacking.discard(result.id)
+        for result in results:
+            if isinstance(result, Tile):
+                samples.sizes.setdefault(result.id.z, []).append(len(result.data))
+                arrivals_s.append(time.monotonic() - began_s)
+                lacking.discard(result.id)
     except OperatorToolError as error:
         samples.problem = error.message
     finally:
+        close = getattr(results, "close", None)
+        if close is not None:
+            close()
         timer.cancel()
+    if arrivals_s:
+        samples.arrivals_s.append(arrivals_s)
     if context.cancelled.is_set():
         samples.problem = f"the samples took longer than {SAMPLING_S:g} s"
     return lacking
@@ -195,12 +203,16 @@ def _sum(zooms: Sequence[ZoomEstimate]) -> tuple[int, int] | None:
     return sum(one[0] for one in known if one), sum(one[1] for one in known if one)
 
 
-def _seconds(to_fetch: int, arrivals_s: Sequence[float]) -> tuple[float, float] | None:
-    """Return how long the download takes, at the samples' pace: with and without what making connections took."""
+def _seconds(to_fetch: int, arrivals_s: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """Return how long the download takes, at the samples' pace: with and without what making connections took, and of
+    several providers at the pace of the fastest and of the slowest."""
     if to_fetch <= 0:
         return 0.0, 0.0
     if not arrivals_s:
         return None
-    slow = to_fetch * arrivals_s[-1] / len(arrivals_s)
-    fast = to_fetch * (arrivals_s[-1] - arrivals_s[0]) / (len(arrivals_s) - 1) if len(arrivals_s) > 1 else slow
-    return min(fast, slow), slow
+    each_s = []
+    for one in arrivals_s:
+        each_s.append(one[-1] / len(one))
+        if len(one) > 1:
+            each_s.append((one[-1] - one[0]) / (len(one) - 1))
+    return to_fetch * min(each_s), to_fetch * max(each_s)

@@ -96,7 +96,9 @@ def _tiles(report: CacheBuildReport) -> str:
     size = _size(report.bytes.downloaded)
     got = f"{tiles.downloaded:,} downloaded ({size}), {tiles.reused:,} held already{confirmed}"
     causes = f" ({_causes(tiles.by_cause)})" if tiles.by_cause else ""
-    return f"{tiles.wanted:,} wanted: {got}, {tiles.missing:,} missing{causes}"
+    left = tiles.wanted - tiles.downloaded - tiles.reused - tiles.missing
+    not_come_to = f", {left:,} not come to" if left > 0 else ""
+    return f"{tiles.wanted:,} wanted: {got}, {tiles.missing:,} missing{causes}{not_come_to}"
 
 
 def _imagery(report: CacheBuildReport) -> list[str]:
@@ -155,6 +157,8 @@ def _failure(error: OperatorToolError) -> CacheBuildReport:
 
 def _write_report(report: CacheBuildReport, path: Path) -> ConfigError | None:
     """Write the report whole or not at all; a path that can't be written is told, and never hides the outcome."""
+    if path.exists() and not path.is_file():
+        return ConfigError(f"the report can't be written to {path}, which is no file", hint="Name a file.")
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         new.write_text(as_document(msgspec.to_builtins(report)) + "\n", encoding="ascii")

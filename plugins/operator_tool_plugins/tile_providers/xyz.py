@@ -107,7 +107,7 @@ class XyzProvider:
         url = self._settings.url
         if self._document is None:
             reply = self._engine.get(Request(url.replace(_API_KEY, self._site.quoted_key)))
-            self._document = read_tilejson(reply, url, host=self._site.host, setting="xyz.url")
+            self._document = read_tilejson(reply, host=self._site.host, setting="xyz.url")
         return tuple(self._checked(one) for one in self._document.tiles)
 
     def _key_for(self, template: UrlTemplate) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import DownloadError, Tile, TileId, TileResult, WantedTile
+from operator_tool.api import DownloadError, ProviderInfo, Tile, TileId, TileResult, WantedTile
 from operator_tool.build_cache import estimate
 from operator_tool.build_cache.estimate import Estimate
 from tests.support.bench import REQUEST, Bench
@@ -116,6 +116,22 @@ def test_the_next_provider_is_asked_for_what_the_first_has_not(bench: Bench) -> 
     assert {tile.z for tile in second.asked} == {16}
     assert told.lacking == sum(tile.x % 2 == 0 for tile in second.asked) > 0
     assert told.sampled == len(first.asked) - told.lacking
+
+
+def test_what_a_later_provider_holds_spares_nothing(bench: Bench) -> None:
+    """The first one is asked first."""
+    bench.providers = [("second", MemoryProvider())]
+    bench.build()
+    first = MemoryProvider(info=ProviderInfo(dataset="first"))
+    bench.providers = [("first", first), ("second", MemoryProvider())]
+    told = estimated(bench)
+    assert told.held == 0
+    assert told.seconds is not None
+    assert 0 <= told.seconds[0] <= told.seconds[1]
+    coarse = MemoryProvider(info=ProviderInfo(dataset="first", max_zoom=15))
+    bench.providers = [("first", coarse), ("second", MemoryProvider())]
+    told = estimated(bench)
+    assert {zoom.zoom: zoom.held for zoom in told.by_zoom} == {15: 0, 16: told.by_zoom[1].tiles}
 
 
 def test_the_time_is_told_at_the_pace_of_the_samples(bench: Bench) -> None:

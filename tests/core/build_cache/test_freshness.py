@@ -181,7 +181,7 @@ def test_imagery_too_old_that_repeats_is_one_gap_a_tile(bench: Bench) -> None:
     first = MemoryProvider(answer=lambda w: Tile(w.id, same, imagery_date="2020-01-01"))
     second = MemoryProvider()
     bench.providers = [("first", first), ("second", second)]
-    report = bench.build()
+    report = bench.build(SHARP)
     assert report.outcome == BuildCacheOutcome.SUCCESS
     assert report.tiles.downloaded == report.tiles.wanted == len(second.asked) == len(set(second.asked))
     assert report.provider[0].tiles == 0

@@ -130,6 +130,19 @@ def test_a_tilejson_document_says_where_the_tiles_are_and_what_they_are(server: 
     assert [asked.path for asked in server.asked] == ["/map.json", "/tiles/10/1/7.jpg?t=servers-own-token"]
 
 
+def test_a_document_that_was_moved_names_its_tiles_from_where_it_lies(server: TileServer) -> None:
+    """Else the tiles of a redirected document would be asked for in the wrong place, and pass for absent."""
+
+    def script(asked: Asked) -> Answer:
+        if asked.path == "/map.json":
+            return Answer(status=302, headers={"Location": "/v2/map.json"})
+        return Answer(body=b'{"tiles": ["{z}/{x}/{y}.jpg"]}') if asked.path == "/v2/map.json" else Answer()
+
+    server.script = script
+    assert one(provider(server.url + "/map.json")) == Tile(TILE, JPEG)
+    assert server.asked[-1].path == "/v2/10/1/7.jpg"
+
+
 def test_a_tilejson_of_scheme_tms_counts_rows_from_the_south(server: TileServer) -> None:
     """As its scheme says."""
     one(documented(server, {"tiles": ["/{z}/{x}/{y}.jpg"], "scheme": "tms"}))
@@ -168,6 +181,7 @@ def test_the_key_goes_with_the_document_and_the_tiles_and_into_no_data_set(serve
         ({"tiles": ["/{z}/{x}/{y}"], "vector_layers": [{"id": "roads"}]}, "vector"),
         ({"tiles": ["/{z}/{x}/{y}"], "minzoom": 9, "maxzoom": 8}, "zooms 9 to 8"),
         ({"tiles": ["/{z}/{x}/{y}"], "scheme": "odd"}, "'odd'"),
+        ({"tiles": ["/{z}/{x}/{y}"], "tileSize": -5}, "-5 pixels"),
         ({"tiles": ["/{z}/{x}/{y}/{evil}"]}, "{evil}"),
         ({"tiles": ["http://elsewhere.example/{z}/{x}/{y}"]}, "another host"),
         ({"tiles": ["file:///etc/{z}/{x}/{y}"]}, "'file'"),

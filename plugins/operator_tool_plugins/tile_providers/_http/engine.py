@@ -6,6 +6,7 @@ can't is said at once, and nothing that is said holds more of a request than its
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import random
 import time
@@ -46,6 +47,7 @@ _THROTTLED_ATTEMPTS = 12
 _REDIRECTS = 3
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 10.0
+_ABSENCE_S = 5.0
 _REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -78,9 +80,9 @@ class HttpEngine:
         """
         replies: list[Reply] = []
 
-        def keep(_job: _Job, reply: Reply) -> None:
+        def keep(job: _Job, reply: Reply) -> None:
             raise_for_server(reply, host=self._site.host)
-            replies.append(reply)
+            replies.append(msgspec.structs.replace(reply, url=job.request.url))
 
         jobs = iter([_Job(None, request)])
         for problem in self._run(jobs, keep, connections=1, cap_bytes=max_bytes):
@@ -120,11 +122,20 @@ class HttpEngine:
         self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any], *, connections: int, cap_bytes: int
     ) -> Generator[Any]:
         """Yield what ``take`` makes of each reply, or what is said of a job that failed."""
-        stream = _Stream(self._site, self._pace, self._breaker, self._context, connections, cap_bytes, self.no_tile)
-        try:
+        with contextlib.closing(self._stream(connections, cap_bytes)) as stream:
             yield from stream.run(jobs, take)
-        finally:
-            stream.close()
+
+    def _stream(self, connections: int, cap_bytes: int) -> _Stream:
+        import pycurl
+
+        try:
+            return _Stream(self._site, self._pace, self._breaker, self._context, connections, cap_bytes, self.no_tile)
+        except (OSError, pycurl.error) as error:
+            raise DownloadError(
+                f"this machine can open no connections to {self._site.host}: {error}",
+                hint="Close what holds many files open, or allow more of them (ulimit -n), and run the same command"
+                " again.",
+            ) from error
 
 
 class _Stream:
@@ -155,6 +166,8 @@ class _Stream:
         self._idle: list[Handle] = []
         self._waiting: list[tuple[float, int, _Job]] = []
         self._order = count()
+        self._back_s = float("-inf")
+        """When whoever pulls the results last came back from something long: nothing was read meanwhile."""
 
     def run(self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any]) -> Generator[Any]:
         """Work until every job has its result; see ``HttpEngine._run``."""
@@ -173,7 +186,10 @@ class _Stream:
                 # The server works on these while whoever pulls the results works on those.
                 exhausted = self._start_what_may(jobs, exhausted)
                 self._transfers.send()
+            given_s = time.monotonic()
             yield from results
+            if time.monotonic() - given_s > _ABSENCE_S:
+                self._back_s = time.monotonic()
             if error is not None:
                 raise error
 
@@ -284,6 +300,9 @@ class _Stream:
         """Have a job tried again; return what is said of it when it was tried often enough."""
         now_s = time.monotonic()
         throttled = isinstance(error, ThrottledError)
+        if isinstance(error, TransferError) and began_s < self._back_s:
+            heapq.heappush(self._waiting, (now_s, next(self._order), job))
+            return []
         if throttled or (isinstance(error, TransferError) and error.overloaded):
             self._concurrency.overloaded(began_s, now_s)
         job.attempts += 1 if self._is_the_tiles(error, began_s, now_s) else 0
@@ -300,8 +319,8 @@ class _Stream:
         if isinstance(error, ThrottledError):
             self._pause(error.message, error.pause_s, began_s, now_s)
             return not error.pause_s  # a wait that is asked for is paid from the budget of the pauses
-        if isinstance(error, StarvedError):
-            return self._concurrency.limit == 1
+        if isinstance(error, StarvedError) and self._concurrency.limit > 1:
+            return False
         if self._breaker.failed(error.message, silent=isinstance(error, TransferError | GatewayError)):
             self._pause(error.message, None, began_s, now_s)
             return False

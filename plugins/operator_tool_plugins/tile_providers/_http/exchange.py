@@ -23,3 +23,5 @@ class Reply(msgspec.Struct, frozen=True):
     """Those that are kept, by names in lower case, values as they came (Latin-1)."""
     body: bytes | None
     """None when it was longer than the cap."""
+    url: str = ""
+    """Where it came from in the end. It may hold a key, as a request's does."""

@@ -160,7 +160,12 @@ def _error(pycurl: Any, curl: Any, code: int, text: str, host: str) -> TransferE
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return TransferError(f"{host} is too slow: {text}", overloaded=True)
     # A connection that failed without any error of the system's was never tried: there is no descriptor for it.
-    untried = code == pycurl.E_COULDNT_CONNECT and not curl.getinfo(pycurl.OS_ERRNO)
+    # A proxy that answered, but would not connect, was reached.
+    untried = (
+        code == pycurl.E_COULDNT_CONNECT
+        and not curl.getinfo(pycurl.OS_ERRNO)
+        and not curl.getinfo(pycurl.HTTP_CONNECTCODE)
+    )
     if untried or code in (pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT):
         return StarvedError(f"this machine can open no more connections to {host}: {text}")
     return TransferError(f"{host} was not reached, or broke off: {text}")

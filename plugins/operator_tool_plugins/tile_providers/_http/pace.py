@@ -52,19 +52,21 @@ class Pace:
             self._rate = min(self._rate + self._regain(self._rate), self._max_rate or float("inf"))
 
     def throttled(self, began_s: float, now_s: float, asked_s: float | None) -> bool:
-        """Pause, as long as the server asks (``Retry-After``) or with growing backoff; False beyond the budget.
+        """Pause, as long as the server asks (``Retry-After``) and with growing backoff; False beyond the budget.
 
         Requests that were on their way when a pause began join it: they neither lengthen it nor count again.
         """
-        if began_s < self._throttled_s and asked_s is None:
+        if began_s < self._throttled_s and not asked_s:
             return True
         if began_s >= self._throttled_s:
             self._ease(now_s)
             self._throttles += 1
             self._throttled_s = now_s
-        if asked_s is None:
-            longest_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0**self._throttles)
-            asked_s = random.uniform(longest_s / 2.0, longest_s)  # noqa: S311 - spreads load, guards nothing
+        longest_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0**self._throttles)
+        backoff_s = random.uniform(longest_s / 2.0, longest_s)  # noqa: S311 - spreads load, guards nothing
+        # No wait at all is what a server asks for whose clock is behind, or who doesn't know: it would be asked again
+        # and again meanwhile.
+        asked_s = asked_s or backoff_s
         more_s = now_s + asked_s - max(self._paused_until_s, now_s)
         if more_s > self._left_s:
             return False
@@ -81,10 +83,9 @@ class Pace:
 
     def _ease(self, now_s: float) -> None:
         recent = [at for at in self._answers if at > now_s - _RECENT_S]
+        if not recent:
+            return  # the same refusal still: it says nothing new of what the server takes
         self._ceiling = self._rate
-        if recent:
-            measured = len(recent) / max(now_s - recent[0], 0.05)
-            self._rate = max(1.0, _EASE * min(measured, self._rate or measured))
-        elif self._rate is not None:
-            self._rate = max(0.1, self._rate * _EASE)
+        measured = len(recent) / max(now_s - recent[0], 0.05)
+        self._rate = max(1.0, _EASE * min(measured, self._rate or measured))
         self._answers.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from operator_tool.api import ConfigError
 
@@ -11,6 +11,7 @@ from .address import Origin, check_address, origin_of
 from .settings import WebSettings
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_QUOTED_AT_MOST = 4
 _NO_BULK_HOSTS = frozenset({"tile.openstreetmap.org"})
 """Hosts whose published policy forbids to download areas (operations.osmfoundation.org/policies/tiles)."""
 
@@ -87,7 +88,14 @@ class Site:
         )
 
     def _holds_key(self, url: str) -> bool:
-        return bool(self._key) and (self._key in url or self.quoted_key in url)
+        """Say whether an address has the key in it, however it is quoted."""
+        if not self._key:
+            return False
+        for _ in range(_QUOTED_AT_MOST):
+            if self._key in url or self._key in unquote_plus(url):
+                return True
+            url = unquote(url)
+        return False
 
     def _take_headers(self, settings: WebSettings, *, key_in_url: bool) -> None:
         headers = dict(settings.headers)

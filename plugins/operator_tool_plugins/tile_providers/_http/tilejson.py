@@ -29,8 +29,8 @@ class TileJson(msgspec.Struct, frozen=True):
     vector_layers: tuple[msgspec.Raw, ...] = ()
 
 
-def read_tilejson(reply: Reply, url: str, *, host: str, setting: str) -> TileJson:
-    """Return the document of a reply, its templates made absolute.
+def read_tilejson(reply: Reply, *, host: str, setting: str) -> TileJson:
+    """Return the document of a reply, its templates made absolute: from where it came in the end.
 
     Raises ``DownloadError`` when the server gave none, ``ConfigError`` when it is one that can't be used.
     """
@@ -50,9 +50,11 @@ def read_tilejson(reply: Reply, url: str, *, host: str, setting: str) -> TileJso
         raise ConfigError(f"the TileJSON of {host} is of vector tiles, and a drone's camera is matched with pictures")
     if not 0 <= document.minzoom <= document.maxzoom <= 30:
         raise ConfigError(f"the TileJSON of {host} has the zooms {document.minzoom} to {document.maxzoom}")
+    if document.tileSize is not None and not 64 <= document.tileSize <= 2048:
+        raise ConfigError(f"the TileJSON of {host} has tiles of {document.tileSize} pixels")
     if document.scheme not in ("xyz", "tms"):
         raise ConfigError(f"the TileJSON of {host} counts its tiles by the unknown scheme {document.scheme[:40]!r}")
-    templates = [joined(url, one) or one for one in document.tiles]
+    templates = [joined(reply.url, one) or one for one in document.tiles]
     if document.scheme == "tms":
         templates = [one.replace("{y}", "{-y}") for one in templates]
     return msgspec.structs.replace(

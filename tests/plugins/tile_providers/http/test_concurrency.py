@@ -32,6 +32,16 @@ def test_a_server_that_slows_down_gets_fewer() -> None:
     assert concurrency.limit < 32
 
 
+def test_a_server_that_becomes_slow_by_itself_gets_all_that_is_allowed_again() -> None:
+    """Answers from a cache came at once, those from behind it don't: that is no load, and fewer would help nobody."""
+    concurrency = Concurrency(16)
+    now_s = run(concurrency, lambda _n: 0.005, requests=500)
+    now_s = run(concurrency, lambda _n: 0.3, requests=500, now_s=now_s)
+    assert concurrency.limit == 16
+    run(concurrency, lambda n: 0.3 * n, requests=2_000, now_s=now_s)
+    assert concurrency.limit < 6
+
+
 def test_overload_halves_it_once_for_requests_of_one_moment() -> None:
     """Sixty-four refusals that come together are one sign."""
     concurrency = Concurrency(64)

@@ -69,6 +69,17 @@ def test_a_refusing_server_gets_a_little_less_than_it_answered() -> None:
     assert eased < 1 / (pace.start_s() - 30.0) <= 2 * eased
 
 
+def test_one_outage_eases_the_rate_once() -> None:
+    """However often the server refuses meanwhile: refusals without an answer between them say nothing new."""
+    pace = Pace(None, 1e9)
+    for i in range(1000):
+        pace.answered(10.0 + i / 1000)
+    for second in range(20):
+        assert pace.throttled(11.0 + second, 11.0 + second, 1.0)
+    pace.started(100.0)
+    assert 1 / (pace.start_s() - 100.0) == pytest.approx(850, rel=0.02)
+
+
 def test_an_eased_rate_never_passes_the_rate_that_is_set() -> None:
     """The setting is a promise to who runs the server."""
     pace = Pace(10.0, 120.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -57,8 +58,9 @@ def test_case_037_one_pause_holds_for_all_requests(server: TileServer, status: i
     server.script = busy_at_first
     results = fetch(server.template, wanted(*range(40)), max_connections=4)
     assert [type(result) for result in results] == [Tile] * 40
-    under_way = 4
-    assert asked_s[under_way] - asked_s[0] >= 0.95
+    waits_s = [later - earlier for earlier, later in itertools.pairwise(asked_s)]
+    assert max(waits_s) >= 0.95
+    assert waits_s.index(max(waits_s)) < 2 * 4, "what was under way, and what was started before the answer was read"
     assert len(server.asked) == 41
 
 
@@ -166,6 +168,56 @@ def test_case_038_an_unknown_name_is_said_to_be_one() -> None:
     (result,) = fetch("http://tiles.invalid/{z}/{x}/{y}")
     assert isinstance(result, Unreachable)
     assert "tiles.invalid" in result.reason
+
+
+def test_case_037_a_storm_from_the_first_request_on_is_waited_out(server: TileServer) -> None:
+    """No wait is named, or none at all: pauses grow until the server gives."""
+    until_s = time.monotonic() + 1.0
+    busy = Answer(status=429, headers={"Retry-After": "0"})
+    server.script = lambda _asked: busy if time.monotonic() < until_s else Answer()
+    assert [type(r) for r in fetch(server.template, wanted(*range(20)), max_connections=6)] == [Tile] * 20
+
+
+def test_whoever_pulls_may_be_away_for_longer_than_a_request_may_take(
+    server: TileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow link to the drone holds up what is read, and no tile is blamed for it."""
+    from operator_tool_plugins.tile_providers._http import engine
+
+    monkeypatch.setattr(engine, "WHOLE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(engine, "_ABSENCE_S", 0.2)
+    results = []
+    for result in provider(server.template, max_connections=4).fetch(wanted(*range(12))):
+        results.append(result)
+        if len(results) < 6:
+            time.sleep(0.7)
+    assert [type(result) for result in results] == [Tile] * 12
+
+
+def test_case_050_a_process_that_can_open_nothing_says_so(server: TileServer) -> None:
+    """And what to do about it."""
+    program = f"""
+        import os, resource
+        from tests.plugins.tile_providers.http.asking import fetch
+        from operator_tool.api import DownloadError
+
+        fetch({server.template!r})
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        try:
+            while True:
+                os.open("/", os.O_RDONLY)
+        except OSError:
+            pass
+        try:
+            fetch({server.template!r})
+        except DownloadError as error:
+            print(error.message, error.hint)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert "can open no connections" in done.stdout
+    assert "ulimit -n" in done.stdout
 
 
 def test_case_043_a_server_that_drips_is_broken_off(server: TileServer, monkeypatch: pytest.MonkeyPatch) -> None:

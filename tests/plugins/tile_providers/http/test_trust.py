@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socketserver
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +99,44 @@ def test_case_040_a_redirect_that_carries_the_key_along_is_refused(server: TileS
         with pytest.raises(DownloadError, match="another host"):
             fetch(server.template + "?k={api_key}", api_key=Secret(KEY), redirect_hosts=("localhost",))
         assert other.asked == []
+
+
+@pytest.mark.parametrize("spelled", ["ab%2fc%2bd%3d%3d", "ab/c%2Bd%3D%3D", "%61b/c+d==", "%2561b/c+d==", "ab/c+d=="])
+def test_case_040_however_the_key_is_spelled_it_goes_to_no_listed_host(server: TileServer, spelled: str) -> None:
+    """A server may quote it in its own way."""
+    with tile_server() as other:
+        elsewhere = f"{other.url.replace('127.0.0.1', 'localhost')}/a?k={spelled}"
+        server.script = lambda _asked: Answer(status=302, headers={"Location": elsewhere})
+        with pytest.raises(DownloadError, match="another host"):
+            fetch(server.template, api_key=Secret("ab/c+d=="), redirect_hosts=("localhost",))
+        assert other.asked == []
+
+
+def test_case_051_a_proxy_that_will_not_connect_ends_the_run(tmp_path: Path) -> None:
+    """It was reached, so it is not this machine that can do no more."""
+    refuses = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+    with refusing_proxy(refuses) as address, pytest.raises(DownloadError, match="in a row"):
+        fetch("https://tiles.invalid/{z}/{x}/{y}", wanted(*range(1000)), proxy=address)
+
+
+@contextlib.contextmanager
+def refusing_proxy(answer: bytes) -> Iterator[str]:
+    """Run a proxy that answers every request with these bytes."""
+
+    class Refuses(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                continue
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuses) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}"
+        finally:
+            running.shutdown()
+            thread.join()
 
 
 def test_a_redirect_to_a_name_in_another_script_is_followed(server: TileServer) -> None:
