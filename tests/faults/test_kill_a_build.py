@@ -176,12 +176,22 @@ def kill_after(build: subprocess.Popen[bytes], moment_s: float, *, everything: b
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield the processes that a process started, and theirs."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from descendants(int(child))
-        yield int(child)
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        if thread.name != str(pid):
-            for child in (thread / "children").read_text().split():
-                yield from descendants(int(child))
-                yield int(child)
+    """Yield the processes that a process started, and theirs; threads and processes may end meanwhile."""
+    for thread in _listed(Path(f"/proc/{pid}/task")):
+        for child in _words(thread / "children"):
+            yield from descendants(int(child))
+            yield int(child)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -154,7 +154,7 @@ def test_no_more_is_pulled_than_is_worked_on(server: TileServer) -> None:
             pulled += 1
             yield WantedTile(TileId(12, 0, y))
 
-    for y, most in ((1, 1_000), (0, 3 + 2)):
+    for y, most in ((1, 1_000), (0, 3 + 2 * 2)):
         pulled = 0
         stream = provider(url, max_connections=2).fetch(endless(y))
         assert len(list(islice(stream, 3))) == 3
