@@ -51,6 +51,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure beside peers in the same run, and write docs/benchmarks.md."""
-    session.install(".")
+    """Measure beside peers in the same run, and write docs/benchmarks.md; name a section to see it alone."""
+    session.run("bash", "benchmarks/install-peers", external=True)
+    session.install(".", *_group("benchmark"))
     session.run("python", "benchmarks/run.py", *session.posargs)

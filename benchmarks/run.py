@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SECTIONS = ("startup", "overhead", "plan_corridor", "tile_store")
+SECTIONS = ("startup", "overhead", "plan_corridor", "tile_store", "tile_download")
 LIBRARIES = ("click", "pluggy", "stevedore", "msgspec", "pycurl", "paramiko", "pillow", "filelock")
 
 
