@@ -5,7 +5,6 @@ By hand the same parts, store, lock and plan are called one after the other in o
 
 from __future__ import annotations
 
-import random
 import shutil
 import statistics
 import sys
@@ -16,13 +15,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from operator_tool.api import AreaRequest, BuildCacheRequest, CacheOrder, RunContext, TileRecord, sniff_picture_format
+from tile_download.pictures import imagery_jpegs
+
+from operator_tool.api import AreaRequest, BuildCacheRequest, CacheOrder, RunContext, TileRecord
 from operator_tool.api.tiles import Tile, TileId, WantedTile
+from operator_tool.build_cache.arrivals import BATCH_TILES
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import Parts
 from operator_tool.build_cache.plan import CachePlan, make_plan
-from operator_tool.build_cache.provider_pass import BATCH_TILES
+from operator_tool.pictures import check_picture
 from operator_tool.tile_store import TileStore
 from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport
 
@@ -35,11 +37,8 @@ class Pictures:
 
     def __init__(self) -> None:
         plan = make_plan(FLIGHT, REQUEST, [("memory", MemoryProvider().describe())])
-        chance = random.Random(1)
-        self._by_tile = {
-            tile: Tile(tile, b"\xff\xd8\xff" + chance.randbytes(chance.randint(8_000, 25_000)))
-            for tile in plan.coverage.tiles()
-        }
+        made = imagery_jpegs(plan.coverage.count)
+        self._by_tile = {tile: Tile(tile, data) for tile, data in zip(plan.coverage.tiles(), made, strict=True)}
 
     def provider(self) -> MemoryProvider:
         """Return a provider that gives them."""
@@ -86,8 +85,7 @@ def by_hand(folder: Path, pictures: Pictures) -> int:
             records = []
             for result in provider.fetch(_lacking(store, plan)):
                 assert isinstance(result, Tile)
-                picture_format = sniff_picture_format(result.data)
-                assert picture_format is not None
+                picture_format = check_picture(result.data, size_px=info.tile_size_px)
                 records.append(store.put(result, picture_format))
                 if store.pending_tiles >= BATCH_TILES:
                     store.commit()
