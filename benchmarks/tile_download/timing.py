@@ -18,7 +18,7 @@ from .ground import Ground
 from .peers import Job, Peer
 from .server import Answers, Server
 
-PATIENCE_S = 120.0
+PATIENCE_S = 40.0
 """How long a peer may take in the face of trouble."""
 _TICK_S = 0.05
 

@@ -33,7 +33,7 @@ from .exchange import Reply, Request
 from .handle import MAX_BODY_BYTES, WHOLE_TIMEOUT_S, Handle, StarvedError, TransferError
 from .no_tile import NoTile
 from .pace import Pace
-from .picture_reply import GatewayError, ThrottledError, looks_like_html, raise_for_server, tile_result
+from .picture_reply import BusyError, GatewayError, ThrottledError, looks_like_html, raise_for_server, tile_result
 from .settings import WebSettings
 from .site import Site
 from .transfers import Transfers
@@ -299,6 +299,8 @@ class _Stream:
     def _again(self, job: _Job, error: TransferError | TryAgainError, began_s: float) -> list[Any]:
         """Have a job tried again; return what is said of it when it was tried often enough."""
         now_s = time.monotonic()
+        if isinstance(error, BusyError) and self._pace.busy():
+            error = ThrottledError(error.message)
         throttled = isinstance(error, ThrottledError)
         if isinstance(error, TransferError) and began_s < self._back_s:
             heapq.heappush(self._waiting, (now_s, next(self._order), job))

@@ -15,6 +15,9 @@ _REGAIN_UNKNOWN, _REGAIN, _REGAIN_NEAR_CEILING = 0.5, 0.2, 0.03
 below where it last did, and slowly from there."""
 _FIRST_BACKOFF_S = 0.05
 _LONGEST_BACKOFF_S = 30.0
+_LATELY = 50
+_OFTEN = 5
+"""So many busy answers among the latest are the server's state, and fewer are those requests' bad luck."""
 _EARNED_S = 0.05
 """What a tile that arrives gives back of the pauses' budget: a server that gives tiles is worth waiting for."""
 
@@ -33,6 +36,7 @@ class Pace:
         self._throttled_s = float("-inf")
         self._throttles = 0
         self._answers: deque[float] = deque(maxlen=_RECENT_ANSWERS)
+        self._busy: deque[bool] = deque(maxlen=_LATELY)
 
     def start_s(self) -> float:
         """Return when the next request may start: now, when that moment is over."""
@@ -46,10 +50,16 @@ class Pace:
     def answered(self, now_s: float) -> None:
         """Note a request that was answered well."""
         self._answers.append(now_s)
+        self._busy.append(False)
         self._throttles = 0
         self._left_s = min(self._budget_s, self._left_s + _EARNED_S)
         if self._rate is not None and self._rate != self._max_rate:
             self._rate = min(self._rate + self._regain(self._rate), self._max_rate or float("inf"))
+
+    def busy(self) -> bool:
+        """Note an answer that says "busy" and no more; True when so many do that the server must be left alone."""
+        self._busy.append(True)
+        return sum(self._busy) >= _OFTEN
 
     def throttled(self, began_s: float, now_s: float, asked_s: float | None) -> bool:
         """Pause, as long as the server asks (``Retry-After``) and with growing backoff; False beyond the budget.

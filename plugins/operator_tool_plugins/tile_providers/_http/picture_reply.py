@@ -28,6 +28,10 @@ class ThrottledError(TryAgainError):
     """The server has too much to do (429, 503): the whole provider pauses, ``pause_s`` long where it says so."""
 
 
+class BusyError(TryAgainError):
+    """A 503 that names no wait: of the whole server, or of this one request; how many there are tells."""
+
+
 class GatewayError(TryAgainError):
     """Somebody on the way answered that the server itself does not (502, 504)."""
 
@@ -61,7 +65,10 @@ def raise_for_server(reply: Reply, *, host: str) -> None:
             retryable=False,
         )
     if status in (429, 503):
-        raise ThrottledError(f"{host} answered HTTP {status}", pause_s=retry_after_s(reply.headers.get("retry-after")))
+        pause_s = retry_after_s(reply.headers.get("retry-after"))
+        if status == 503 and pause_s is None:
+            raise BusyError(f"{host} answered HTTP {status}")
+        raise ThrottledError(f"{host} answered HTTP {status}", pause_s=pause_s)
     if status in (502, 504):
         raise GatewayError(f"{host} answered HTTP {status}")
     if status == 408 or status >= 500:
@@ -76,9 +83,9 @@ def picture(tile: WantedTile, reply: Reply) -> TileResult:
     encoding = reply.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         return Corrupt(tile.id, f"in the encoding {escape_controls(encoding[:40])!r}, which is not read")
-    if looks_like_html(reply):
-        return Corrupt(tile.id, "HTML instead of a picture")
     if sniff_picture_format(data) is None:
+        if looks_like_html(reply):
+            return Corrupt(tile.id, "HTML instead of a picture")
         media_type = escape_controls(_media_type(reply)[:80])
         return Corrupt(tile.id, f"{media_type!r} instead of a picture, {len(data)} bytes")
     return Tile(tile.id, data, plain_etag(reply))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import selectors
+import select
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ class Transfers:
 
     def __init__(self, pycurl: Any, *, connections: int) -> None:
         self._pycurl = pycurl
-        self._selector = selectors.DefaultSelector()
+        self._selector = select.epoll()
         self._watched: set[int] = set()
         self._timer_s: float | None = None
         self._running: dict[Any, Handle] = {}
@@ -49,14 +49,15 @@ class Transfers:
                 time.sleep(wait_s)
             events = []
         else:
-            events = self._selector.select(max(0.0, wait_s))
-        for key, mask in events:
+            events = self._selector.poll(max(0.0, wait_s))
+        for fd, mask in events:
+            # Errors and ends count as both: libcurl finds out which.
             ready = 0
-            if mask & selectors.EVENT_READ:
+            if mask & ~select.EPOLLOUT:
                 ready |= self._pycurl.CSELECT_IN
-            if mask & selectors.EVENT_WRITE:
+            if mask & ~select.EPOLLIN:
                 ready |= self._pycurl.CSELECT_OUT
-            self._multi.socket_action(key.fd, ready)
+            self._multi.socket_action(fd, ready)
         self.send()
 
     def send(self) -> None:
@@ -98,9 +99,9 @@ class Transfers:
             return
         events = 0
         if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
-            events |= selectors.EVENT_READ
+            events |= select.EPOLLIN
         if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
-            events |= selectors.EVENT_WRITE
+            events |= select.EPOLLOUT
         if fd in self._watched:
             self._selector.modify(fd, events)
         else:

@@ -155,11 +155,9 @@ def test_case_038_a_server_that_answers_nothing_but_errors_ends_the_run(server: 
 
 
 def test_case_038_a_server_that_is_gone_ends_the_run() -> None:
-    """Nothing listens: each tile fails, and after a while of nothing else the run ends, to be run again."""
-    stream = provider("http://127.0.0.1:9/{z}/{x}/{y}", max_connections=1).fetch(wanted(*range(1000)))
-    assert isinstance(next(stream), Unreachable)
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9 .*in a row") as caught:
-        list(stream)
+    """Nothing listens: after a while of nothing else the run ends, to be run again."""
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9 .*24 times in a row") as caught:
+        fetch("http://127.0.0.1:9/{z}/{x}/{y}", wanted(*range(1000)), max_connections=1)
     assert caught.value.retryable
 
 
@@ -168,6 +166,32 @@ def test_case_038_an_unknown_name_is_said_to_be_one() -> None:
     (result,) = fetch("http://tiles.invalid/{z}/{x}/{y}")
     assert isinstance(result, Unreachable)
     assert "tiles.invalid" in result.reason
+
+
+def test_case_038_single_503s_among_answers_slow_nothing_down(server: TileServer) -> None:
+    """Bad luck of one request in a hundred is no word of the server's: nothing pauses, and nothing is eased."""
+    times = Counter[str]()
+
+    def one_in_a_hundred(asked: Asked) -> Answer:
+        times[asked.path] += 1
+        return Answer(status=503) if len(server.asked) % 100 == 0 and times[asked.path] == 1 else Answer()
+
+    server.script = one_in_a_hundred
+    began_s = time.monotonic()
+    results = fetch(server.template, wanted(*range(1000)), max_connections=16)
+    with_errors_s = time.monotonic() - began_s
+    assert [type(result) for result in results] == [Tile] * 1000
+    server.script = lambda _asked: Answer()
+    began_s = time.monotonic()
+    fetch(server.template, wanted(*range(1000)), max_connections=16)
+    assert with_errors_s < 3 * (time.monotonic() - began_s) + 1
+
+
+def test_case_037_503s_by_the_dozen_are_the_servers_state(server: TileServer) -> None:
+    """Then everything pauses, as with 429, and no tile is given up."""
+    until_s = time.monotonic() + 1.0
+    server.script = lambda _asked: Answer(status=503) if time.monotonic() < until_s else Answer()
+    assert [type(r) for r in fetch(server.template, wanted(*range(40)), max_connections=6)] == [Tile] * 40
 
 
 def test_case_037_a_storm_from_the_first_request_on_is_waited_out(server: TileServer) -> None:
