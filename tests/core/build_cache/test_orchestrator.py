@@ -42,6 +42,7 @@ from operator_tool.api import (
     VerifyError,
     WantedTile,
 )
+from operator_tool.build_cache import arrivals
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.tile_store import TileStore
 from operator_tool.tile_store.packs import PackWriter
@@ -433,15 +434,21 @@ def test_case_046_bit_rot_in_the_store_is_mended_within_the_run(bench: Bench) ->
     assert len(bench.provisioner.pictures) == report.tiles.wanted
 
 
+@pytest.mark.parametrize("step", ["append", "make_durable"])
 def test_case_045_a_batch_that_can_not_be_stored_is_neither_counted_nor_sent(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The report says what the disk said."""
+    """The report says what the disk said, and the batch is not handed on when the download ends."""
+    monkeypatch.setattr(arrivals, "BATCH_TILES", 2 if step == "make_durable" else 2_000)
+    real_step = getattr(PackWriter, step)
+    calls = itertools.count()
 
-    def full(self: PackWriter) -> None:
-        raise DownloadError("the tile store can't be written: No space left on device")
+    def full(self: PackWriter, *arguments: Any) -> Any:
+        if step == "make_durable" or next(calls) == 3:
+            raise DownloadError("the tile store can't be written: No space left on device")
+        return real_step(self, *arguments)
 
-    monkeypatch.setattr(PackWriter, "make_durable", full)
+    monkeypatch.setattr(PackWriter, step, full)
     report = bench.build()
     assert "No space left" in report.message
     assert (report.exit_code, report.tiles.downloaded) == (20, 0)

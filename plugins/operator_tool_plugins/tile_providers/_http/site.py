@@ -28,7 +28,6 @@ class Site:
         self._origins = origins
         self._redirect_hosts = frozenset(host.lower() for host in settings.redirect_hosts)
         self._key = settings.api_key.reveal() if settings.api_key is not None else ""
-        self._plain: tuple[bytes, ...] = ()
         self._own: tuple[bytes, ...] = ()
         bulk = settings.bulk_download
         self.bulk_download = False if bulk is None and self._forbids_bulk() else bulk
@@ -70,11 +69,6 @@ class Site:
     def headers_for(self, url: str) -> tuple[bytes, ...]:
         """Return the header lines for a request: the site's own with its key, or none of either for another host."""
         return self._own if origin_of(url) in self._origins else ()
-
-    @property
-    def headers(self) -> tuple[bytes, ...]:
-        """The header lines of requests to the site itself."""
-        return self._own
 
     def is_own(self, url: str) -> bool:
         """Say whether an address is the site's own."""
