@@ -7,6 +7,7 @@ from .build import (
     CacheBuildReport,
     CompanionSummary,
     FailurePhase,
+    FleetReport,
     FlightSummary,
     Gap,
     GapCause,
@@ -15,7 +16,7 @@ from .build import (
     RemoteBuildReport,
     TileCounts,
 )
-from .companion import CompanionIdentity, CompanionState, RunLimits, TransferSummary
+from .companion import CompanionIdentity, CompanionState, HostKeyOffer, RunLimits, TransferSummary
 from .context import RunContext
 from .deadline import Deadline
 from .errors import (
@@ -31,6 +32,7 @@ from .errors import (
     FlightRefusedError,
     GapsError,
     LinkError,
+    LinkStalledError,
     NoRouteError,
     NotReadyError,
     OperatorToolError,
@@ -47,6 +49,8 @@ from .events import (
     PhaseFinished,
     PhaseProgress,
     PhaseStarted,
+    PromptAnswered,
+    PromptShown,
     RemoteLine,
     RunFinished,
     RunStarted,
@@ -63,7 +67,17 @@ from .order import (
     TileSupply,
     tiles_digest,
 )
-from .roles import CompanionSession, CompanionTransport, FlightSource, Provisioner, RemoteRun, TileProvider
+from .roles import (
+    CompanionSession,
+    CompanionTransport,
+    EagerTransport,
+    EnrollableTransport,
+    FlightSource,
+    InstallableProvisioner,
+    Provisioner,
+    RemoteRun,
+    TileProvider,
+)
 from .secret import Secret
 from .settings import Meta, PluginSettings
 from .tile_pool import FetchOne, TryAgainError, fetch_in_pool
@@ -110,9 +124,12 @@ __all__ = [
     "Corrupt",
     "Deadline",
     "DownloadError",
+    "EagerTransport",
+    "EnrollableTransport",
     "Event",
     "FailurePhase",
     "FetchOne",
+    "FleetReport",
     "Flight",
     "FlightError",
     "FlightFileError",
@@ -124,7 +141,10 @@ __all__ = [
     "Gap",
     "GapCause",
     "GapsError",
+    "HostKeyOffer",
+    "InstallableProvisioner",
     "LinkError",
+    "LinkStalledError",
     "Meta",
     "NoRouteError",
     "NotModified",
@@ -140,6 +160,8 @@ __all__ = [
     "PluginError",
     "PluginRecord",
     "PluginSettings",
+    "PromptAnswered",
+    "PromptShown",
     "ProviderInfo",
     "ProviderKey",
     "ProviderShare",

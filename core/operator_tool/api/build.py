@@ -79,6 +79,8 @@ class RemoteBuildReport(msgspec.Struct, frozen=True, kw_only=True):
     tiles: int
     bytes: int
     tiles_digest: str
+    recovered: bool = False
+    """The link broke after the switch was ordered, and the companion, asked again, says that it was made."""
 
 
 class FlightSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +166,10 @@ class CompanionSummary(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     generation_before: str | None = None
     generation_after: str | None = None
+    reconnects: int = 0
+    """How often the link broke and was taken up again."""
+    recovered: bool = False
+    """The switch was made although the link broke before its report came."""
 
 
 class PluginRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,4 +206,16 @@ class CacheBuildReport(msgspec.Struct, frozen=True, kw_only=True):
     companion: CompanionSummary | None = None
     plugins: tuple[PluginRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    schema: int = 1
+
+
+class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run for several companions ended: each has a report of its own."""
+
+    outcome: BuildCacheOutcome
+    """``failure`` when one of them failed; ``success`` when one was built; else what all of them say."""
+    exit_code: int
+    """0, or that of the first one that failed, in the order in which they were named."""
+    builds: dict[str, CacheBuildReport]
+    """By the companion's name, in that order."""
     schema: int = 1

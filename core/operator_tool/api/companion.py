@@ -14,6 +14,23 @@ class CompanionIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The host key's SHA-256 fingerprint, where the transport has host keys."""
 
 
+class HostKeyOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """The host key that a companion shows before anybody trusts it."""
+
+    label: str
+    """How the companion is named among the pinned keys, such as ``[192.0.2.7]:2222``."""
+    type: str
+    """``ssh-ed25519`` and the like."""
+    fingerprint: str
+    """``SHA256:...``, as OpenSSH prints it."""
+    blob: bytes
+    """The public key itself, as the SSH protocol encodes it."""
+    pinned: tuple[str, ...] = ()
+    """The fingerprints that are pinned for this companion now."""
+    revoked: bool = False
+    """The pinned keys say that this one must not be trusted any more."""
+
+
 class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The caps of one program run on the companion; whatever passes one ends the run with a ``LinkError``."""
 
@@ -21,7 +38,7 @@ class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int = 256 * 1024 * 1024
     stderr_tail_bytes: int = 8 * 1024
     silence_s: float = 120.0
-    """The longest wait for the next line of standard output."""
+    """The longest wait for the next line of standard output; beyond it the run ends with a ``LinkStalledError``."""
     run_s: float = 4 * 3600.0
     exit_s: float = 5.0
     """How long after its output ended the program may take to exit."""
@@ -42,6 +59,10 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     """The digest over those tiles (``tiles_digest``), where ``up_to_date``; None where the provisioner doesn't tell."""
     free_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Why it can't be built now. Only ``status`` returns them; ``prepare`` raises a ``NotReadyError``."""
+    facts: dict[str, str] = {}
+    """What else is worth knowing, by name, for people: the version of its Python, its clock."""
 
 
 class TransferSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +71,7 @@ class TransferSummary(msgspec.Struct, frozen=True, kw_only=True):
     offered_tiles: int
     sent_tiles: int
     sent_bytes: int
-    """Bytes of pictures that crossed the link."""
+    """Bytes of pictures that were sent over the link, by all attempts together: what a broken link swallowed counts."""
     saved_bytes: int
     """Bytes of pictures that the companion held already."""
     tiles_digest: str

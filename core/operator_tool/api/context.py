@@ -27,3 +27,9 @@ class RunContext:
     """The deadline of the whole run; no wait may go beyond it."""
     emit: Callable[[Event], None] = lambda _event: None
     """Tell the listeners of an event; may be called from any thread."""
+    trust_dir: Path | None = None
+    """A folder of the workstation that transports share: what the operator has confirmed, such as pinned host keys.
+    It may not exist yet; None where there is none, and then nothing is pinned."""
+    ask_secret: Callable[[str], str] | None = None
+    """Ask the operator for a secret, such as a key's passphrase, and return what was typed, which may be empty; None
+    where nobody sits at a terminal: then fail and say what to do instead."""

@@ -13,7 +13,8 @@ One tree; each class carries the exit code that a script sees and a hint for the
     ├── TransferError                      22   the link, or the companion's disk, failed while sending
     ├── VerifyError                        23   what lies on the companion is not what was built
     ├── CompanionError                     30   unreachable, unknown host key, authentication
-    │   └── LinkError                      30   an open link broke, stalled or said too much
+    │   └── LinkError                      30   an open link broke, or said too much
+    │       └── LinkStalledError           30   an open link went silent
     ├── NotReadyError                      31   reached, but not ready: each reason named
     ├── BuildLockHeldError                 50   another build for this companion is running
     └── FlightError                        90   the flights service can't be reached, or keeps failing
@@ -130,10 +131,17 @@ class CompanionError(OperatorToolError):
 
 
 class LinkError(CompanionError):
-    """An open link broke, stalled beyond its deadline, or said more than its cap; a provisioner turns it into the
-    error of the phase that it was in."""
+    """An open link broke, stalled beyond its deadline, or said more than its cap.
+
+    A provisioner lets it pass: where it is ``retryable`` the core connects again and calls the same method once more;
+    in the end the core turns it into the error of the phase.
+    """
 
     default_retryable = True
+
+
+class LinkStalledError(LinkError):
+    """Nothing came over an open link for longer than it may be silent."""
 
 
 class NotReadyError(OperatorToolError):

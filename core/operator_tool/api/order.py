@@ -98,7 +98,8 @@ class TileSupply(Protocol):
     def batches(self) -> Iterator[Sequence[TileRecord]]:
         """Yield each tile of the cache once, in batches, as the download gets them; ends when all are there.
 
-        Raises the download's own error when it fails; let it pass through. Called once, from any one thread.
+        A batch is empty when nothing became ready for a second: time to do something else. Each call begins with the
+        first tile again. Raises the download's own error when it fails; let it pass through. From any one thread.
         """
         ...
 

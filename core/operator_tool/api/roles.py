@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from .build import RemoteBuildReport
-from .companion import CompanionIdentity, CompanionState, RunLimits, TransferSummary
+from .companion import CompanionIdentity, CompanionState, HostKeyOffer, RunLimits, TransferSummary
 from .flight import Flight
 from .order import CacheOrder, TileSupply
 from .tiles import ProviderInfo, TileResult, WantedTile
@@ -124,13 +124,51 @@ class CompanionTransport(Protocol):
         ...
 
     def connect(self) -> CompanionSession:
-        """Open a session. Raises ``CompanionError``: unreachable, unknown or changed host key, authentication."""
+        """Open a session. Raises ``CompanionError``: unreachable, unknown or changed host key, authentication.
+
+        Called again after the link broke; the earlier session is closed by then.
+        """
+        ...
+
+
+@runtime_checkable
+class EagerTransport(CompanionTransport, Protocol):
+    """A transport that can connect while the command is still reading the flight. What it can't do shows in
+    ``connect``."""
+
+    def begin(self) -> None:
+        """Start to connect, and return at once. Raises nothing; sends no program."""
+        ...
+
+    def close(self) -> None:
+        """Let go of a connection that was begun and that ``connect`` has not taken; again is harmless."""
+        ...
+
+
+@runtime_checkable
+class EnrollableTransport(CompanionTransport, Protocol):
+    """A transport that knows a companion by a host key, which the operator confirms once."""
+
+    def offered_key(self) -> HostKeyOffer:
+        """Ask the companion for its host key; nothing is trusted, sent or stored. Raises ``CompanionError``."""
+        ...
+
+    def pin(self, offer: HostKeyOffer) -> str:
+        """Trust this key, in place of all that were pinned for the companion, and return where that is written.
+
+        Raises ``ConfigError`` when it can't be written, and ``CompanionError`` for a revoked key.
+        """
         ...
 
 
 @runtime_checkable
 class Provisioner(Protocol):
-    """Has the companion receive, build, verify and switch to a cache."""
+    """Has the companion receive, build, verify and switch to a cache.
+
+    A ``LinkError`` that one of its methods lets pass means that the link broke. Where it is retryable the core connects
+    again and calls the same method once more, with the new session and the same order: it must go on with what the
+    companion has by then. One object serves one run.
+    """
 
     @property
     def site(self) -> str:
@@ -147,9 +185,28 @@ class Provisioner(Protocol):
 
     def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
         """Send what the companion lacks while ``tiles`` become ready. Raises ``TransferError``; passes on what the
-        supply raises."""
+        supply raises. The summary counts what all attempts of this run have sent."""
         ...
 
     def build(self, session: CompanionSession, order: CacheOrder, transferred: TransferSummary) -> RemoteBuildReport:
-        """Have the companion complete, verify and switch to the cache. Raises ``BuildError`` or ``VerifyError``."""
+        """Have the companion complete, verify and switch to the cache. Raises ``BuildError`` or ``VerifyError``.
+
+        Called again after a link that broke, it asks first whether the switch was made: ``recovered`` says so.
+        """
+        ...
+
+
+@runtime_checkable
+class InstallableProvisioner(Provisioner, Protocol):
+    """A provisioner that has a program of its own on the companion, and can look after it without a flight."""
+
+    def install(self, session: CompanionSession) -> CompanionState:
+        """Put the program there, whole and checked, where it is not there already, and return what it then answers.
+
+        Raises ``NotReadyError`` where it can't run there, such as for an unknown Python, and ``CompanionError``.
+        """
+        ...
+
+    def status(self, session: CompanionSession) -> CompanionState:
+        """Ask what the companion is and holds. Writes nothing there. Raises ``CompanionError``."""
         ...

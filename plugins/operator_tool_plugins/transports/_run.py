@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from operator_tool.api import Deadline, LinkError, RunContext, RunLimits
+from operator_tool.api import Deadline, LinkError, LinkStalledError, RunContext, RunLimits
 
 from ._lines import LineSplitter, Tail
 
@@ -201,7 +201,7 @@ class StreamedRun:
         if self._run_deadline.passed:
             raise LinkError(f"the companion's program did not end within {self._limits.run_s:g} s")
         if silence.passed:
-            raise LinkError(f"the companion's program said nothing for {self._limits.silence_s:g} s")
+            raise LinkStalledError(f"the companion's program said nothing for {self._limits.silence_s:g} s")
 
     def _ended_long_ago(self) -> bool:
         """Tell whether the program ended ``exit_s`` ago while another process keeps its output open."""
