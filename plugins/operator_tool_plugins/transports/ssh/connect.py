@@ -13,8 +13,8 @@ from paramiko.ssh_exception import IncompatiblePeer  # type: ignore[import-untyp
 
 from operator_tool.api import CompanionError, CompanionIdentity, Deadline, RunContext
 
+from .._host_keys.known_hosts import HostKey, KnownKeys, host_label, read_known_keys
 from . import SshSettings
-from .known_hosts import HostKey, KnownKeys, host_label, read_known_keys
 from .link import Link
 from .login import log_in
 from .tcp import open_socket

@@ -21,9 +21,9 @@ from paramiko.ssh_exception import (  # type: ignore[import-untyped]
 
 from operator_tool.api import CompanionError, ConfigError, Deadline
 
+from .._host_keys.known_hosts import HostKey
 from . import SshSettings
 from .bounded import within
-from .known_hosts import HostKey
 
 log = logging.getLogger(__name__)
 

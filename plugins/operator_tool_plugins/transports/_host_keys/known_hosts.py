@@ -49,16 +49,21 @@ def read_known_keys(path: Path, host: str, port: int) -> KnownKeys:
     A line that can't be read is passed over and logged by its number, so is ``@cert-authority``, which isn't
     supported. Raises ``ConfigError`` when the file is there and can't be read.
     """
+    return parse_known_keys(read_file(path), host_label(host, port), str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Return what the file holds, nothing when there is none. Raises ``ConfigError`` when it can't be read."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        return KnownKeys()
+        return b""
     except OSError as error:
         raise ConfigError(f"the known host keys in {path} can't be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
         raise ConfigError(f"the file of known host keys, {path}, is larger than {_MAX_BYTES:,} bytes")
-    return parse_known_keys(data, host_label(host, port), str(path))
+    return data
 
 
 def parse_known_keys(data: bytes, label: str, name: str = "known_hosts") -> KnownKeys:
@@ -76,7 +81,7 @@ def parse_known_keys(data: bytes, label: str, name: str = "known_hosts") -> Know
         key = _key(fields) if marker in ("", "@revoked") else None
         if key is None:
             log.warning("%s line %d is not a host key; it is passed over", name, number)
-        elif _matches(fields[0], label):
+        elif names_host(fields[0], label):
             (revoked if marker else pinned).append(key)
     return KnownKeys(pinned=tuple(pinned), revoked=tuple(revoked))
 
@@ -95,19 +100,20 @@ def _key(fields: list[str]) -> HostKey | None:
     return HostKey(fields[1], blob)
 
 
-def _matches(hosts: str, label: str) -> bool:
+def names_host(hosts: str, label: str) -> bool:
     """Tell whether a list of hosts names the label; a negated pattern that matches wins over all others."""
     found = False
     for pattern in hosts.split(","):
         negated = pattern.startswith("!")
-        if _matches_one(pattern.removeprefix("!"), label):
+        if matches(pattern.removeprefix("!"), label):
             if negated:
                 return False
             found = True
     return found
 
 
-def _matches_one(pattern: str, label: str) -> bool:
+def matches(pattern: str, label: str) -> bool:
+    """Tell whether one pattern, wildcards or a hash, is of the label."""
     if pattern.startswith("|"):
         return _matches_hashed(pattern, label)
     # Only * and ? are special: a port's brackets are meant as they stand.

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_tool.api import ConfigError
-from operator_tool_plugins.transports.ssh import known_hosts
-from operator_tool_plugins.transports.ssh.known_hosts import HostKey, KnownKeys, host_label, parse_known_keys
+from operator_tool_plugins.transports._host_keys import known_hosts
+from operator_tool_plugins.transports._host_keys.known_hosts import HostKey, KnownKeys, host_label, parse_known_keys
 
 
 def key(seed: str, kind: str = "ssh-ed25519") -> HostKey:
