@@ -7,7 +7,7 @@ from pathlib import Path
 from operator_tool.api import AreaRequest, BuildCacheRequest, CacheBuildReport, Deadline, Event, RunContext
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
-from operator_tool.build_cache.parts import Parts
+from operator_tool.build_cache.parts import CompanionParts, Parts
 from operator_tool.sectors import Sector
 from tests.support.memory import MemoryProvider, MemoryProvisioner, MemorySource, MemoryTransport
 
@@ -23,6 +23,7 @@ class Bench:
         self.transport = MemoryTransport()
         self.provisioner = MemoryProvisioner()
         self.sectors: tuple[Sector, ...] = ()
+        self.reconnect_s = 5.0
         self.events: list[Event] = []
         self.stores, self.locks = folder / "stores", folder / "locks"
         self.stores.mkdir()
@@ -31,23 +32,22 @@ class Bench:
 
     def orchestrator(self, deadline: Deadline | None = None) -> Orchestrator:
         """Return a fresh orchestrator over the parts."""
+        context = RunContext(
+            run_id="run-1",
+            state_dir=self._folder,
+            emit=self.events.append,
+            deadline=deadline or Deadline.never(),
+        )
+        companion = CompanionParts(
+            transport_name="memory", transport=self.transport, provisioner=self.provisioner, context=context
+        )
         return Orchestrator(
-            Parts(
-                flight_source=self.source,
-                providers=tuple(self.providers),
-                transport_name="memory",
-                transport=self.transport,
-                provisioner=self.provisioner,
-            ),
-            RunContext(
-                run_id="run-1",
-                state_dir=self._folder,
-                emit=self.events.append,
-                deadline=deadline or Deadline.never(),
-            ),
+            Parts(flight_source=self.source, providers=tuple(self.providers), companions=(companion,)),
+            context,
             stores_dir=self.stores,
             locks_dir=self.locks,
             sectors=self.sectors,
+            reconnect_s=self.reconnect_s,
         )
 
     def build(self, request: BuildCacheRequest = REQUEST) -> CacheBuildReport:

@@ -1,11 +1,10 @@
 """The download of one run: in a thread of its own it fills the stores; whoever pulls the batches gets durable tiles.
 
-It is the ``TileSupply`` of the provisioner, so that tiles are sent while others are still being fetched.
+It is the ``TileSupply`` of the provisioners, so that tiles are sent while others are still being fetched.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from operator_tool.tile_store import TileStore
 from operator_tool.tile_store.disk import check_room
 
 from .freshness import FreshnessGate
+from .ledger import Ledger
 from .misses import ranges_of
 from .outcome import gaps_error, provider_share, tile_counts
 from .plan import CachePlan
@@ -31,10 +31,8 @@ from .provider_pass import ProviderPass
 from .reach import Reach
 from .room import bytes_to_come
 
-QUEUED_BATCHES = 8
 PROGRESS_EVERY_S = 0.1
 CLOSE_S = 5.0
-_TICK_S = 0.1
 
 
 class TakenBackError(DownloadError):
@@ -61,7 +59,7 @@ class Download:
         self._context = context
         self._passes: list[ProviderPass] = []
         self._stores: list[TileStore] = []
-        self._ready: queue.Queue[Sequence[TileRecord] | None] = queue.Queue(QUEUED_BATCHES)
+        self._ledger = Ledger()
         self._stop = threading.Event()
         self.error: BaseException | None = None
         """What the download failed with; whoever pulls the batches gets it."""
@@ -71,25 +69,25 @@ class Download:
         self.duration_s = 0.0
 
     def start(self) -> None:
-        """Begin to download; at most a few batches ahead of whoever pulls them."""
+        """Begin to download, whether or not anybody pulls the batches."""
         self._thread.start()
 
     def batches(self) -> Iterator[Sequence[TileRecord]]:
-        """Yield every tile of the cache once, durable, in batches. Raises what the download failed with."""
-        while True:
-            try:
-                batch = self._ready.get(timeout=_TICK_S)
-            except queue.Empty:
-                if self._context.deadline.passed:
-                    raise DownloadError("the run's deadline passed while tiles were downloaded") from None
-                if self._stop.is_set():
-                    raise DownloadError("the download was given up") from None
-                continue
-            if batch is None:
-                if self.error is not None:
-                    raise self.error
-                return
-            yield batch
+        """Yield every tile of the cache once, durable, in batches; an empty one when none became ready for a second.
+
+        Any number of readers, from any thread; each begins with the first tile. Raises what the download failed with.
+        """
+        yield from self._ledger.batches(self._check)
+        if self.error is not None:
+            raise self.error
+        if self._stop.is_set():
+            self._check()
+
+    def _check(self) -> None:
+        if self._context.deadline.passed:
+            raise DownloadError("the run's deadline passed while tiles were downloaded")
+        if self._stop.is_set():
+            raise DownloadError("the download was given up")
 
     def read(self, record: TileRecord) -> bytes:
         """Return one picture of a batch, verified. Raises ``DamagedTileError`` when the store's copy has rotted."""
@@ -106,17 +104,30 @@ class Download:
             for store in self._stores:
                 store.close()
 
+    def ended_within(self, seconds: float) -> bool:
+        """Tell whether the download has come to its end, waiting so long for it."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     @property
     def downloaded_bytes(self) -> int:
         """Bytes of pictures that came from the providers."""
         return sum(one.tally.downloaded_bytes for one in self._passes)
 
     def counts(self) -> TileCounts:
-        """Return what became of the wanted tiles, as far as it is known."""
+        """Return what became of the wanted tiles, as far as it is known; while it runs on, without its gaps."""
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            return TileCounts(
+                wanted=self._plan.coverage.count,
+                reused=sum(one.tally.reused for one in self._passes),
+                downloaded=sum(one.tally.downloaded for one in self._passes),
+            )
         return tile_counts(self._plan, self._passes)
 
     def shares(self) -> tuple[ProviderShare, ...]:
-        """Return what each provider that was asked gave."""
+        """Return what each provider that was asked gave; nothing while it runs on."""
+        if self._thread.is_alive():
+            return ()
         return tuple(provider_share(one) for one in self._passes)
 
     def _work(self) -> None:
@@ -138,7 +149,7 @@ class Download:
             self.error = error
         finally:
             self.duration_s = time.monotonic() - begun_s
-            self._put(None)
+            self._ledger.end()
 
     def _ask_each(self) -> None:
         plan = self._plan
@@ -178,7 +189,7 @@ class Download:
 
     def _hand_on(self, batch: Sequence[TileRecord]) -> None:
         self._handed_on += len(batch)
-        self._put(batch)
+        self._ledger.add(batch)
         now_s = time.monotonic()
         if now_s - self._told_s >= PROGRESS_EVERY_S:
             self._told_s = now_s
@@ -190,12 +201,3 @@ class Download:
                     bytes=self.downloaded_bytes,
                 )
             )
-
-    def _put(self, batch: Sequence[TileRecord] | None) -> None:
-        """Wait until there is room for the batch; a download that is given up has nobody to hand anything to."""
-        while not self._stop.is_set():
-            try:
-                self._ready.put(batch, timeout=_TICK_S)
-            except queue.Full:
-                continue
-            return

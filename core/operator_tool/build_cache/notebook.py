@@ -22,8 +22,9 @@ from operator_tool.api.build import (
 )
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import OperatorToolError
-from operator_tool.api.events import PhaseFinished, PhaseStarted
+from operator_tool.api.events import Notice, PhaseFinished, PhaseStarted
 
+from .download import Download
 from .plan import CachePlan, flight_sha256
 
 _PHASE_OF = {
@@ -87,17 +88,35 @@ class Notebook:
             f"{name} gives synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
         ]
 
-    def note_download(self, counts: TileCounts, shares: tuple[ProviderShare, ...], duration_s: float) -> None:
+    def note_download(self, download: Download) -> None:
         """Keep what one download gave; what an earlier one of this run had downloaded was not held before the run."""
-        before = self.tiles
+        counts, before = download.counts(), self.tiles
         self.tiles = msgspec.structs.replace(
             counts,
             downloaded=counts.downloaded + before.downloaded,
             reused=counts.reused - before.downloaded if before.downloaded else counts.reused,
             unchanged=counts.unchanged + before.unchanged,
         )
-        self.shares = shares
-        self.durations_s["download"] = self.durations_s.get("download", 0.0) + duration_s
+        self.shares = download.shares()
+        self.durations_s["download"] = self.durations_s.get("download", 0.0) + download.duration_s
+        # A second look at the same tiles finds in the store what the first one downloaded.
+        self.bytes = ByteCounts(downloaded=self.bytes.downloaded + download.downloaded_bytes)
+
+    def tell_of_second_look(self, error: OperatorToolError) -> None:
+        """Say why the tiles are looked at a second time."""
+        note = f"{error.message}; what is missing was fetched anew"
+        self.notes.append(note)
+        self._context.emit(Notice(text=note))
+
+    def branch(self, context: RunContext) -> Notebook:
+        """Return a notebook that goes on from what stands here, for one companion's part of the run."""
+        other = Notebook(context, self._plugins)
+        other.durations_s = dict(self.durations_s)
+        other.plan, other.tiles, other.notes = self.plan, self.tiles, list(self.notes)
+        other._flight = self._flight
+        other._phase = self._phase
+        other._begun_s, other._begun_at = self._begun_s, self._begun_at
+        return other
 
     def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:
         """Return the report of this run, as far as it came."""

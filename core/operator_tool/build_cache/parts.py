@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from operator_tool.api.context import RunContext
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, TileProvider
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanionParts:
+    """How one companion is reached and built."""
+
+    transport_name: str
+    transport: CompanionTransport
+    provisioner: Provisioner
+    context: RunContext
+    """The run as this companion's part of it is told: its events name the companion where there are several."""
+    name: str = ""
+    """Its name in the inventory; empty where it was named by its address."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +27,5 @@ class Parts:
 
     flight_source: FlightSource
     providers: tuple[tuple[str, TileProvider], ...]
-    transport_name: str = ""
-    transport: CompanionTransport | None = None
-    """None where no companion takes part."""
-    provisioner: Provisioner | None = None
+    companions: tuple[CompanionParts, ...] = ()
+    """None of them where no companion takes part."""

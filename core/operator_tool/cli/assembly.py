@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from operator_tool.api.events import Notice
 from operator_tool.api.order import AreaKind, AreaRequest
 from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.orchestrator import Orchestrator
-from operator_tool.build_cache.parts import Parts
+from operator_tool.build_cache.parts import CompanionParts, Parts
 from operator_tool.build_cache.sharpness import MAX_GSD_M
 from operator_tool.places import Places
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
@@ -105,13 +105,8 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
         for name, provider in providers:
             stack.callback(_close, name, provider)
         stack.callback(context.cancelled.set)
-        parts = Parts(
-            flight_source=source,
-            providers=providers,
-            transport_name=transport if companion else "",
-            transport=host.companion_transport(transport) if companion else None,
-            provisioner=host.provisioner(options.provisioner) if companion else None,
-        )
+        companions = (_companion_parts(host, transport, options.provisioner, context_for),) if companion else ()
+        parts = Parts(flight_source=source, providers=providers, companions=companions)
         for variable in tool.sources.secret_variables:
             os.environ.pop(variable, None)  # no child process needs them
         for notice in tool.sources.notices:
@@ -126,6 +121,17 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             sectors=chosen_sectors(load_sectors(places), options.sector),
         )
         yield Run(orchestrator, _request(options, reference, area), tool.sources.core().plan_samples)
+
+
+def _companion_parts(
+    host: PluginHost, transport: str, provisioner: str, context_for: Callable[[str], RunContext]
+) -> CompanionParts:
+    return CompanionParts(
+        transport_name=transport,
+        transport=host.companion_transport(transport),
+        provisioner=host.provisioner(provisioner),
+        context=context_for(transport),
+    )
 
 
 def _close(name: str, provider: TileProvider) -> None:

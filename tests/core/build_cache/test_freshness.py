@@ -19,7 +19,7 @@ from operator_tool.api import (
     Unreachable,
     WantedTile,
 )
-from operator_tool.build_cache import orchestrator
+from operator_tool.build_cache import supplies
 from operator_tool.sectors import Sector, SectorKind
 from operator_tool.tile_store import store
 from tests.support.bench import REQUEST, Bench
@@ -32,7 +32,7 @@ WORLD = (-180.0, -90.0, 180.0, 90.0)
 
 
 class Clock:
-    """The moment, as the orchestrator and the store ask for it."""
+    """The moment, as the download and the store ask for it."""
 
     ahead = timedelta(0)
 
@@ -44,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
     """A clock that can be put forward."""
-    monkeypatch.setattr(orchestrator, "datetime", Clock)
+    monkeypatch.setattr(supplies, "datetime", Clock)
     monkeypatch.setattr(store, "datetime", Clock)
     monkeypatch.setattr(Clock, "ahead", timedelta(0))
     return Clock

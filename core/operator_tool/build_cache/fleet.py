@@ -1,0 +1,94 @@
+"""Several companions at once: a thread and a report for each, and what all of them come to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport
+from operator_tool.api.deadline import Deadline
+from operator_tool.api.errors import OperatorToolError
+from operator_tool.api.events import RunFinished, RunStarted
+
+from .notebook import Notebook
+from .parts import CompanionParts
+
+_TICK_S = 0.1
+_UNWIND_S = 10.0
+"""How long an interrupted run waits for its parts to let go of what they hold."""
+
+
+def build_each(
+    companions: Sequence[CompanionParts],
+    notebook: Notebook,
+    build: Callable[[CompanionParts, Notebook], BuildCacheOutcome],
+) -> FleetReport:
+    """Build on each companion in a thread of its own, and wait for all of them.
+
+    What is recognised, lock contention too, becomes that companion's report. What is not ends the run, as soon as the
+    others have ended.
+    """
+    parts = [_Part(companion, notebook.branch(companion.context), build) for companion in companions]
+    try:
+        for part in parts:
+            part.start()
+        for part in parts:
+            while part.is_alive():  # in steps: a signal is heard between them
+                part.join(_TICK_S)
+    except BaseException:
+        until = Deadline.after(_UNWIND_S)
+        for part in parts:
+            part.companion.context.cancelled.set()
+        for part in parts:
+            part.join(until.remaining_s())
+        raise
+    for part in parts:
+        if part.error is not None:
+            raise part.error
+    return fleet_report({part.companion.name: part.report for part in parts if part.report is not None})
+
+
+def fleet_report(builds: dict[str, CacheBuildReport]) -> FleetReport:
+    """Return what the companions' reports come to, in their order."""
+    return FleetReport(
+        outcome=_outcome([report.outcome for report in builds.values()]),
+        exit_code=next((report.exit_code for report in builds.values() if report.exit_code), 0),
+        builds=builds,
+    )
+
+
+def _outcome(outcomes: Sequence[BuildCacheOutcome]) -> BuildCacheOutcome:
+    for telling in (BuildCacheOutcome.FAILURE, BuildCacheOutcome.SUCCESS):
+        if telling in outcomes:
+            return telling
+    return outcomes[0]
+
+
+class _Part(threading.Thread):
+    """One companion's part; after it, either ``report`` or ``error`` is there."""
+
+    def __init__(
+        self,
+        companion: CompanionParts,
+        notebook: Notebook,
+        build: Callable[[CompanionParts, Notebook], BuildCacheOutcome],
+    ) -> None:
+        super().__init__(name=f"companion-{companion.name}", daemon=True)
+        self.companion = companion
+        self.report: CacheBuildReport | None = None
+        self.error: BaseException | None = None
+        self._notebook = notebook
+        self._build = build
+
+    def run(self) -> None:
+        """Build, and report."""
+        context = self.companion.context
+        try:
+            context.emit(RunStarted(run_id=context.run_id, command="build-cache"))
+            try:
+                self.report = self._notebook.report(self._build(self.companion, self._notebook))
+            except OperatorToolError as error:
+                self.report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
+            context.emit(RunFinished(report=self.report))
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            self.error = error
