@@ -69,6 +69,11 @@ class Places:
         """The folder of the logs."""
         return self.data_dir / "log"
 
+    @property
+    def trust_dir(self) -> Path:
+        """The folder of what the operator has confirmed, such as pinned host keys; whoever writes makes it."""
+        return self.data_dir / "trust"
+
     def plugin_state_dir(self, name: str) -> Path:
         """Return the folder of one plugin's own files; a name that is not a plain one is refused."""
         if not _PLUGIN_NAME.fullmatch(name):

@@ -2,6 +2,14 @@
 
 from .core_settings import CORE_SECTION, CoreSettings
 from .description import SettingDescription, describe_settings
+from .inventory import KnownCompanion
 from .sources import SettingsSources
 
-__all__ = ["CORE_SECTION", "CoreSettings", "SettingDescription", "SettingsSources", "describe_settings"]
+__all__ = [
+    "CORE_SECTION",
+    "CoreSettings",
+    "KnownCompanion",
+    "SettingDescription",
+    "SettingsSources",
+    "describe_settings",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from .config_file import Tables, read_config_file
 from .conversion import is_secret
 from .core_settings import CORE_SECTION, CoreSettings
 from .given import Given, Layer, converted, did_you_mean, refuse_userinfo
+from .inventory import SECTION, InventoryEntry, KnownCompanion, parse_inventory
 from .secret_fields import SECRET_SUFFIXES, SecretFields
 
 PREFIX = "OPERATOR_TOOL_"
@@ -40,9 +41,13 @@ class SettingsSources:
         env: Mapping[str, str],
         options: Mapping[str, Mapping[str, str]],
         redactor: Redactor,
+        inventory: Mapping[str, InventoryEntry],
+        companion: str = "",
     ) -> None:
         self._config_file = config_file
         self._files = files
+        self._inventory = inventory
+        self._companion = companion
         self._env = env
         self._options = options
         self._redactor = redactor
@@ -67,6 +72,7 @@ class SettingsSources:
         option that is not ``PLUGIN.KEY=VALUE``.
         """
         base, known_profiles = read_config_file(config_file, must_exist=explicit)
+        inventory = parse_inventory(base.pop(SECTION, {}), config_file, redactor)
         files = [(f"{config_file} [", base)]
         for profile in profiles:
             if profile not in known_profiles:
@@ -75,7 +81,29 @@ class SettingsSources:
                     hint=f"It has {', '.join(sorted(known_profiles)) or 'none'}.",
                 )
             files.append((f"{config_file} [profiles.{profile}.", known_profiles[profile]))
-        return cls(config_file, files, env, _parsed_options(options), redactor)
+        return cls(config_file, files, env, _parsed_options(options), redactor, inventory)
+
+    def companions(self) -> tuple[KnownCompanion, ...]:
+        """Return the companions of the configuration file, in its order."""
+        return tuple(entry.companion for entry in self._inventory.values())
+
+    def companion(self, name: str) -> KnownCompanion:
+        """Return one companion of the configuration file. Raises :class:`UsageError` for an unknown name."""
+        return self._entry(name).companion
+
+    def for_companion(self, name: str) -> SettingsSources:
+        """Return sources in which one companion's tables stand above file and profiles, below environment and ``-o``.
+
+        What is noticed on the way is told by these sources too. Raises :class:`UsageError` for an unknown name.
+        """
+        entry = self._entry(name)
+        files = [*self._files, (entry.where, entry.tables)]
+        own = SettingsSources(
+            self._config_file, files, self._env, self._options, self._redactor, self._inventory, companion=name
+        )
+        own._plugin_names = self._plugin_names
+        own.notices, own.secret_variables = self.notices, self.secret_variables
+        return own
 
     def core(self) -> CoreSettings:
         """Return the core's own settings."""
@@ -128,19 +156,36 @@ class SettingsSources:
         except TypeError as error:
             raise PluginError(f"the settings of {name} can't be made: {self._redactor.text(str(error))}") from None
 
-    def check_all_used(self, known_plugins: Iterable[str]) -> None:
-        """Refuse sections and ``-o`` options that name no plugin of those given, which are all that are installed."""
+    def check_all_used(self, known_plugins: Iterable[str], companion_plugins: Iterable[str] | None = None) -> None:
+        """Refuse sections and ``-o`` options that name no plugin of those given, which are all that are installed.
+
+        ``companion_plugins`` are those whose settings a companion may have for itself, by default all: a table that
+        nothing would ever read is refused.
+        """
         self._plugin_names = frozenset(known_plugins)
         known = {*self._plugin_names, CORE_SECTION}
         places = [(name, f"{where}{name}]") for where, tables in self._files for name in tables]
         places += [(name, f"-o {name}.{key}") for name, values in self._options.items() for key in values]
-        for name, where in places:
-            if name not in known:
+        _refuse_unknown(places, known)
+        own = [(name, f"{e.where}{name}]") for e in self._inventory.values() for name in e.tables]
+        _refuse_unknown(own, known)
+        for name, where in own:
+            if name == CORE_SECTION or (companion_plugins is not None and name not in set(companion_plugins)):
                 raise ConfigError(
-                    f"{escape_controls(where)}: no plugin {escape_controls(name)} is installed"
-                    f"{did_you_mean(name, known)}",
-                    hint="operator-tool plugins list names the installed ones.",
+                    f"{escape_controls(where)}: {escape_controls(name)} has one setting for all companions",
+                    hint=f"Move it to [{escape_controls(name)}]: a companion's own are those of its transport and its "
+                    "provisioner.",
                 )
+
+    def _entry(self, name: str) -> InventoryEntry:
+        if (entry := self._inventory.get(name)) is None:
+            known = ", ".join(sorted(self._inventory))
+            raise UsageError(
+                f"{self._config_file} has no companion {escape_controls(name, limit=64)}"
+                f"{did_you_mean(name, self._inventory)}",
+                hint=f"It has {known}." if known else f"Write a table [{SECTION}.NAME] for it into that file.",
+            )
+        return entry
 
     def _layers(self, name: str, keys: set[str]) -> list[Layer]:
         layers = [
@@ -177,17 +222,28 @@ class SettingsSources:
 
     def _missing(self, name: str, key: str, secret: bool) -> ConfigError:
         variable = _prefix_of(name) + key.upper().replace("-", "_")
+        table = f"[{SECTION}.{self._companion}.{name}]" if self._companion else f"[{name}]"
+        whose = f"companion {self._companion}: " if self._companion else ""
         if secret:
             return ConfigError(
-                f"{name} needs the secret {key}",
+                f"{whose}{name} needs the secret {key}",
                 hint=f'Set {variable}, or put {key}_file = "PATH" (a file of mode 0600) or {key}_command = "COMMAND" '
-                f"under [{name}] in {self._config_file}, or store it with: keyring set operator-tool {name}.{key}",
+                f"under {table} in {self._config_file}, or store it with: keyring set operator-tool {name}.{key}",
             )
         return ConfigError(
-            f"{name} needs the setting {key}",
-            hint=f"Give -o {name}.{key}=VALUE, set {variable}, or put {key} = ... under [{name}] in "
+            f"{whose}{name} needs the setting {key}",
+            hint=f"Give -o {name}.{key}=VALUE, set {variable}, or put {key} = ... under {table} in "
             f"{self._config_file}.",
         )
+
+
+def _refuse_unknown(places: Iterable[tuple[str, str]], known: Collection[str]) -> None:
+    for name, where in places:
+        if name not in known:
+            raise ConfigError(
+                f"{escape_controls(where)}: no plugin {escape_controls(name)} is installed{did_you_mean(name, known)}",
+                hint="operator-tool plugins list names the installed ones.",
+            )
 
 
 def _prefix_of(plugin: str) -> str:
