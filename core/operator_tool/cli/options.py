@@ -66,7 +66,23 @@ class ToolOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(ToolOptions):
+class CompanionOptions(ToolOptions):
+    """What a command takes that reaches companions: which they are, and how."""
+
+    companion: tuple[str, ...] = ()
+    all_companions: bool = False
+    transport: str | None = None
+    companion_host: str | None = None
+    companion_port: int | None = None
+    companion_user: str | None = None
+    provisioner: str | None = None
+    deadline: float | None = None
+    quiet: bool = False
+    lock_timeout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(CompanionOptions):
     """What a command takes that works on a flight."""
 
     flight_id: str | None
@@ -83,16 +99,8 @@ class RunOptions(ToolOptions):
     sector: str | None = None
     max_age: float | None = None
     allow_gaps: int = 0
-    deadline: float | None = None
-    quiet: bool = False
     report: Path | None = None
-    transport: str | None = None
-    companion_host: str | None = None
-    companion_port: int | None = None
-    companion_user: str | None = None
-    provisioner: str = "c10"
     dry_run: bool = False
-    lock_timeout: float = 0.0
 
 
 def tool_options(function: _Function) -> _Function:
@@ -136,13 +144,7 @@ def flight_options(function: _Function) -> _Function:
         click.option(
             "--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="Refuse a plan of more."
         ),
-        click.option(
-            "--deadline",
-            type=click.FloatRange(0, min_open=True),
-            metavar="SECONDS",
-            help="Give the run up after so long.",
-        ),
-        click.option("-q", "--quiet", is_flag=True, help="No progress; the report and errors only."),
+        waiting_options,
     )
 
 
@@ -161,18 +163,57 @@ def download_options(function: _Function) -> _Function:
 
 
 def companion_options(function: _Function) -> _Function:
-    """Add what names the companion and how it is built."""
+    """Add what names the companions, and how they are built."""
     return _add(
         function,
+        which_companion_options,
+        provisioner_option,
+        click.option("--dry-run", is_flag=True, help="Plan and ask the companion; write nothing."),
+        lock_timeout_option,
+    )
+
+
+def which_companion_options(function: _Function) -> _Function:
+    """Add what names the companions, and how they are reached."""
+    return _add(
+        function,
+        click.option(
+            "--companion", multiple=True, metavar="NAME", help="One of the configuration; repeat for several."
+        ),
+        click.option("--all-companions", is_flag=True, help="All companions of the configuration."),
         click.option("--transport", metavar="NAME", help="How the companion is reached.  [default: ssh]"),
         click.option("--companion-host", metavar="HOST", help="Short for -o TRANSPORT.host=HOST."),
         click.option("--companion-port", type=click.IntRange(1, 65535), help="Short for -o TRANSPORT.port=PORT."),
         click.option("--companion-user", metavar="USER", help="Short for -o TRANSPORT.user=USER."),
-        click.option("--provisioner", metavar="NAME", default="c10", show_default=True, help="Who builds there."),
-        click.option("--dry-run", is_flag=True, help="Plan and ask the companion; write nothing."),
+    )
+
+
+def provisioner_option(function: _Function) -> _Function:
+    """Add who builds on the companion."""
+    return _add(function, click.option("--provisioner", metavar="NAME", help="Who builds there.  [default: c10]"))
+
+
+def lock_timeout_option(function: _Function) -> _Function:
+    """Add how long to wait for whoever holds the companion."""
+    return _add(
+        function,
         click.option(
             "--lock-timeout", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for a running build."
         ),
+    )
+
+
+def waiting_options(function: _Function) -> _Function:
+    """Add how long a command may take, and how much it says meanwhile."""
+    return _add(
+        function,
+        click.option(
+            "--deadline",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="Give the run up after so long.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No progress; the report and errors only."),
     )
 
 

@@ -73,24 +73,29 @@ class PluginHost:
             for name, loaded in zip(dict.fromkeys(names), chain, strict=True)
         )
 
-    def companion_transport(self, name: str) -> CompanionTransport:
-        """Load and make the transport."""
-        loaded = self._load(Role.COMPANION_TRANSPORT, name)
-        return self._hooks.make_companion_transport(loaded.entry, loaded.settings, self._context_for(name))
+    def companion_transport(
+        self, name: str, sources: SettingsSources | None = None, context: RunContext | None = None
+    ) -> CompanionTransport:
+        """Load and make the transport, again for each companion, with that companion's sources and context."""
+        loaded = self._load(Role.COMPANION_TRANSPORT, name, sources)
+        return self._hooks.make_companion_transport(loaded.entry, loaded.settings, context or self._context_for(name))
 
-    def provisioner(self, name: str) -> Provisioner:
-        """Load and make the provisioner."""
-        loaded = self._load(Role.PROVISIONER, name)
-        return self._hooks.make_provisioner(loaded.entry, loaded.settings, self._context_for(name))
+    def provisioner(
+        self, name: str, sources: SettingsSources | None = None, context: RunContext | None = None
+    ) -> Provisioner:
+        """Load and make the provisioner, again for each companion, with that companion's sources and context."""
+        loaded = self._load(Role.PROVISIONER, name, sources)
+        return self._hooks.make_provisioner(loaded.entry, loaded.settings, context or self._context_for(name))
 
-    def _load(self, role: Role, name: str) -> _Loaded:
+    def _load(self, role: Role, name: str, sources: SettingsSources | None = None) -> _Loaded:
         entry = self._discovery.find(role, name)
-        if (other := self._by_name.get(name)) is not None:
+        if (other := self._by_name.get(name)) is None:
+            self._hooks.register(entry, load(entry))
+            self._by_name[name] = entry
+        elif other != entry:
             raise PluginError(
                 f"{entry.owner} and {other.owner} have one name, so their settings can't be told apart",
                 hint="Select a plugin of another name for one of the two roles.",
             )
-        self._hooks.register(entry, load(entry))
-        self._by_name[name] = entry
-        settings = self._sources.for_plugin(name, self._hooks.settings_type(entry))
+        settings = (sources or self._sources).for_plugin(name, self._hooks.settings_type(entry))
         return _Loaded(entry, settings)
