@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from operator_tool.api.build import BuildCacheOutcome, BuildCacheRequest, CacheBuildReport, FleetReport, PluginRecord
@@ -19,7 +18,7 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, PluginError
 from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
-from operator_tool.api.roles import EagerTransport, TileProvider
+from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import ProviderInfo
 from operator_tool.sectors import Sector
 from operator_tool.tile_store import DamagedTileError
@@ -72,26 +71,23 @@ class Orchestrator:
 
     def build_caches(self, request: BuildCacheRequest) -> FleetReport:
         """Build the cache of a flight on each companion, all at once; what fails on one stops no other."""
-        with self._connecting():
-            try:
-                plan = self.plan(request)
-            except OperatorToolError as error:
-                report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
-                return fleet_report({companion.name: report for companion in self._parts.companions})
-            return build_each(
-                self._parts.companions,
-                self._notebook,
-                lambda companion, notebook: self._on(companion, notebook).build(
-                    plan, request, self._order(plan, dry_run=request.dry_run)
-                ),
-            )
+        try:
+            plan = self.plan(request)
+        except OperatorToolError as error:
+            report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
+            return fleet_report({companion.name: report for companion in self._parts.companions})
+        order = self._order(plan, dry_run=request.dry_run)
+        return build_each(
+            self._parts.companions,
+            self._notebook,
+            lambda companion, notebook: self._on(companion, notebook).build(plan, request, order),
+        )
 
     def ask(self, request: BuildCacheRequest) -> tuple[CachePlan, CompanionState, CompanionIdentity]:
         """Plan, and ask the companion about this flight's cache; nothing is written anywhere. Raises what fails."""
         (companion,) = self._parts.companions
-        with self._connecting():
-            plan = self.plan(request)
-            state, identity = self._on(companion, self._notebook).ask(self._order(plan, dry_run=True))
+        plan = self.plan(request)
+        state, identity = self._on(companion, self._notebook).ask(self._order(plan, dry_run=True))
         return plan, state, identity
 
     def download(self, request: BuildCacheRequest) -> CacheBuildReport:
@@ -129,22 +125,9 @@ class Orchestrator:
         return report
 
     def _build_one(self, request: BuildCacheRequest, companion: CompanionParts) -> BuildCacheOutcome:
-        with self._connecting():
-            plan = self.plan(request)
-            order = self._order(plan, dry_run=request.dry_run)
-            return self._on(companion, self._notebook).build(plan, request, order)
-
-    @contextmanager
-    def _connecting(self) -> Iterator[None]:
-        """Let the transports that can connect meanwhile; what nobody took is let go of."""
-        eager = [one.transport for one in self._parts.companions if isinstance(one.transport, EagerTransport)]
-        for transport in eager:
-            transport.begin()
-        try:
-            yield
-        finally:
-            for transport in eager:
-                transport.close()
+        plan = self.plan(request)
+        order = self._order(plan, dry_run=request.dry_run)
+        return self._on(companion, self._notebook).build(plan, request, order)
 
     def _on(self, companion: CompanionParts, notebook: Notebook) -> CompanionBuild:
         return CompanionBuild(

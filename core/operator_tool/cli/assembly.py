@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from operator_tool import __version__
 from operator_tool.api.build import BuildCacheRequest
@@ -17,8 +18,7 @@ from operator_tool.api.errors import UsageError
 from operator_tool.api.events import Notice
 from operator_tool.api.order import AreaKind, AreaRequest
 from operator_tool.api.roles import TileProvider
-from operator_tool.build_cache.orchestrator import Orchestrator
-from operator_tool.build_cache.parts import CompanionParts, Parts
+from operator_tool.build_cache.parts import Parts
 from operator_tool.build_cache.sharpness import MAX_GSD_M
 from operator_tool.places import Places
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
@@ -27,10 +27,14 @@ from operator_tool.sectors import chosen_sectors, load_sectors
 from operator_tool.settings import SettingsSources
 
 from . import logs
+from .companion_choice import chosen_companions, refuse_one_place_twice, short_settings
 from .options import RunOptions, ToolOptions
+from .run_companions import connecting_parts, is_for_several, let_go
+
+if TYPE_CHECKING:
+    from operator_tool.build_cache.orchestrator import Orchestrator
 
 _log = logging.getLogger(__name__)
-DEFAULT_TRANSPORT = "ssh"
 DEFAULT_CORRIDOR_M = 500.0
 DEFAULT_ZOOMS = (15, 16, 17, 18)
 
@@ -67,7 +71,10 @@ def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
         options=[*more_settings, *options.option],
         profiles=options.profile,
     )
-    sources.check_all_used({entry.name for entry in discovery.entries})
+    sources.check_all_used(
+        {entry.name for entry in discovery.entries},
+        {entry.name for entry in discovery.entries if entry.role in (Role.COMPANION_TRANSPORT, Role.PROVISIONER)},
+    )
     return Tool(places, discovery, sources)
 
 
@@ -79,8 +86,8 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
     if not options.provider:
         known = ", ".join(Discovery().names(Role.TILE_PROVIDER))
         raise UsageError("no --provider was given", hint=f"Installed are {known}.")
-    transport = options.transport or DEFAULT_TRANSPORT
-    tool = open_tool(options, _short_settings(options, transport))
+    tool = open_tool(options, _short_settings(options))
+    chosen = chosen_companions(options, tool.sources) if companion else ()
     run_id = uuid.uuid4().hex[:16]
     deadline = Deadline.after(options.deadline) if options.deadline else Deadline.never()
 
@@ -93,6 +100,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             cancelled=context.cancelled,
             deadline=deadline,
             emit=host.emit,
+            trust_dir=tool.places.trust_dir,
         )
 
     host = PluginHost(tool.discovery, tool.sources, context_for)
@@ -100,38 +108,35 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
     with ExitStack() as stack:
         stack.callback(host.stop_listeners)
         host.start_listeners(tool.sources.core().listeners)
+        companions = []
+        for one in chosen:
+            parts = connecting_parts(host, one, context_for, named=is_for_several(options))
+            stack.callback(let_go, parts)
+            companions.append(parts)
+        refuse_one_place_twice({one.name: f"{one.transport.address} {one.provisioner.site}" for one in companions})
         source = host.flight_source(flight_source)
         providers = host.tile_providers(options.provider)
         for name, provider in providers:
             stack.callback(_close, name, provider)
         stack.callback(context.cancelled.set)
-        companions = (_companion_parts(host, transport, options.provisioner, context_for),) if companion else ()
-        parts = Parts(flight_source=source, providers=providers, companions=companions)
         for variable in tool.sources.secret_variables:
             os.environ.pop(variable, None)  # no child process needs them
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
         places = tool.places
+        # A link that is being opened opens meanwhile.
+        from operator_tool.build_cache.orchestrator import Orchestrator
+
         orchestrator = Orchestrator(
-            parts,
+            Parts(flight_source=source, providers=providers, companions=tuple(companions)),
             context,
             stores_dir=places.make(places.stores_dir) if writes else places.stores_dir,
             locks_dir=places.make(places.locks_dir) if writes else places.locks_dir,
             plugins=host.records,
             sectors=chosen_sectors(load_sectors(places), options.sector),
+            reconnect_s=tool.sources.core().reconnect_s,
         )
         yield Run(orchestrator, _request(options, reference, area), tool.sources.core().plan_samples)
-
-
-def _companion_parts(
-    host: PluginHost, transport: str, provisioner: str, context_for: Callable[[str], RunContext]
-) -> CompanionParts:
-    return CompanionParts(
-        transport_name=transport,
-        transport=host.companion_transport(transport),
-        provisioner=host.provisioner(provisioner),
-        context=context_for(transport),
-    )
 
 
 def _close(name: str, provider: TileProvider) -> None:
@@ -178,14 +183,8 @@ def _request(options: RunOptions, reference: str, area: AreaRequest) -> BuildCac
     )
 
 
-def _short_settings(options: RunOptions, transport: str) -> list[str]:
+def _short_settings(options: RunOptions) -> list[str]:
     """Return the settings that the short options stand for, as ``-o`` would give them."""
     first = options.provider[0]
-    short = {
-        f"{first}.url": options.satellite_provider_url,
-        f"{first}.api_key": options.api_key,
-        f"{transport}.host": options.companion_host,
-        f"{transport}.port": options.companion_port,
-        f"{transport}.user": options.companion_user,
-    }
-    return [f"{name}={value}" for name, value in short.items() if value is not None]
+    short = {f"{first}.url": options.satellite_provider_url, f"{first}.api_key": options.api_key}
+    return [*(f"{name}={value}" for name, value in short.items() if value is not None), *short_settings(options)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, ProviderShare
+from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport, ProviderShare
 from operator_tool.api.errors import ConfigError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.redaction import REDACTOR
@@ -25,11 +26,27 @@ def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *
             report = work(run)
     except OperatorToolError as error:
         report = _failure(error)
+    return _told(report, as_text(report), options)
+
+
+def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> int:
+    """As :func:`reported_run`, for several companions: what fails before there is a run is one report for all."""
+    try:
+        with open_run(options, companion=True, writes=not options.dry_run) as run:
+            fleet = work(run)
+    except OperatorToolError as error:
+        report = _failure(error)
+        return _told(report, as_text(report), options)
+    blocks = [f"companion {name}\n{textwrap.indent(as_text(report), '  ')}" for name, report in fleet.builds.items()]
+    return _told(fleet, "\n".join(blocks), options)
+
+
+def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions) -> int:
     problem = _write_report(report, options.report) if options.report else None
     if options.as_json:
         say(as_document(msgspec.to_builtins(report)))
     else:
-        say(as_text(report), err=report.outcome == BuildCacheOutcome.FAILURE)
+        say(text, err=report.outcome == BuildCacheOutcome.FAILURE)
     if problem is not None:
         say(f"error: {problem.message}", err=True)
         return report.exit_code or problem.exit_code
@@ -76,6 +93,7 @@ def _rows(report: CacheBuildReport) -> list[tuple[str, str]]:
         rows.append(("companion", _companion(report)))
     if sizes.sent or sizes.saved:
         rows.append(("sent", f"{_size(sizes.sent)}; {_size(sizes.saved)} lay there already"))
+    rows += [("link", text) for text in _link(report)]
     rows += [("note", note) for note in report.notes]
     if report.duration_s:
         phases = ", ".join(f"{name} {took:.1f}" for name, took in report.duration_s.items() if name != "total")
@@ -138,6 +156,18 @@ def _companion(report: CacheBuildReport) -> str:
     return f"{where}: {companion.generation_after or 'no cache yet'}"
 
 
+def _link(report: CacheBuildReport) -> list[str]:
+    companion = report.companion
+    if companion is None:
+        return []
+    lines = []
+    if companion.reconnects:
+        lines.append(f"broke, and was taken up again, {companion.reconnects} times")
+    if companion.recovered:
+        lines.append("broke after the switch was ordered; asked again, the companion says that it was made")
+    return lines
+
+
 def _size(count_bytes: int) -> str:
     return f"{count_bytes / 1e6:,.1f} MB"
 
@@ -155,7 +185,7 @@ def _failure(error: OperatorToolError) -> CacheBuildReport:
     )
 
 
-def _write_report(report: CacheBuildReport, path: Path) -> ConfigError | None:
+def _write_report(report: CacheBuildReport | FleetReport, path: Path) -> ConfigError | None:
     """Write the report whole or not at all; a path that can't be written is told, and never hides the outcome."""
     if path.exists() and not path.is_file():
         return ConfigError(f"the report can't be written to {path}, which is no file", hint="Name a file.")

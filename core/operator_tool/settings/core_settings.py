@@ -18,3 +18,6 @@ class CoreSettings(PluginSettings, frozen=True, kw_only=True):
     plan_samples: Annotated[
         int, Meta(ge=0, le=100, description="How many real tiles of each zoom `plan` fetches to estimate from.")
     ] = 3
+    reconnect_s: Annotated[
+        float, Meta(ge=0, le=3600, description="How long a link to a companion that broke is tried again, in seconds.")
+    ] = 180.0
