@@ -57,6 +57,8 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     """How many tiles that verification found, where ``up_to_date``."""
     tiles_digest: str | None = None
     """The digest over those tiles (``tiles_digest``), where ``up_to_date``; None where the provisioner doesn't tell."""
+    damage: str = ""
+    """What that verification found wrong, where the current generation has the order's content key and is damaged."""
     free_bytes: int | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -18,6 +18,8 @@ COMMANDS = {
     "build-cache": ("operator_tool.cli.build_cache:command", "From a flight to a verified cache on the companion."),
     "plan": ("operator_tool.cli.plan:command", "What a flight needs: area, zooms, tiles. Writes nothing."),
     "download": ("operator_tool.cli.download:command", "Fill the workstation's tile store for a flight."),
+    "verify-ready": ("operator_tool.cli.verify_ready:command", "Is this companion ready to fly this flight?"),
+    "companion": ("operator_tool.cli.companion:command", "The companions: enrol, install, status."),
     "store": ("operator_tool.cli.store:command", "The workstation's tile stores: look, verify, prune, export."),
     "set-sector": ("operator_tool.cli.set_sector:command", "Say of an area how fresh its imagery must be."),
     "plugins": ("operator_tool.cli.plugins:command", "Which plugins are installed, from whom, in which state."),

@@ -152,13 +152,21 @@ def download_options(function: _Function) -> _Function:
     """Add what a command takes that gets tiles and reports."""
     return _add(
         function,
-        click.option(
-            "--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="How many tiles may lack."
-        ),
+        gaps_option,
         click.option(
             "--max-age", type=Age(), metavar="AGE", help="Ask again about tiles that were fetched longer ago: 7d, 36h."
         ),
         click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
+    )
+
+
+def gaps_option(function: _Function) -> _Function:
+    """Add how many tiles a cache may lack."""
+    return _add(
+        function,
+        click.option(
+            "--allow-gaps", type=click.IntRange(0), default=0, show_default=True, help="How many tiles may lack."
+        ),
     )
 
 

@@ -134,6 +134,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
         up_to_date=up_to_date,
         verified_tiles=verified.tiles if verified is not None and verified.ok else 0,
         tiles_digest=verified.tiles_digest if verified is not None and verified.ok else None,
+        damage=printable(verified.problem) or "damaged" if verified is not None and not verified.ok else "",
         free_bytes=greeting.free_bytes,
         notes=tuple(notes),
     )

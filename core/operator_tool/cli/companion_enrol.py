@@ -1,0 +1,66 @@
+"""``operator-tool companion enrol``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from .options import CompanionOptions, tool_options, waiting_options, which_companion_options
+
+
+class Fingerprint(click.ParamType[str]):
+    """``SHA256:`` and 43 characters, as ssh-keygen prints it."""
+
+    name = "fingerprint"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as OpenSSH writes it. Fails as a usage error."""
+        text = str(value).strip().rstrip("=")
+        if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text):
+            self.fail(
+                f"{value!r}: expected SHA256: and 43 characters, as ssh-keygen -lf prints a key's fingerprint",
+                param,
+                ctx,
+            )
+        return text
+
+
+@click.command("enrol")
+@which_companion_options
+@click.option("--fingerprint", type=Fingerprint(), help="Pin the key that has this fingerprint, and no other.")
+@click.option("--replace", is_flag=True, help="With --fingerprint: also where another key is pinned.")
+@waiting_options
+@tool_options
+def command(*, fingerprint: str | None, replace: bool, **given: Any) -> int:
+    """Pin a companion's host key, so that it is known from then on, and nobody can stand in for it.
+
+    Shows the key's fingerprint and asks. Compare it with what the companion itself says, at its own console:
+
+        ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub
+
+    Where nobody can be asked, give the fingerprint that you have from there with --fingerprint.
+    """
+    from operator_tool.api.errors import UsageError
+
+    from .companion_outcome import show_outcomes
+    from .companion_run import CompanionRun, outcome_of
+    from .enrolment import Enrolment
+
+    options = CompanionOptions(**given)
+    if replace and fingerprint is None:
+        raise UsageError(
+            "--replace was given without --fingerprint", hint="At a terminal it is asked for, so leave it out."
+        )
+    run = CompanionRun(options)
+    with run.running():
+        companions = run.companions()
+        if fingerprint is not None and len(companions) > 1:
+            raise UsageError(
+                f"--fingerprint was given for {len(companions)} companions, and no two have one key",
+                hint="Enrol each by itself.",
+            )
+        enrolment = Enrolment(run.places, fingerprint=fingerprint, replace=replace)
+        outcomes = tuple(outcome_of(one, enrolment.enrol) for one in companions)
+    return show_outcomes(outcomes, as_json=options.as_json)

@@ -1,0 +1,116 @@
+"""What became of one companion in a command, as JSON and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from operator_tool.api.companion import CompanionIdentity, CompanionState
+from operator_tool.api.errors import NotReadyError, OperatorToolError
+from operator_tool.api.escaping import escape_controls
+from operator_tool.redaction import REDACTOR
+
+from .exits import say
+from .reporting import as_document
+
+
+class PinnedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The host key that a companion showed, and what became of it."""
+
+    label: str
+    type: str
+    fingerprint: str
+    pinned_before: tuple[str, ...] = ()
+    """The fingerprints that were pinned for the companion until now."""
+    written_to: str = ""
+    """Where it was pinned just now; empty where nothing was written."""
+
+
+class CompanionOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One companion's part of a command."""
+
+    name: str
+    """Its name in the inventory; empty where it was named by its address."""
+    transport: str
+    address: str
+    exit_code: int = 0
+    failure_exception_type: str | None = None
+    message: str = ""
+    remediation: str = ""
+    retryable: bool = False
+    fingerprint: str | None = None
+    host_key: PinnedKey | None = None
+    state: CompanionState | None = None
+
+
+def failed(outcome: CompanionOutcome, error: OperatorToolError) -> CompanionOutcome:
+    """Return the outcome with what went wrong."""
+    return msgspec.structs.replace(
+        outcome,
+        exit_code=error.exit_code,
+        failure_exception_type=type(error).__name__,
+        message=error.message,
+        remediation=error.hint,
+        retryable=error.retryable,
+    )
+
+
+def answered(outcome: CompanionOutcome, identity: CompanionIdentity, state: CompanionState) -> CompanionOutcome:
+    """Return the outcome with what the companion said; one that can't be built is not ready, whatever was asked."""
+    return msgspec.structs.replace(
+        outcome,
+        address=identity.address,
+        fingerprint=identity.fingerprint,
+        state=state,
+        exit_code=NotReadyError.exit_code if state.problems else 0,
+    )
+
+
+def exit_code_of(outcomes: Sequence[CompanionOutcome]) -> int:
+    """Return the exit code of the first that failed, 0 where none did."""
+    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
+
+
+def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int:
+    """Print every companion's outcome, as one document or as lines, and return the exit code of the command."""
+    if as_json:
+        document = {"schema": 1, "exit_code": exit_code_of(outcomes), "companions": msgspec.to_builtins(outcomes)}
+        say(as_document(document))
+        return exit_code_of(outcomes)
+    for outcome in outcomes:
+        indent = "  " if len(outcomes) > 1 else ""
+        if indent:
+            say(_harmless(outcome.name))
+        for name, value in _rows(outcome):
+            say(f"{indent}{_harmless(name):<11} {_harmless(value)}")
+        for name, value in (("error", outcome.message), ("next", outcome.remediation)):
+            if value:
+                say(f"{indent}{name}: {_harmless(value)}", err=True)
+    return exit_code_of(outcomes)
+
+
+def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
+    yield "address", outcome.address
+    if (key := outcome.host_key) is not None:
+        yield "host key", f"{key.label} {key.type} {key.fingerprint}"
+        yield from (("pinned was", fingerprint) for fingerprint in key.pinned_before if fingerprint != key.fingerprint)
+        if key.written_to:
+            yield "pinned in", key.written_to
+        elif key.fingerprint in key.pinned_before:
+            yield "pinned", "already, nothing was changed"
+    if outcome.fingerprint is not None:
+        yield "host key", outcome.fingerprint
+    if (state := outcome.state) is not None:
+        yield "id", state.companion_id or "not known"
+        yield "agent", state.agent_version or "not installed"
+        yield "generation", state.generation or "none: no cache yet"
+        if state.free_bytes is not None:
+            yield "free space", f"{state.free_bytes / 1e6:,.1f} MB"
+        yield from state.facts.items()
+        yield from (("note", note) for note in state.notes)
+        yield from (("problem", problem) for problem in state.problems)
+
+
+def _harmless(text: str) -> str:
+    return REDACTOR.text(escape_controls(text))

@@ -1,0 +1,192 @@
+"""A command for companions without a flight: each of them reached, worked on, and told."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from operator_tool import __version__
+from operator_tool.api.context import RunContext
+from operator_tool.api.deadline import Deadline
+from operator_tool.api.errors import OperatorToolError, UsageError
+from operator_tool.api.events import Notice
+from operator_tool.api.roles import CompanionTransport, InstallableProvisioner
+from operator_tool.places import Places
+from operator_tool.plugin_host.host import PluginHost
+
+from .assembly import open_tool
+from .companion_choice import ChosenCompanion, chosen_companions, refuse_one_place_twice, short_settings
+from .companion_outcome import CompanionOutcome, failed
+from .options import CompanionOptions
+
+_TICK_S = 0.1
+_UNWIND_S = 10.0
+"""How long an interrupted command waits for its threads to let go of what they hold."""
+
+
+@dataclass(frozen=True)
+class ReachedCompanion:
+    """One companion that a command is for, and its transport; nothing is connected yet."""
+
+    chosen: ChosenCompanion
+    transport: CompanionTransport
+    context: RunContext
+
+    @property
+    def outcome(self) -> CompanionOutcome:
+        """What is known of it before it is asked."""
+        return CompanionOutcome(name=self.chosen.name, transport=self.chosen.transport, address=self.transport.address)
+
+
+@dataclass(frozen=True)
+class AttendedCompanion(ReachedCompanion):
+    """One companion, and what looks after its program."""
+
+    provisioner: InstallableProvisioner
+
+
+_Companion = TypeVar("_Companion", bound=ReachedCompanion)
+
+
+class CompanionRun:
+    """One command's plugins, loaded as they are asked for."""
+
+    def __init__(self, options: CompanionOptions) -> None:
+        tool = open_tool(options, short_settings(options))
+        self.places: Places = tool.places
+        self._chosen = chosen_companions(options, tool.sources)
+        self._sources = tool.sources
+        self._quiet = options.quiet
+        self._deadline = Deadline.after(options.deadline) if options.deadline else Deadline.never()
+        self._cancelled = threading.Event()
+        self._run_id = uuid.uuid4().hex[:16]
+        self._host = PluginHost(tool.discovery, tool.sources, self._context)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Have the listeners told while the block runs; afterwards the run is given up."""
+        with ExitStack() as stack:
+            stack.callback(self._host.stop_listeners)
+            self._host.start_listeners(self._sources.core().listeners)
+            stack.callback(self._cancelled.set)
+            yield
+
+    def companions(self) -> tuple[ReachedCompanion, ...]:
+        """Load and make each companion's transport."""
+        made = tuple(
+            ReachedCompanion(
+                one,
+                self._host.companion_transport(one.transport, one.sources, self._context_of(one, one.transport)),
+                self._context_of(one, one.transport),
+            )
+            for one in self._chosen
+        )
+        self._settled()
+        return made
+
+    def attended_companions(self) -> tuple[AttendedCompanion, ...]:
+        """Load and make each companion's transport and provisioner.
+
+        Raises ``UsageError`` for a provisioner that has no program of its own there, and where two companions are one.
+        """
+        made = tuple(
+            AttendedCompanion(one.chosen, one.transport, one.context, self._provisioner(one.chosen))
+            for one in self.companions()
+        )
+        self._settled()
+        refuse_one_place_twice({one.chosen.name: f"{one.transport.address} {one.provisioner.site}" for one in made})
+        return made
+
+    def _provisioner(self, one: ChosenCompanion) -> InstallableProvisioner:
+        made = self._host.provisioner(one.provisioner, one.sources, self._context_of(one, one.provisioner))
+        if not isinstance(made, InstallableProvisioner):
+            raise UsageError(
+                f"the provisioner {one.provisioner} has no program of its own on the companion",
+                hint="Give --provisioner the name of one that has, such as c10.",
+            )
+        return made
+
+    def _settled(self) -> None:
+        for variable in self._sources.secret_variables:
+            os.environ.pop(variable, None)  # no child process needs them
+        while self._sources.notices:
+            self._host.emit(Notice(text=self._sources.notices.pop(0)))
+
+    def _context_of(self, one: ChosenCompanion, plugin: str) -> RunContext:
+        return one.context(self._context(plugin), named=len(self._chosen) > 1)
+
+    def _context(self, plugin: str) -> RunContext:
+        return RunContext(
+            run_id=self._run_id,
+            state_dir=self.places.plugin_state_dir(plugin),
+            user_agent=f"operator-tool/{__version__}",
+            quiet=self._quiet,
+            cancelled=self._cancelled,
+            deadline=self._deadline,
+            emit=lambda event: self._host.emit(event),
+            trust_dir=self.places.trust_dir,
+        )
+
+
+def for_each(
+    companions: Sequence[_Companion], work: Callable[[_Companion], CompanionOutcome]
+) -> tuple[CompanionOutcome, ...]:
+    """Do the work on each companion, all at once where there are several; what fails on one stops no other.
+
+    What is recognised becomes that companion's outcome. What is not is raised as soon as all have ended.
+    """
+    if len(companions) == 1:
+        return (outcome_of(companions[0], work),)
+    parts = [_Part(companion, work) for companion in companions]
+    try:
+        for part in parts:
+            part.start()
+        for part in parts:
+            while part.is_alive():  # in steps: a signal is heard between them
+                part.join(_TICK_S)
+    except BaseException:
+        until = Deadline.after(_UNWIND_S)
+        for companion in companions:
+            companion.context.cancelled.set()
+        for part in parts:
+            part.join(until.remaining_s())
+        raise
+    return tuple(part.result() for part in parts)
+
+
+def outcome_of(companion: _Companion, work: Callable[[_Companion], CompanionOutcome]) -> CompanionOutcome:
+    """Do the work on one companion; what is recognised becomes its outcome."""
+    try:
+        return work(companion)
+    except OperatorToolError as error:
+        return failed(companion.outcome, error)
+
+
+class _Part(threading.Thread, Generic[_Companion]):
+    """One companion's thread."""
+
+    def __init__(self, companion: _Companion, work: Callable[[_Companion], CompanionOutcome]) -> None:
+        super().__init__(name=f"companion-{companion.chosen.name}", daemon=True)
+        self._companion = companion
+        self._work = work
+        self._outcome: CompanionOutcome | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work."""
+        try:
+            self._outcome = outcome_of(self._companion, self._work)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            self._error = error
+
+    def result(self) -> CompanionOutcome:
+        """Return what came of it; raises what was not recognised."""
+        if self._outcome is None:
+            assert self._error is not None
+            raise self._error
+        return self._outcome

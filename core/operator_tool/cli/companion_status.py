@@ -1,0 +1,40 @@
+"""``operator-tool companion status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import CompanionOptions, provisioner_option, tool_options, waiting_options, which_companion_options
+
+if TYPE_CHECKING:
+    from .companion_outcome import CompanionOutcome
+    from .companion_run import AttendedCompanion
+
+
+@click.command("status")
+@which_companion_options
+@provisioner_option
+@waiting_options
+@tool_options
+def command(**given: Any) -> int:
+    """Show what a companion is and holds, a line for each fact. Writes nothing there.
+
+    Exit code 31 when it has a problem that would keep it from being built.
+    """
+    from .companion_outcome import show_outcomes
+    from .companion_run import CompanionRun, for_each
+
+    options = CompanionOptions(**given)
+    run = CompanionRun(options)
+    with run.running():
+        outcomes = for_each(run.attended_companions(), _status)
+    return show_outcomes(outcomes, as_json=options.as_json)
+
+
+def _status(one: AttendedCompanion) -> CompanionOutcome:
+    from .companion_outcome import answered
+
+    with one.transport.connect() as session:
+        return answered(one.outcome, session.identity, one.provisioner.status(session))

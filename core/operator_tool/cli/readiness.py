@@ -1,0 +1,164 @@
+"""Is a companion ready to fly a flight? What was looked at, what was found, and what it comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import msgspec
+
+from operator_tool.api.companion import CompanionIdentity, CompanionState
+from operator_tool.api.errors import CompanionError, NotReadyError, OperatorToolError, VerifyError
+from operator_tool.api.escaping import escape_controls
+from operator_tool.build_cache.plan import CachePlan
+from operator_tool.redaction import REDACTOR
+
+from .assembly import open_run, open_tool
+from .companion_choice import chosen_companions
+from .exits import say
+from .options import RunOptions
+from .reporting import as_document
+
+_REACHED, _AGENT, _BUILDABLE, _CURRENT, _VERIFIED = "reached", "agent", "can be built", "this cache", "verified"
+_BUILD_IT = "Run build-cache with the same options."
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool | None
+    """None where it could not be looked at."""
+    detail: str = ""
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """One companion, and whether it is ready to fly the flight."""
+
+    name: str = ""
+    """Its name in the inventory; empty where it was named by its address."""
+    ready: bool = False
+    exit_code: int = 0
+    message: str = ""
+    remediation: str = ""
+    address: str = ""
+    companion_id: str = ""
+    fingerprint: str | None = None
+    generation: str | None = None
+    content_key: str = ""
+    """Of this flight's cache; empty where it was not found out."""
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
+    """Ask one companion after the other; nothing is written, here or there."""
+    names = options.companion
+    if options.all_companions or len(names) > 1:
+        names = tuple(one.name for one in chosen_companions(options, open_tool(options).sources))
+        return tuple(_ask(dataclasses.replace(options, companion=(name,), all_companions=False)) for name in names)
+    return (_ask(options),)
+
+
+def judged(plan_key: str, state: CompanionState, identity: CompanionIdentity, *, name: str = "") -> Readiness:
+    """Return what a companion's answer comes to for the cache of that content key."""
+    agent = Check(name=_AGENT, ok=bool(state.agent_version), detail=state.agent_version or "not installed")
+    buildable = Check(name=_BUILDABLE, ok=not state.problems, detail="; ".join(state.problems))
+    generation = state.generation or "none: there is no cache yet"
+    if state.damage:
+        code, hint = VerifyError.exit_code, VerifyError.default_hint
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan_key}")
+        verified = Check(name=_VERIFIED, ok=False, detail=f"the cache is damaged: {state.damage}")
+    elif state.up_to_date:
+        code, hint = 0, ""
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan_key}")
+        verified = Check(name=_VERIFIED, ok=True, detail=f"every byte of {state.verified_tiles:,} tiles, just now")
+    else:
+        code, hint = NotReadyError.exit_code, _BUILD_IT
+        found = f"the current generation is {generation}; this flight's cache has the content key {plan_key}"
+        current = Check(name=_CURRENT, ok=False, detail=found)
+        verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
+    checks = (_reached(state, identity), agent, buildable, current, verified)
+    return Readiness(
+        name=name,
+        ready=code == 0,
+        exit_code=code,
+        message="; ".join(f"{check.name}: {check.detail}" for check in checks if check.ok is False),
+        remediation=hint,
+        address=identity.address,
+        companion_id=state.companion_id,
+        fingerprint=identity.fingerprint,
+        generation=state.generation,
+        content_key=plan_key,
+        checks=checks,
+        notes=state.notes,
+    )
+
+
+def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
+    """Print each companion's checks, as one document or as lines, and return the exit code of the first not ready."""
+    code = next((one.exit_code for one in found if one.exit_code), 0)
+    if as_json:
+        say(as_document({"schema": 1, "exit_code": code, "companions": msgspec.to_builtins(found)}))
+        return code
+    for one in found:
+        indent = "  " if len(found) > 1 else ""
+        if indent:
+            say(_harmless(one.name))
+        for check in one.checks:
+            say(f"{indent}{_word(check):<4} {check.name:<13} {_harmless(check.detail)}".rstrip())
+        for note in one.notes:
+            say(f"{indent}note {_harmless(note)}")
+        if one.ready:
+            say(f"{indent}ready to fly this flight")
+            continue
+        verdict = "not ready to fly this flight" if one.checks else f"error: {one.message}"
+        say(f"{indent}{_harmless(verdict)}", err=True)
+        say(f"{indent}next: {_harmless(one.remediation)}", err=True)
+    return code
+
+
+def _ask(options: RunOptions) -> Readiness:
+    name = options.companion[0] if options.companion else ""
+    try:
+        with open_run(options, companion=True, writes=False) as run:
+            plan, state, identity = run.orchestrator.ask(run.request)
+    except OperatorToolError as error:
+        return Readiness(
+            name=name,
+            exit_code=error.exit_code,
+            message=error.message,
+            remediation=error.hint,
+            checks=_checks_of(error),
+        )
+    return judged(_key_of(plan), state, identity, name=name)
+
+
+def _key_of(plan: CachePlan) -> str:
+    return plan.content_key
+
+
+def _reached(state: CompanionState, identity: CompanionIdentity) -> Check:
+    parts = [identity.address, f"host key {identity.fingerprint}" if identity.fingerprint else "", state.companion_id]
+    return Check(name=_REACHED, ok=True, detail=", ".join(part for part in parts if part))
+
+
+def _checks_of(error: OperatorToolError) -> tuple[Check, ...]:
+    """Return what an error says of the companion; nothing where it is not about the companion."""
+    unseen = tuple(Check(name=name, ok=None) for name in (_CURRENT, _VERIFIED))
+    match error:
+        case NotReadyError():
+            reasons = Check(name=_BUILDABLE, ok=False, detail="; ".join(error.reasons))
+            return (Check(name=_REACHED, ok=True), Check(name=_AGENT, ok=None), reasons, *unseen)
+        case CompanionError():
+            reached = Check(name=_REACHED, ok=False, detail=error.message)
+            return (reached, *(Check(name=name, ok=None) for name in (_AGENT, _BUILDABLE)), *unseen)
+    return ()
+
+
+def _word(check: Check) -> str:
+    return "-" if check.ok is None else "ok" if check.ok else "FAIL"
+
+
+def _harmless(text: str) -> str:
+    return REDACTOR.text(escape_controls(text))

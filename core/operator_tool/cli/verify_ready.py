@@ -1,0 +1,35 @@
+"""``operator-tool verify-ready``: is this companion ready to fly this flight?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options import (
+    RunOptions,
+    flight_options,
+    gaps_option,
+    provisioner_option,
+    tool_options,
+    which_companion_options,
+)
+
+
+@click.command("verify-ready")
+@flight_options
+@gaps_option
+@which_companion_options
+@provisioner_option
+@tool_options
+def command(**given: Any) -> int:
+    """Say whether a companion is ready to fly a flight: every check, one line each. Writes nothing anywhere.
+
+    Give the options that the cache was built with: they decide which cache is this flight's. Exit code 0 only when the
+    companion's current cache is this very one, every byte of it verified just now; 31 when it isn't, 30 when the
+    companion was not reached, 23 when its cache is damaged.
+    """
+    from .readiness import ask_each, show_readiness
+
+    options = RunOptions(**given)
+    return show_readiness(ask_each(options), as_json=options.as_json)
