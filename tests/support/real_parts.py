@@ -83,6 +83,7 @@ class RealSshd:
             "key_file": str(self.key_file),
             "use_agent": False,
             "known_hosts": str(self.known_hosts),
+            "config_file": "none",
         }
 
     def sessions(self) -> tuple[int, ...]:

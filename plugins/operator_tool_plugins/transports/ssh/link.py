@@ -11,39 +11,56 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from paramiko import SSHException, Transport  # type: ignore[import-untyped]
+from paramiko import Channel, SSHException  # type: ignore[import-untyped]
 
-from operator_tool.api import CompanionIdentity, LinkError
+from operator_tool.api import CompanionIdentity, LinkError, LinkStalledError
+
+from .bounded import Background
+from .handshake import ClientTransport, hang_up
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
+_OPEN_S = 15.0
+_FOR_EVER_S = 24 * 3600.0
 
 BROKEN = (SSHException, EOFError, OSError)
 """What paramiko raises when a connection breaks."""
 
 
 class Link:
-    """A connection that is logged in."""
+    """A connection that is logged in, the jump hosts' connections that carry it first among its transports."""
 
-    def __init__(self, transport: Transport, identity: CompanionIdentity) -> None:
-        self.transport = transport
+    def __init__(self, transports: Sequence[ClientTransport], identity: CompanionIdentity) -> None:
+        self.transport = transports[-1]
         self.identity = identity
+        self._transports = tuple(transports)
         self._lock = threading.Lock()
         self._calls: dict[object, float] = {}
         self._closed = threading.Event()
+        self._lost: type[LinkError] = LinkError
         self._why = f"the link to {identity.address} was lost"
         self._watchdog = threading.Thread(target=self._watch, name="ssh-watchdog", daemon=True)
         self._watchdog.start()
+        # The first program's channel is opened at once: that is one round trip less when it starts.
+        self._ahead = Background("ssh-open", self._open)
+        self._first_is_taken = False
+
+    def open_channel(self) -> Channel:
+        """Return a new channel for a program. Raises ``LinkError``."""
+        with self._lock:
+            first, self._first_is_taken = not self._first_is_taken, True
+        with self.at_most(_OPEN_S):
+            return self._ahead.result() if first else self._open()
 
     @contextlib.contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
         """Close the link when the block takes longer. Raises ``LinkError`` for what a broken connection raises."""
         call = object()
-        with self._lock:
-            self._calls[call] = time.monotonic() + seconds
+        # Each of these is one operation of a dict, which threads may do at once.
+        self._calls[call] = time.monotonic() + seconds
         try:
             yield
         except TimeoutError:
@@ -51,8 +68,7 @@ class Link:
         except BROKEN as error:
             raise self.lost(error) from error
         finally:
-            with self._lock:
-                del self._calls[call]
+            del self._calls[call]
 
     @property
     def alive(self) -> bool:
@@ -63,24 +79,29 @@ class Link:
         """Return the error that says why this link is no more, or why it could not be used."""
         if cause is not None and self.alive:
             return LinkError(f"{self.identity.address} would not do what was asked of it: {cause}")
-        return LinkError(self._why)
+        return self._lost(self._why)
 
-    def close(self, why: str | None = None) -> None:
+    def close(self, why: str | None = None, kind: type[LinkError] = LinkError) -> None:
         """Close the connection; from any thread, again is harmless."""
         with self._lock:
             if self._closed.is_set():
                 return
+            self._lost = kind
             self._why = why or f"the session with {self.identity.address} was closed while it was used"
             self._closed.set()
-        self.transport.close()
+        hang_up(*self._transports)
+        self._ahead.wait(1.0)
         if threading.current_thread() is not self._watchdog:
             self._watchdog.join(1.0)
-        self.transport.join(1.0)
+
+    def _open(self) -> Channel:
+        # The limit is that of at_most: paramiko's own would leave a link behind that is not to be trusted any more.
+        return self.transport.open_session(timeout=_FOR_EVER_S)
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_S):
-            with self._lock:
-                stalled = bool(self._calls) and min(self._calls.values()) < time.monotonic()
-            if stalled:
+            now = time.monotonic()
+            if any(until < now for until in list(self._calls.values())):
                 log.debug("%s takes nothing more; the connection is closed", self.identity.address)
-                self.close(f"the link to {self.identity.address} stalled: the companion takes nothing more")
+                why = f"the link to {self.identity.address} stalled: the companion takes nothing more"
+                self.close(why, LinkStalledError)

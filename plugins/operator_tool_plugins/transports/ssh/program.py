@@ -21,22 +21,21 @@ log = logging.getLogger(__name__)
 _READ_BYTES = 256 * 1024
 _SLICE_BYTES = 32_704
 """What fits into one packet of OpenSSH; paramiko copies what is left of a larger piece again for every packet."""
-_OPEN_S = 15.0
 _CONTROL_S = 5.0
 _TERMINATE_S = 1.0
 
 
 def start(link: Link, argv: Sequence[str], *, stall_s: float) -> ChannelProgram:
     """Start a program; a write that is stalled for ``stall_s`` closes the link. Raises ``LinkError``."""
-    try:
-        with link.at_most(_OPEN_S):
-            channel = link.transport.open_session(timeout=_OPEN_S)
-            channel.settimeout(TICK_S)
-            # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
-            # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
-            channel.exec_command(os.fsencode(f"exec {shlex.join(argv)}"))
-    except TimeoutError as error:
-        raise link.lost(error) from error
+    channel = link.open_channel()
+    channel.settimeout(TICK_S)
+    # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
+    # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
+    request = _request(channel, "exec", want_reply=True)
+    request.add_string(os.fsencode(f"exec {shlex.join(argv)}"))
+    channel.event_ready = False
+    # Its answer is not awaited: what the program is sent follows at once. A refusal closes the channel.
+    _send(link, request, min(stall_s, _CONTROL_S))
     return ChannelProgram(link, channel, stall_s)
 
 
@@ -60,7 +59,7 @@ class ChannelProgram:
         except TimeoutError:
             return None
         if not data and not self._channel.eof_received:
-            raise self._link.lost()
+            raise self._refused() or self._link.lost()
         return data
 
     def read_stderr(self, _timeout_s: float, /) -> bytes | None:
@@ -95,8 +94,11 @@ class ChannelProgram:
         self._channel.status_event.wait(timeout_s)
         if not self._channel.exit_status_ready():
             return False
-        if self.exit_status is None and not self._link.alive:
-            raise self._link.lost()
+        if self.exit_status is None:
+            if not self._link.alive:
+                raise self._link.lost()
+            if (refused := self._refused()) is not None:
+                raise refused
         return True
 
     def end(self) -> None:
@@ -117,13 +119,29 @@ class ChannelProgram:
             if self.read_stdout(TICK_S) == b"":
                 self._channel.status_event.wait(TICK_S)
 
+    def _refused(self) -> LinkError | None:
+        """Return the error for a program that the server would not start; None for any other end."""
+        if self._link.alive and self._channel.closed and not self._channel.event_ready:
+            return LinkError(f"{self._link.identity.address} would not run a program", retryable=False)
+        return None
+
     def _signal(self, name: str) -> None:
         """Ask the server to signal the program (RFC 4254, 6.9), for which paramiko has no method of its own."""
-        request = Message()
-        request.add_byte(cMSG_CHANNEL_REQUEST)
-        request.add_int(self._channel.remote_chanid)
-        request.add_string("signal")
-        request.add_boolean(False)
+        request = _request(self._channel, "signal", want_reply=False)
         request.add_string(name)
-        with self._link.at_most(min(self._stall_s, _CONTROL_S)):
-            self._link.transport._send_user_message(request)  # noqa: SLF001
+        _send(self._link, request, min(self._stall_s, _CONTROL_S))
+
+
+def _request(channel: Channel, kind: str, *, want_reply: bool) -> Message:
+    """Return the beginning of a request about a channel (RFC 4254, 5.4)."""
+    request = Message()
+    request.add_byte(cMSG_CHANNEL_REQUEST)
+    request.add_int(channel.remote_chanid)
+    request.add_string(kind)
+    request.add_boolean(want_reply)
+    return request
+
+
+def _send(link: Link, request: Message, seconds: float) -> None:
+    with link.at_most(seconds):
+        link.transport._send_user_message(request)  # noqa: SLF001

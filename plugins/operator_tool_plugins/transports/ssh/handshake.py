@@ -1,0 +1,209 @@
+"""The SSH handshake over a connection that is there: greeting, algorithms, keys. Nobody is trusted or logged in yet."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from paramiko import Channel, Message, SSHException, Transport  # type: ignore[import-untyped]
+from paramiko.packet import Packetizer  # type: ignore[import-untyped]
+from paramiko.ssh_exception import IncompatiblePeer  # type: ignore[import-untyped]
+
+from operator_tool.api import CompanionError, Deadline, escape_controls
+
+from .._host_keys.known_hosts import HostKey, KnownKeys
+from .route import Endpoint
+
+log = logging.getLogger(__name__)
+
+Connection: TypeAlias = socket.socket | Channel
+"""What a handshake is made over: TCP, or a channel through a jump host."""
+
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
+_KEX = (
+    "mlkem768x25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group14-sha256",
+)
+"""No SHA-1 in any of them; those that the library was built without are left out."""
+_HOST_KEY_ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+}
+"""The signature algorithms of each type of host key, without SHA-1."""
+_EVERY = tuple(name for names in _HOST_KEY_ALGORITHMS.values() for name in names)
+_MAX_NAMED = 300
+
+
+class ClientTransport(Transport):  # type: ignore[misc]
+    """An SSH connection that remembers what the other side offered, and acknowledges at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, packetizer_class=_PromptPacketizer)
+        self.offered: dict[str, list[str]] = {}
+        options = self.get_security_options()
+        options.ciphers, options.digests = _CIPHERS, _MACS
+        options.kex = tuple(name for name in _KEX if name in options.kex)
+
+    def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
+        parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)
+        self.offered = {key: list(names) for key, names in parsed.items() if isinstance(names, list)}
+        return parsed
+
+
+class _PromptPacketizer(Packetizer):  # type: ignore[misc]
+    """Has the kernel acknowledge without delay: OpenSSH's server holds the answer to the first channel back for it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._tcp = connection if isinstance(connection, socket.socket) else None
+        self._option: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+    def write_all(self, out: bytes) -> None:
+        super().write_all(out)
+        if self._tcp is not None and self._option is not None:
+            with contextlib.suppress(OSError):  # it is an offer to the kernel; a broken link shows elsewhere
+                self._tcp.setsockopt(socket.IPPROTO_TCP, self._option, 1)
+
+
+def shake_hands(
+    server: Endpoint, dial: Callable[[], Connection], known: KnownKeys, *, step_s: float, deadline: Deadline
+) -> ClientTransport:
+    """Exchange keys, asking for a host key of a pinned type where one is pinned: a server may have several.
+
+    ``dial`` makes a connection each time. Raises ``CompanionError``.
+    """
+    pinned = tuple(name for key in known.pinned for name in _HOST_KEY_ALGORITHMS.get(key.type, ()))
+    if pinned:
+        # Nothing is sent over a second connection: it shows what key of another type there is, for the message.
+        with contextlib.suppress(_WeakError):
+            return _negotiate(server, dial(), pinned, step_s, deadline)
+    try:
+        return _negotiate(server, dial(), _EVERY, step_s, deadline)
+    except _WeakError as weak:
+        raise CompanionError(
+            f"{server.where} {weak}",
+            hint="Update the companion's SSH server; ssh-rsa with SHA-1, CBC ciphers, MD5 and SHA-1 are not used.",
+        ) from weak
+
+
+def host_key(transport: ClientTransport) -> HostKey:
+    """Return the key that the server has shown, and proved to hold."""
+    key = transport.get_remote_server_key()
+    return HostKey(key.get_name(), key.asbytes())
+
+
+def check_strict(server: Endpoint, transport: ClientTransport) -> None:
+    """Raise ``CompanionError`` unless messages can't be dropped from the handshake unseen."""
+    if not transport.agreed_on_strict_kex:
+        raise CompanionError(
+            f"{server.address} does not offer strict key exchange, so the link could be tampered with (CVE-2023-48795)",
+            hint="Update the companion's SSH server.",
+        )
+
+
+@contextlib.contextmanager
+def closed_on_error(transport: ClientTransport) -> Iterator[ClientTransport]:
+    """Close the connection when the block raises."""
+    try:
+        yield transport
+    except BaseException:
+        hang_up(transport)
+        raise
+
+
+def hang_up(*transports: ClientTransport) -> None:
+    """Close connections at once, each carried by the one before."""
+    first = transports[0].sock
+    if isinstance(first, socket.socket):
+        # Wakes what waits for it to be readable or writable; to be closed does not.
+        with contextlib.suppress(OSError):
+            first.shutdown(socket.SHUT_RDWR)
+    for transport in reversed(transports):
+        transport.close()
+        transport.sock.close()  # closing the transport does not close it before its thread was started
+        if transport.is_alive() and transport is not threading.current_thread():
+            transport.join(1.0)
+
+
+class _WeakError(Exception):
+    """There is no algorithm in common; its text says what there is."""
+
+
+def _negotiate(
+    server: Endpoint, connection: Connection, host_key_algorithms: tuple[str, ...], step_s: float, deadline: Deadline
+) -> ClientTransport:
+    _quieten_paramiko()
+    with closed_on_error(ClientTransport(connection)) as transport:
+        transport.banner_timeout = transport.handshake_timeout = step_s
+        transport.get_security_options().key_types = host_key_algorithms
+        try:
+            transport.start_client(timeout=deadline.remaining_s(2 * step_s))
+        except IncompatiblePeer as error:
+            raise _WeakError(_nothing_in_common(transport) or f"can't be spoken to: {_shown(str(error))}") from error
+        except EOFError as error:
+            raise CompanionError(
+                f"{server.where} closed the connection while keys were exchanged", retryable=True
+            ) from error
+        except (SSHException, OSError) as error:
+            raise CompanionError(
+                f"{server.where} does not greet as an SSH server does: {_shown(str(error))}", retryable=True
+            ) from error
+        if not transport.initial_kex_done:
+            seen = (
+                "stalled while keys were exchanged"
+                if transport.remote_version
+                else "does not greet as an SSH server does"
+            )
+            raise CompanionError(f"{server.where} {seen}", retryable=True)
+        return transport
+
+
+def _nothing_in_common(transport: ClientTransport) -> str | None:
+    """Return what the server offers of the first kind of algorithm that has none in common; None: all kinds have."""
+    options = transport.get_security_options()
+    for kind, key, ours in (
+        ("key exchange", "kex_algo_list", options.kex),
+        ("host key signatures", "server_key_algo_list", options.key_types),
+        ("ciphers", "client_encrypt_algo_list", options.ciphers),
+        ("ciphers", "server_encrypt_algo_list", options.ciphers),
+        ("message authentication", "client_mac_algo_list", options.digests),
+        ("message authentication", "server_mac_algo_list", options.digests),
+    ):
+        offered = transport.offered.get(key)
+        if offered is not None and set(ours).isdisjoint(offered):
+            names = [name for name in offered if not name.startswith(("ext-info-", "kex-strict-"))]
+            return f"offers only algorithms for {kind} that are too weak to use: {_shown(', '.join(names))}"
+    return None
+
+
+def _shown(text: str) -> str:
+    """Return what the other side sent, short and harmless to print."""
+    return escape_controls(text, limit=_MAX_NAMED)
+
+
+class _ToOurLog(logging.Handler):
+    """Passes paramiko's log on at DEBUG: what matters of it is raised, and its tracebacks are not for an operator."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.debug("paramiko: %s", record.getMessage())
+
+
+def _quieten_paramiko() -> None:
+    theirs = logging.getLogger("paramiko")
+    if not any(isinstance(handler, _ToOurLog) for handler in theirs.handlers):
+        theirs.addHandler(_ToOurLog())
+        theirs.propagate = False

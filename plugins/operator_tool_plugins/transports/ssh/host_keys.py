@@ -1,0 +1,90 @@
+"""Whether a server's host key is the one that the operator has confirmed. Nothing is ever confirmed here."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import msgspec
+
+from operator_tool.api import CompanionError, ConfigError, RunContext
+
+from .._host_keys.known_hosts import HostKey, KnownKeys, parse_known_keys, read_file
+from .route import Endpoint
+from .settings import SshSettings
+
+_USERS_OWN = "~/.ssh/known_hosts"
+
+
+class Pins(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one server."""
+
+    known: KnownKeys
+    path: Path
+    """The file that says so, or that would have to."""
+    enrol: str
+    """The command that has the operator confirm its key."""
+
+
+def pin_file(settings: SshSettings, context: RunContext) -> Path | None:
+    """Return the file that keys are pinned in, None where there is none."""
+    if settings.known_hosts is not None:
+        return Path(settings.known_hosts).expanduser()
+    return context.trust_dir / "known_hosts" if context.trust_dir is not None else None
+
+
+def pins_of(server: Endpoint, settings: SshSettings, context: RunContext, *, is_hop: bool) -> Pins:
+    """Return what is known of a server. Raises ``ConfigError`` when a file can't be read.
+
+    Of a jump host, which is the operator's daily way and no drone, also the account's own file may tell.
+    """
+    pinned = pin_file(settings, context)
+    users_own = Path(_USERS_OWN).expanduser()
+    path = pinned or users_own
+    known = parse_known_keys(read_file(path), server.label, str(path))
+    if is_hop and known == KnownKeys():
+        known = parse_known_keys(read_file(users_own), server.label, str(users_own))
+        path = users_own if known != KnownKeys() else path
+    return Pins(known=known, path=path, enrol=_enrol_command(server, settings, is_hop=is_hop))
+
+
+def check_host_key(server: Endpoint, pins: Pins, key: HostKey) -> None:
+    """Raise ``CompanionError`` unless the key is a known one."""
+    if key in pins.known.revoked:
+        raise CompanionError(
+            f"the host key of {server.label} is revoked in {pins.path}: {key.type} {key.fingerprint}",
+            hint="Don't connect to this companion until it has a new host key.",
+        )
+    if key in pins.known.pinned:
+        return
+    if pins.known.pinned:
+        expected = ", ".join(f"{pinned.type} {pinned.fingerprint}" for pinned in pins.known.pinned)
+        raise CompanionError(
+            f"HOST KEY CHANGED: {server.label} shows {key.type} {key.fingerprint}, but {pins.path} has {expected}",
+            hint="This may be another machine, or somebody in between. Only if you know why it changed: "
+            f"{pins.enrol} (it shows both keys and asks).",
+        )
+    raise CompanionError(
+        f"the host key of {server.label} is not known: {key.type} {key.fingerprint}",
+        hint=f"To compare it with the companion's own and to trust it: {pins.enrol}",
+    )
+
+
+def place_to_pin(settings: SshSettings, context: RunContext) -> Path:
+    """Return the file that a key is pinned in. Raises ``ConfigError`` where there is none."""
+    path = pin_file(settings, context)
+    if path is None:
+        raise ConfigError("there is no folder to pin a host key in", hint="Set ssh.known_hosts to a file.")
+    return path
+
+
+def _enrol_command(server: Endpoint, settings: SshSettings, *, is_hop: bool) -> str:
+    words = ["operator-tool", "companion", "enrol", "--transport", "ssh", "--companion-host"]
+    if is_hop:
+        words += [server.host, "--companion-port", str(server.port)]
+    else:
+        words += [settings.host, *(("--companion-port", str(settings.port)) if settings.port is not None else ())]
+    for name in ("known_hosts", "config_file"):
+        value = getattr(settings, name)
+        words += ["-o", f"ssh.{name}={value}"] if value is not None else []
+    return shlex.join(words)

@@ -1,0 +1,157 @@
+"""Connecting over SSH: to a real OpenSSH server, and to peers that are none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.real_parts import RealSshd, free_port, real_sshd
+from tests.support.ssh_peers import (
+    connect,
+    failure,
+    old_server,
+    peer,
+)
+
+pytestmark = pytest.mark.real_parts
+
+
+def test_a_session_is_with_the_key_that_is_known(sshd: RealSshd) -> None:
+    """The identity carries address and fingerprint; the link is fast and its algorithms are strong."""
+    with connect(sshd) as session:
+        assert session.identity.address == f"ssh://{sshd.user}@{sshd.host}:{sshd.port}"
+        assert session.identity.fingerprint == sshd.fingerprint
+        transport = session._link.transport  # type: ignore[attr-defined]
+        assert transport.local_cipher == transport.remote_cipher == "aes128-gcm@openssh.com"
+        assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+class TestCase053Unreachable:
+    """No connection: retryable, and the message names host and port."""
+
+    def test_case_053_refused(self, sshd: RealSshd) -> None:
+        """Nothing listens there."""
+        port = free_port()
+        error = failure(sshd, port=port)
+        assert error.retryable
+        assert f"127.0.0.1:{port}" in error.message
+        assert "refused" in error.message
+
+    def test_case_053_an_unknown_name(self, sshd: RealSshd) -> None:
+        """The name does not resolve."""
+        error = failure(sshd, host="no-such-host.invalid", connect_timeout_s=5)
+        assert error.retryable
+        assert "no-such-host.invalid" in error.message
+        assert "name" in error.message
+
+    def test_case_053_no_answer(self, sshd: RealSshd, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Packets vanish on the way."""
+
+        def vanish(self: socket.socket, address: object) -> None:
+            raise TimeoutError("timed out")
+
+        monkeypatch.setattr(socket.socket, "connect", vanish)
+        error = failure(sshd, connect_timeout_s=2)
+        assert error.retryable
+        assert "no answer within 2 s" in error.message
+
+    def test_case_053_no_route(self, sshd: RealSshd, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The network says that there is no way."""
+
+        def refuse(self: socket.socket, address: object) -> None:
+            raise OSError(113, "No route to host")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        error = failure(sshd)
+        assert error.retryable
+        assert "no route to host" in error.message
+
+
+class TestCase058Stalls:
+    """A peer that accepts and then does nothing, or nothing that makes sense."""
+
+    def test_case_058_no_banner(self, sshd: RealSshd) -> None:
+        """The wait for the first line is bounded."""
+        with peer(b"") as port:
+            error = failure(sshd, port=port, connect_timeout_s=0.5)
+        assert error.retryable
+        assert f"127.0.0.1:{port}" in error.message
+
+    def test_case_058_no_key_exchange(self, sshd: RealSshd) -> None:
+        """So is the wait for what follows it."""
+        with peer(b"SSH-2.0-Nothing_more\r\n") as port:
+            assert failure(sshd, port=port, connect_timeout_s=0.5).retryable
+
+    def test_case_058_a_stopped_server(self, sshd: RealSshd) -> None:
+        """A server that is stopped still accepts connections: the kernel does."""
+        os.kill(sshd.pid, signal.SIGSTOP)
+        try:
+            assert failure(sshd, connect_timeout_s=0.5).retryable
+        finally:
+            os.kill(sshd.pid, signal.SIGCONT)
+
+    def test_no_ssh_server(self, sshd: RealSshd) -> None:
+        """A web server is named as none."""
+        with peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+            assert "does not greet as an SSH server does" in failure(sshd, port=port, connect_timeout_s=0.5).message
+
+    @pytest.mark.parametrize("logs", ["logging.basicConfig()", ""])
+    def test_paramiko_prints_nothing(self, sshd: RealSshd, logs: str) -> None:
+        """Neither with a log on standard error nor without any does an operator see its tracebacks."""
+        code = f"""
+import logging, pathlib, sys
+import msgspec
+from operator_tool.api import CompanionError, RunContext
+from operator_tool_plugins.transports import ssh
+{logs}
+settings = msgspec.json.decode(sys.argv[1], type=ssh.SshSettings)
+context = RunContext(run_id="run", state_dir=pathlib.Path())
+try:
+    ssh.make_companion_transport(settings, context).connect()
+except CompanionError:
+    print("refused")
+"""
+        with peer(b"nonsense\r\n") as port:
+            options = msgspec.json.encode({**sshd.options(), "port": port, "connect_timeout_s": 0.5})
+            argv = [sys.executable, "-c", code, options.decode()]
+            ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+        assert (ended.stdout, ended.stderr) == ("refused\n", "")
+
+
+class TestCase059WeakAlgorithms:
+    """A server that offers nothing that is strong enough."""
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            "Ciphers aes128-cbc,aes256-cbc,3des-cbc\n",
+            "MACs hmac-sha1,hmac-md5,umac-64@openssh.com\n",
+            "KexAlgorithms diffie-hellman-group14-sha1\n",
+        ],
+    )
+    def test_case_059_ciphers_and_hashes(self, tmp_path: Path, extra: str) -> None:
+        """CBC, MD5 and SHA-1 are refused by name of their kind."""
+        with real_sshd(tmp_path / "sshd", extra=extra) as server:
+            error = failure(server)
+            assert "too weak" in error.message
+            assert not error.retryable
+
+    def test_case_059_a_sha1_signature_of_the_host_key(self, tmp_path: Path) -> None:
+        """An RSA key is welcome, ssh-rsa with SHA-1 is not."""
+        with real_sshd(tmp_path / "strong", host_key_type="rsa") as server:
+            connect(server).close()
+        with real_sshd(tmp_path / "weak", host_key_type="rsa", extra="HostKeyAlgorithms ssh-rsa\n") as server:
+            assert "too weak" in failure(server).message
+
+    def test_case_059_no_strict_key_exchange(self, sshd: RealSshd, tmp_path: Path) -> None:
+        """Without the mending of CVE-2023-48795 a link is not used."""
+        with old_server(sshd) as port:
+            sshd.known_hosts.write_text(f"[127.0.0.1]:{port} {sshd.host_key}\n")
+            assert "strict key exchange" in failure(sshd, port=port).message

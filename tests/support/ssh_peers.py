@@ -1,0 +1,140 @@
+"""Sessions of the ssh transport for tests, and the peers, agents and streams that they meet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import paramiko  # type: ignore[import-untyped]
+import pytest
+
+from operator_tool.api import CompanionError, CompanionSession, RunContext
+from operator_tool_plugins.transports import ssh
+from tests.support.real_parts import RealSshd, require
+
+
+def transport(server: RealSshd, *, context: dict[str, Any] | None = None, **changed: Any) -> ssh.SshTransport:
+    """Return the transport to a server, some settings and some parts of the run's context changed."""
+    settings = msgspec.convert({**server.options(), **changed}, ssh.SshSettings)
+    whole = RunContext(**{"run_id": "run", "state_dir": server.folder / "state", **(context or {})})
+    made = ssh.make_companion_transport(settings, whole)
+    assert isinstance(made, ssh.SshTransport)
+    return made
+
+
+def connect(server: RealSshd, *, context: dict[str, Any] | None = None, **changed: Any) -> CompanionSession:
+    """Open a session to a server, some settings changed."""
+    return transport(server, context=context, **changed).connect()
+
+
+def failure(server: RealSshd, *, context: dict[str, Any] | None = None, **changed: Any) -> CompanionError:
+    """Return the error that connecting ends with, at once and with no thread left behind."""
+    began_s = time.monotonic()
+    with pytest.raises(CompanionError) as caught:
+        connect(server, context=context, **changed)
+    assert time.monotonic() - began_s < 10
+    assert [thread for thread in threading.enumerate() if is_of_a_client(thread)] == []
+    return caught.value
+
+
+def is_of_a_client(thread: threading.Thread) -> bool:
+    """Tell whether a thread is one of the transport's, or paramiko's own of a client."""
+    return thread.name.startswith("ssh-") or not getattr(thread, "server_mode", True)
+
+
+def quiet() -> Iterator[bytes]:
+    """Yield nothing for as long as a test may take."""
+    for _ in range(400):
+        yield b""
+        time.sleep(0.05)
+
+
+def flood() -> Iterator[bytes]:
+    """Yield more than every buffer on the way holds."""
+    for _ in range(100_000):
+        yield bytes(65_536)
+
+
+def wait_until(condition: Any) -> None:
+    """Wait a few seconds for something to become true."""
+    deadline_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def wait_until_no_thread(name: str) -> None:
+    """Wait until no thread of that name is left."""
+    wait_until(lambda: all(thread.name != name for thread in threading.enumerate()))
+
+
+@contextlib.contextmanager
+def peer(says: bytes) -> Iterator[int]:
+    """Listen, accept one connection after another, say one thing to each, and nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as connections:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connections.enter_context(connection)
+                    connection.sendall(says)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextlib.contextmanager
+def old_server(sshd: RealSshd) -> Iterator[int]:
+    """An SSH server with the key of another, which does not know strict key exchange."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with contextlib.closing(paramiko.Transport(connection, strict_kex=False)) as transport:
+                transport.add_server_key(paramiko.PKey.from_path(str(sshd.folder / "host_key")))
+                with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+                    transport.start_server(server=paramiko.ServerInterface())
+                transport.join(10)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+
+
+@contextlib.contextmanager
+def ssh_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Run a real agent, and yield what adds a key to it."""
+    where = folder / "agent"
+    process = subprocess.Popen([require("ssh-agent"), "-D", "-a", str(where)], stdout=subprocess.DEVNULL)
+    asker = folder / "askpass"
+
+    def add(path: Path, passphrase: str = "") -> None:
+        asker.write_text(f"#!/bin/sh\necho {shlex.quote(passphrase)}\n")
+        asker.chmod(0o700)
+        environment = {**os.environ, "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force"}
+        argv = [require("ssh-add"), "-q", str(path)]
+        subprocess.run(argv, env=environment, check=True, capture_output=True, timeout=30)
+
+    try:
+        wait_until(where.exists)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(where))
+        yield add
+    finally:
+        process.terminate()
+        process.wait(10)
