@@ -16,6 +16,8 @@ from operator_tool.api import (
     PhaseProgress,
     PhaseStarted,
     PluginSettings,
+    PromptAnswered,
+    PromptShown,
     RunContext,
 )
 from operator_tool_plugins.listeners import progress
@@ -59,6 +61,63 @@ def test_a_long_phase_says_how_far_it_is(
     monkeypatch.setattr(progress, "PLAIN_EVERY_S", 0.0)
     tell_all(tmp_path)
     assert "download: 600 of 1,200 tiles, 3.0 MB" in capsys.readouterr().err
+
+
+def test_in_a_run_for_several_each_line_says_whose_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What two companions do at the same time is told apart."""
+    progress.start_listening(PluginSettings(), RunContext(run_id="r", state_dir=tmp_path))
+    for event in (
+        PhaseStarted(phase="transfer", companion="alpha"),
+        PhaseStarted(phase="transfer", companion="beta"),
+        Notice(text="slow", companion="beta"),
+        PhaseFinished(phase="transfer", duration_s=1.0, companion="alpha"),
+    ):
+        progress.on_event(event)
+    progress.stop_listening()
+    assert capsys.readouterr().err.splitlines() == [
+        "alpha transfer: started",
+        "beta transfer: started",
+        "note: beta: slow",
+        "alpha transfer: done in 1.0 s",
+    ]
+
+
+def test_while_the_operator_is_asked_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bars and what is to be noted wait for the answer, and come back after it."""
+    ours, theirs = pty.openpty()
+    terminal = os.fdopen(theirs, "w", encoding="utf-8")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    steps: list[list[Event]] = [
+        [PhaseStarted(phase="download", total=1200, companion="alpha"), PromptShown(companion="alpha")],
+        [
+            PromptShown(companion="beta"),
+            PhaseProgress(phase="download", done=600, total=1200, bytes=3_000_000, companion="alpha"),
+            Notice(text="held back"),
+            PromptAnswered(companion="beta"),
+        ],
+        [PromptAnswered(companion="alpha")],
+    ]
+    shown = []
+    try:
+        progress.start_listening(PluginSettings(), RunContext(run_id="r", state_dir=tmp_path))
+        for events in steps:
+            for event in events:
+                progress.on_event(event)
+            terminal.flush()
+            shown.append(everything_in(ours))
+        progress.stop_listening()
+        terminal.flush()
+        shown.append(everything_in(ours))
+    finally:
+        terminal.close()
+        os.close(ours)
+    assert "alpha download" in shown[0]
+    assert shown[0].rindex("\x1b[?25h") > shown[0].rindex("\x1b[?25l"), "the terminal is given back for the question"
+    assert shown[1] == ""
+    assert "held back" in shown[2]
+    assert "600/1200" in shown[2] + shown[3]
 
 
 def test_on_a_terminal_there_is_a_bar_per_phase_and_the_terminal_is_given_back(
