@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import CompanionOptions, tool_options, waiting_options, which_companion_options
+
+if TYPE_CHECKING:
+    from .companion_outcome import CompanionOutcome
 
 
 class Fingerprint(click.ParamType[str]):
@@ -44,17 +48,14 @@ def command(*, fingerprint: str | None, replace: bool, **given: Any) -> int:
     """
     from operator_tool.api.errors import UsageError
 
-    from .companion_outcome import show_outcomes
-    from .companion_run import CompanionRun, outcome_of
+    from .companion_run import CompanionRun, outcome_of, run_for_companions
     from .enrolment import Enrolment
 
-    options = CompanionOptions(**given)
-    if replace and fingerprint is None:
-        raise UsageError(
-            "--replace was given without --fingerprint", hint="At a terminal it is asked for, so leave it out."
-        )
-    run = CompanionRun(options)
-    with run.running():
+    def enrol_each(run: CompanionRun) -> Sequence[CompanionOutcome]:
+        if replace and fingerprint is None:
+            raise UsageError(
+                "--replace was given without --fingerprint", hint="At a terminal it is asked for, so leave it out."
+            )
         companions = run.companions()
         if fingerprint is not None and len(companions) > 1:
             raise UsageError(
@@ -62,5 +63,6 @@ def command(*, fingerprint: str | None, replace: bool, **given: Any) -> int:
                 hint="Enrol each by itself.",
             )
         enrolment = Enrolment(run.places, fingerprint=fingerprint, replace=replace)
-        outcomes = tuple(outcome_of(one, enrolment.enrol) for one in companions)
-    return show_outcomes(outcomes, as_json=options.as_json)
+        return tuple(outcome_of(one, enrolment.enrol) for one in companions)
+
+    return run_for_companions(CompanionOptions(**given), enrol_each)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,34 +35,30 @@ def command(**given: Any) -> int:
 
     A build does it too; do it beforehand where the companion is to have it and nothing else yet.
     """
-    from .companion_outcome import show_outcomes
-    from .companion_run import CompanionRun, for_each
+    from .companion_run import CompanionRun, for_each, run_for_companions
 
     options = CompanionOptions(**given)
-    run = CompanionRun(options)
-    with run.running():
+
+    def install_on_each(run: CompanionRun) -> Sequence[CompanionOutcome]:
         companions = run.attended_companions()
         locks_dir = run.places.make(run.places.locks_dir)
+        return for_each(companions, lambda one: _install(one, locks_dir, options.lock_timeout))
 
-        def install(one: AttendedCompanion) -> CompanionOutcome:
-            from operator_tool.build_cache.lock import companion_lock
+    return run_for_companions(options, install_on_each)
 
-            from .companion_outcome import answered
 
-            with (
-                companion_lock(
-                    locks_dir,
-                    f"{one.transport.address} {one.provisioner.site}",
-                    timeout_s=options.lock_timeout,
-                    operator=_operator(),
-                    run_id=one.context.run_id,
-                ),
-                one.transport.connect() as session,
-            ):
-                return answered(one.outcome, session.identity, one.provisioner.install(session))
+def _install(one: AttendedCompanion, locks_dir: Path, lock_timeout_s: float) -> CompanionOutcome:
+    from operator_tool.build_cache.lock import companion_lock
 
-        outcomes = for_each(companions, install)
-    return show_outcomes(outcomes, as_json=options.as_json)
+    from .companion_outcome import answered
+
+    name = f"{one.transport.address} {one.provisioner.site}"
+    run_id = one.context.run_id
+    with (
+        companion_lock(locks_dir, name, timeout_s=lock_timeout_s, operator=_operator(), run_id=run_id),
+        one.transport.connect() as session,
+    ):
+        return answered(one.outcome, session.identity, one.provisioner.install(session))
 
 
 def _operator() -> str:

@@ -72,12 +72,37 @@ def exit_code_of(outcomes: Sequence[CompanionOutcome]) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
+class CompanionsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command for companions prints with ``--json``."""
+
+    exit_code: int
+    """0, or that of the first companion that failed, in the order in which they were named."""
+    failure_exception_type: str | None = None
+    """What kept the command from asking any companion at all, with ``message`` and ``remediation``."""
+    message: str = ""
+    remediation: str = ""
+    companions: tuple[msgspec.Struct, ...] = ()
+    schema: int = 1
+
+
+def show_failure(error: OperatorToolError) -> int:
+    """Print, as JSON, what kept a command from asking any companion at all; return its exit code."""
+    document = CompanionsDocument(
+        exit_code=error.exit_code,
+        failure_exception_type=type(error).__name__,
+        message=error.message,
+        remediation=error.hint,
+    )
+    say(as_document(msgspec.to_builtins(document)))
+    return error.exit_code
+
+
 def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int:
     """Print every companion's outcome, as one document or as lines, and return the exit code of the command."""
     if as_json:
-        document = {"schema": 1, "exit_code": exit_code_of(outcomes), "companions": msgspec.to_builtins(outcomes)}
-        say(as_document(document))
-        return exit_code_of(outcomes)
+        document = CompanionsDocument(exit_code=exit_code_of(outcomes), companions=tuple(outcomes))
+        say(as_document(msgspec.to_builtins(document)))
+        return document.exit_code
     for outcome in outcomes:
         indent = "  " if len(outcomes) > 1 else ""
         if indent:

@@ -21,7 +21,7 @@ from operator_tool.plugin_host.host import PluginHost
 
 from .assembly import open_tool
 from .companion_choice import ChosenCompanion, chosen_companions, refuse_one_place_twice, short_settings
-from .companion_outcome import CompanionOutcome, failed
+from .companion_outcome import CompanionOutcome, failed, show_failure, show_outcomes
 from .options import CompanionOptions
 
 _TICK_S = 0.1
@@ -131,6 +131,22 @@ class CompanionRun:
             emit=lambda event: self._host.emit(event),
             trust_dir=self.places.trust_dir,
         )
+
+
+def run_for_companions(options: CompanionOptions, work: Callable[[CompanionRun], Sequence[CompanionOutcome]]) -> int:
+    """Do a command's work, print what came of it, and return the exit code.
+
+    What fails before any companion is asked is raised, or is part of the one document that ``--json`` prints.
+    """
+    try:
+        run = CompanionRun(options)
+        with run.running():
+            outcomes = work(run)
+    except OperatorToolError as error:
+        if not options.as_json:
+            raise
+        return show_failure(error)
+    return show_outcomes(outcomes, as_json=options.as_json)
 
 
 def for_each(

@@ -23,14 +23,9 @@ def command(**given: Any) -> int:
 
     Exit code 31 when it has a problem that would keep it from being built.
     """
-    from .companion_outcome import show_outcomes
-    from .companion_run import CompanionRun, for_each
+    from .companion_run import for_each, run_for_companions
 
-    options = CompanionOptions(**given)
-    run = CompanionRun(options)
-    with run.running():
-        outcomes = for_each(run.attended_companions(), _status)
-    return show_outcomes(outcomes, as_json=options.as_json)
+    return run_for_companions(CompanionOptions(**given), lambda run: for_each(run.attended_companions(), _status))
 
 
 def _status(one: AttendedCompanion) -> CompanionOutcome:

@@ -52,8 +52,8 @@ class Enrolment:
             self._ask(companion, offer)
         elif offer.pinned and not self._replace:
             raise CompanionError(
-                f"HOST KEY CHANGED: {_of(offer)} shows {_key(offer)}, pinned is {', '.join(offer.pinned)}; nothing was "
-                "written",
+                f"HOST KEY CHANGED: {offer.label} shows {_key(offer)}, pinned is {', '.join(offer.pinned)}; nothing "
+                "was written",
                 hint="Find out why it changed. If the companion was given a new key, add --replace.",
             )
         self._places.make(self._places.trust_dir)
@@ -63,12 +63,12 @@ class Enrolment:
         """Raise for a key that can't be the right one, whatever anybody would answer."""
         if offer.revoked:
             raise CompanionError(
-                f"the host key of {_of(offer)} is revoked: {_key(offer)}; nothing was written",
+                f"the host key of {offer.label} is revoked: {_key(offer)}; nothing was written",
                 hint="Don't connect to this companion until it has a new host key.",
             )
         if self._fingerprint is not None and self._fingerprint != offer.fingerprint:
             raise CompanionError(
-                f"the host key of {_of(offer)} is not the one of --fingerprint: it shows {_key(offer)}, expected is "
+                f"the host key of {offer.label} is not the one of --fingerprint: it shows {_key(offer)}, expected is "
                 f"{self._fingerprint}; nothing was written",
                 hint="Somebody may be in between, or the fingerprint is of another of the companion's keys.",
             )
@@ -79,7 +79,7 @@ class Enrolment:
         compare = f"ssh-keygen -lf /etc/ssh/{_file_of(offer.type)}"
         if not at_a_terminal():
             raise CompanionError(
-                f"{'HOST KEY CHANGED: ' if changed else ''}{_of(offer)} shows the host key {_key(offer)}"
+                f"{'HOST KEY CHANGED: ' if changed else ''}{offer.label} shows the host key {_key(offer)}"
                 f"{', pinned is ' + ', '.join(offer.pinned) if changed else ''}; nobody can be asked whether it is "
                 "the right one, so nothing was written",
                 hint=f"Compare it with what `{compare}` says at the companion, and give it with --fingerprint"
@@ -94,7 +94,7 @@ class Enrolment:
             agreed = confirmed.lower() in ("y", "yes")
         if not agreed:
             raise CompanionError(
-                f"the host key of {_of(offer)} was not confirmed; nothing was written",
+                f"the host key of {offer.label} was not confirmed; nothing was written",
                 hint="Enrol it again when the fingerprint was compared.",
             )
 
@@ -131,10 +131,6 @@ def _outcome(companion: ReachedCompanion, offer: HostKeyOffer, written_to: str) 
 def _file_of(key_type: str) -> str:
     """Return the file that a companion keeps such a key in, usually."""
     return next((name for start, name in _FILES.items() if key_type.startswith(start)), "ssh_host_*_key.pub")
-
-
-def _of(offer: HostKeyOffer) -> str:
-    return offer.label
 
 
 def _key(offer: HostKeyOffer) -> str:

@@ -15,6 +15,7 @@ from operator_tool.redaction import REDACTOR
 
 from .assembly import open_run, open_tool
 from .companion_choice import chosen_companions
+from .companion_outcome import CompanionsDocument
 from .exits import say
 from .options import RunOptions
 from .reporting import as_document
@@ -60,22 +61,22 @@ def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
     return (_ask(options),)
 
 
-def judged(plan_key: str, state: CompanionState, identity: CompanionIdentity, *, name: str = "") -> Readiness:
-    """Return what a companion's answer comes to for the cache of that content key."""
+def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, *, name: str = "") -> Readiness:
+    """Return what a companion's answer comes to for the cache of that plan."""
     agent = Check(name=_AGENT, ok=bool(state.agent_version), detail=state.agent_version or "not installed")
     buildable = Check(name=_BUILDABLE, ok=not state.problems, detail="; ".join(state.problems))
     generation = state.generation or "none: there is no cache yet"
     if state.damage:
         code, hint = VerifyError.exit_code, VerifyError.default_hint
-        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan_key}")
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan.content_key}")
         verified = Check(name=_VERIFIED, ok=False, detail=f"the cache is damaged: {state.damage}")
     elif state.up_to_date:
         code, hint = 0, ""
-        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan_key}")
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan.content_key}")
         verified = Check(name=_VERIFIED, ok=True, detail=f"every byte of {state.verified_tiles:,} tiles, just now")
     else:
         code, hint = NotReadyError.exit_code, _BUILD_IT
-        found = f"the current generation is {generation}; this flight's cache has the content key {plan_key}"
+        found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
         current = Check(name=_CURRENT, ok=False, detail=found)
         verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
     checks = (_reached(state, identity), agent, buildable, current, verified)
@@ -89,7 +90,7 @@ def judged(plan_key: str, state: CompanionState, identity: CompanionIdentity, *,
         companion_id=state.companion_id,
         fingerprint=identity.fingerprint,
         generation=state.generation,
-        content_key=plan_key,
+        content_key=plan.content_key,
         checks=checks,
         notes=state.notes,
     )
@@ -99,7 +100,7 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
     """Print each companion's checks, as one document or as lines, and return the exit code of the first not ready."""
     code = next((one.exit_code for one in found if one.exit_code), 0)
     if as_json:
-        say(as_document({"schema": 1, "exit_code": code, "companions": msgspec.to_builtins(found)}))
+        say(as_document(msgspec.to_builtins(CompanionsDocument(exit_code=code, companions=tuple(found)))))
         return code
     for one in found:
         indent = "  " if len(found) > 1 else ""
@@ -131,11 +132,7 @@ def _ask(options: RunOptions) -> Readiness:
             remediation=error.hint,
             checks=_checks_of(error),
         )
-    return judged(_key_of(plan), state, identity, name=name)
-
-
-def _key_of(plan: CachePlan) -> str:
-    return plan.content_key
+    return judged(plan, state, identity, name=name)
 
 
 def _reached(state: CompanionState, identity: CompanionIdentity) -> Check:

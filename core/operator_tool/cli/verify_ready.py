@@ -29,7 +29,16 @@ def command(**given: Any) -> int:
     companion's current cache is this very one, every byte of it verified just now; 31 when it isn't, 30 when the
     companion was not reached, 23 when its cache is damaged.
     """
+    from operator_tool.api.errors import OperatorToolError
+
+    from .companion_outcome import show_failure
     from .readiness import ask_each, show_readiness
 
     options = RunOptions(**given)
-    return show_readiness(ask_each(options), as_json=options.as_json)
+    try:
+        found = ask_each(options)
+    except OperatorToolError as error:
+        if not options.as_json:
+            raise
+        return show_failure(error)
+    return show_readiness(found, as_json=options.as_json)

@@ -1,0 +1,190 @@
+"""A distribution with a transport that has host keys and a provisioner with a program, both scripted by settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.distributions import write_distribution
+
+OFFERED = "SHA256:" + "A" * 43
+OTHER = "SHA256:" + "B" * 43
+
+TRANSPORT = '''
+import pathlib
+from typing import Annotated
+from operator_tool.api import (
+    CompanionError, CompanionIdentity, HostKeyOffer, Meta, PluginSettings, hookimpl,
+)
+
+
+class Settings(PluginSettings, frozen=True, kw_only=True):
+    """What the companion does."""
+
+    host: Annotated[str, Meta(description="Where.")] = "drone"
+    offered: Annotated[str, Meta(description="The fingerprint that it shows.")] = "SHA256:" + "A" * 43
+    key_type: Annotated[str, Meta(description="The type that it shows.")] = "ssh-ed25519"
+    revoked: Annotated[bool, Meta(description="Whether that is revoked.")] = False
+    fails: Annotated[str, Meta(description="Why it can't be reached.")] = ""
+    bug: Annotated[bool, Meta(description="Whether it has a bug.")] = False
+    asks: Annotated[str, Meta(description="What secret it asks for.")] = ""
+
+
+class Session:
+    def __init__(self, identity):
+        self.identity = identity
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        pass
+
+    def close(self):
+        pass
+
+
+class Transport:
+    def __init__(self, settings, context):
+        self.settings, self.context = settings, context
+
+    @property
+    def address(self):
+        return f"fake://{self.settings.host}"
+
+    @property
+    def pins(self):
+        return self.context.trust_dir / "pins" / self.settings.host
+
+    def connect(self):
+        self._fail()
+        if self.settings.asks:
+            if self.context.ask_secret is None:
+                raise CompanionError("nobody can be asked")
+            typed = self.context.ask_secret(self.settings.asks)
+            raise CompanionError(f"what was typed is {typed!r}")
+        return Session(CompanionIdentity(address=self.address, fingerprint=self.settings.offered))
+
+    def offered_key(self):
+        self._fail()
+        pinned = tuple(self.pins.read_text().split()) if self.pins.exists() else ()
+        return HostKeyOffer(
+            label=f"[{self.settings.host}]:22", type=self.settings.key_type, fingerprint=self.settings.offered,
+            blob=b"key", pinned=pinned, revoked=self.settings.revoked,
+        )
+
+    def pin(self, offer):
+        self.pins.parent.mkdir(exist_ok=True)
+        self.pins.write_text(offer.fingerprint)
+        return str(self.pins)
+
+    def _fail(self):
+        if self.settings.bug:
+            raise KeyError("a bug")
+        if self.settings.fails:
+            raise CompanionError(self.settings.fails, retryable=True)
+
+
+@hookimpl
+def plugin_settings():
+    return Settings
+
+
+@hookimpl
+def make_companion_transport(settings, context):
+    return Transport(settings, context)
+'''
+
+PROVISIONER = '''
+from typing import Annotated
+from operator_tool.api import (
+    CompanionState, Meta, Notice, NotReadyError, PluginSettings, PromptShown, hookimpl,
+)
+
+
+class Settings(PluginSettings, frozen=True, kw_only=True):
+    """What it finds."""
+
+    site: Annotated[str, Meta(description="Where.")] = "/cache"
+    problems: Annotated[tuple[str, ...], Meta(description="Why it can't be built.")] = ()
+    unfit: Annotated[str, Meta(description="Why its program can't run there.")] = ""
+    up_to_date: Annotated[bool, Meta(description="Whether the cache is the one asked for.")] = False
+    damage: Annotated[str, Meta(description="What is wrong with it.")] = ""
+
+
+class Keeper:
+    def __init__(self, settings, context):
+        self.settings, self.context = settings, context
+        self.site = settings.site
+
+    def install(self, session):
+        if self.settings.unfit:
+            raise NotReadyError((self.settings.unfit,))
+        self.context.emit(Notice(text="being put there"))
+        return self.status(session)
+
+    def status(self, session):
+        return CompanionState(
+            companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab", free_bytes=5_000_000,
+            facts={"python": "3.8.10", "clock": "\\x1b[2Jright"}, notes=("all quiet",), problems=self.settings.problems,
+        )
+
+    def prepare(self, session, order):
+        assert order.dry_run
+        if self.settings.unfit:
+            raise NotReadyError((self.settings.unfit,))
+        return CompanionState(
+            companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab",
+            up_to_date=self.settings.up_to_date, verified_tiles=12, damage=self.settings.damage,
+        )
+
+    def transfer(self, session, order, tiles):
+        raise AssertionError("nothing is sent")
+
+    def build(self, session, order, transferred):
+        raise AssertionError("nothing is built")
+
+
+@hookimpl
+def plugin_settings():
+    return Settings
+
+
+@hookimpl
+def make_provisioner(settings, context):
+    return Keeper(settings, context)
+'''
+
+BARE = """
+from operator_tool.api import hookimpl
+
+
+class Bare:
+    site = "/bare"
+
+    def prepare(self, session, order): ...
+    def transfer(self, session, order, tiles): ...
+    def build(self, session, order, transferred): ...
+
+
+@hookimpl
+def make_provisioner(settings, context):
+    return Bare()
+"""
+
+
+def install_fakes(folder: Path) -> Path:
+    """Write the distribution into a folder for the path, and return that folder."""
+    write_distribution(
+        folder,
+        "acme-drones",
+        entry_points={
+            "companion_transport": {"fake": "acme_drones_transport"},
+            "provisioner": {"keeper": "acme_drones_keeper", "bare": "acme_drones_bare"},
+        },
+        modules={
+            "acme_drones_transport": TRANSPORT,
+            "acme_drones_keeper": PROVISIONER,
+            "acme_drones_bare": BARE,
+        },
+    )
+    return folder
