@@ -126,15 +126,17 @@ def closed_on_error(transport: ClientTransport) -> Iterator[ClientTransport]:
 
 
 def hang_up(*transports: ClientTransport) -> None:
-    """Close connections at once, each carried by the one before."""
+    """Close connections at once, each carried by the one before: once that one is closed, nothing is written to it."""
     first = transports[0].sock
     if isinstance(first, socket.socket):
         # Wakes what waits for it to be readable or writable; to be closed does not.
         with contextlib.suppress(OSError):
             first.shutdown(socket.SHUT_RDWR)
-    for transport in reversed(transports):
-        transport.close()
-        transport.sock.close()  # closing the transport does not close it before its thread was started
+    for transport in transports:
+        with contextlib.suppress(SSHException, EOFError, OSError):
+            transport.close()
+            transport.sock.close()  # closing the transport does not close it before its thread was started
+    for transport in transports:
         if transport.is_alive() and transport is not threading.current_thread():
             transport.join(1.0)
 

@@ -90,6 +90,8 @@ class Link:
             self._why = why or f"the session with {self.identity.address} was closed while it was used"
             self._closed.set()
         hang_up(*self._transports)
+        for event in list(self.transport.channel_events.values()):
+            event.set()  # else paramiko looks again a tenth of a second later whether a channel was opened
         self._ahead.wait(1.0)
         if threading.current_thread() is not self._watchdog:
             self._watchdog.join(1.0)
