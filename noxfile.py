@@ -53,5 +53,6 @@ def docs(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure beside peers in the same run, and write docs/benchmarks.md; name a section to see it alone."""
     session.run("bash", "benchmarks/install-peers", external=True)
-    session.install(".", *_group("benchmark"))
+    # The benchmark of the link borrows the real sshd and the link of the tests.
+    session.install(".", *_group("benchmark"), *_group("test"))
     session.run("python", "benchmarks/run.py", *session.posargs)
