@@ -155,3 +155,10 @@ def test_case_119_a_private_file_is_created_private(tmp_path: Path) -> None:
         with pytest.raises(FileExistsError):
             create_private_file(tmp_path / taken)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_was_confirmed_lies_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Transports share it, so it is no plugin's; looking for it makes nothing."""
+    places = places_in(tmp_path)
+    assert places.trust_dir == tmp_path / "data" / "trust"
+    assert not places.data_dir.exists()

@@ -87,6 +87,8 @@ def test_an_unknown_companion_names_the_nearest_and_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no companion alpha") as caught:
         sources(tmp_path, "").companion("alpha")
     assert "[companions.NAME]" in caught.value.hint
+    with pytest.raises(UsageError, match="has no companion ''"):
+        sources(tmp_path, INVENTORY).companion("")
     with pytest.raises(UsageError) as caught:
         sources(tmp_path, "").companion("\x1b[2J")
     assert "\x1b" not in caught.value.message

@@ -181,7 +181,7 @@ class SettingsSources:
         if (entry := self._inventory.get(name)) is None:
             known = ", ".join(sorted(self._inventory))
             raise UsageError(
-                f"{self._config_file} has no companion {escape_controls(name, limit=64)}"
+                f"{self._config_file} has no companion {escape_controls(name, limit=64) or repr(name)}"
                 f"{did_you_mean(name, self._inventory)}",
                 hint=f"It has {known}." if known else f"Write a table [{SECTION}.NAME] for it into that file.",
             )

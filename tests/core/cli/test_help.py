@@ -33,7 +33,9 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["plugins", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], [], ["plugins", "--help"], ["companion", "--help"], ["--version"]]
+)
 def test_help_imports_no_plugin_and_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     """Click and our own table of commands are enough."""
     script = SCRIPT.format(arguments=arguments, watched=WATCHED)
@@ -41,7 +43,16 @@ def test_help_imports_no_plugin_and_none_of_the_heavy_libraries(arguments: list[
     assert "LOADED []" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["build-cache", "plan", "download"])
+@pytest.mark.parametrize("command", ["enrol", "install", "status"])
+def test_a_companion_commands_help_imports_no_plugin_either(command: str) -> None:
+    """Nor what reaches companions."""
+    script = SCRIPT.format(arguments=["companion", command, "--help"], watched=WATCHED)
+    done = run(script)
+    assert "CODE 0 LOADED []" in done.stdout
+    assert "--companion NAME" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["build-cache", "plan", "download", "verify-ready"])
 def test_a_commands_help_imports_no_plugin_either(command: str) -> None:
     """Its options are known without what they select."""
     script = SCRIPT.format(arguments=[command, "--help"], watched=WATCHED)
