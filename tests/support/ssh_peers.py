@@ -78,8 +78,8 @@ def wait_until_no_thread(name: str) -> None:
 
 
 @contextlib.contextmanager
-def peer(says: bytes) -> Iterator[int]:
-    """Listen, accept one connection after another, say one thing to each, and nothing more."""
+def peer(*says: bytes, pause_s: float = 0.0) -> Iterator[int]:
+    """Listen, accept one connection after another, say things to each, with pauses, and nothing more."""
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as connections:
 
         def serve() -> None:
@@ -87,7 +87,9 @@ def peer(says: bytes) -> Iterator[int]:
                 while True:
                     connection, _ = listener.accept()
                     connections.enter_context(connection)
-                    connection.sendall(says)
+                    for piece in says:
+                        connection.sendall(piece)
+                        time.sleep(pause_s)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -138,3 +140,60 @@ def ssh_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+class SlowServer(paramiko.ServerInterface):  # type: ignore[misc]
+    """A server that stops at one step until it is let go on, with the key of a real one."""
+
+    def __init__(self, stop_at: str) -> None:
+        self._stop_at = stop_at
+        self.go_on = threading.Event()
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return self._stop("login", paramiko.AUTH_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return self._stop("open", paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        return self._stop_at != "exec" and bool(self._stop("start", 1))
+
+    def _stop(self, step: str, answer: int) -> int:
+        if step == self._stop_at:
+            self.go_on.wait(30)
+        return answer
+
+
+@contextlib.contextmanager
+def slow_server(sshd: RealSshd, stop_at: str) -> Iterator[int]:
+    """An SSH server with the key of another that stops at ``login``, ``open`` or ``start``, or refuses at ``exec``."""
+    behaviour = SlowServer(stop_at)
+    transports: list[paramiko.Transport] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    server = paramiko.Transport(connection)
+                    transports.append(server)
+                    server.add_server_key(paramiko.PKey.from_path(str(sshd.folder / "host_key")))
+                    server.start_server(event=threading.Event(), server=behaviour)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        known = sshd.known_hosts.read_text()
+        sshd.known_hosts.write_text(f"{known}[127.0.0.1]:{port} {sshd.host_key}\n")
+        try:
+            yield port
+        finally:
+            behaviour.go_on.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for server in transports:
+                server.close()
+                server.join(10)

@@ -7,17 +7,28 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.support.real_parts import RealSshd, free_port, real_sshd
+from operator_tool.api import (
+    CompanionError,
+    Deadline,
+    EagerTransport,
+)
+from tests.support.real_parts import RealSshd, free_port, make_key, real_sshd
 from tests.support.ssh_peers import (
     connect,
     failure,
+    is_of_a_client,
     old_server,
     peer,
+    slow_server,
+    transport,
+    wait_until,
 )
 
 pytestmark = pytest.mark.real_parts
@@ -97,6 +108,26 @@ class TestCase058Stalls:
         finally:
             os.kill(sshd.pid, signal.SIGCONT)
 
+    def test_case_058_a_greeting_that_drips(self, sshd: RealSshd) -> None:
+        """A byte now and then does not lengthen the wait."""
+        with peer(*[b"S"] * 60, pause_s=0.1) as port:
+            began_s = time.monotonic()
+            assert failure(sshd, port=port, connect_timeout_s=0.5).retryable
+        assert time.monotonic() - began_s < 3
+
+    def test_case_058_no_end_of_the_login(self, sshd: RealSshd) -> None:
+        """The key is sent and nothing comes back: the message says at which step and for whom."""
+        with slow_server(sshd, "login") as port:
+            error = failure(sshd, port=port, connect_timeout_s=0.5)
+        assert error.retryable
+        assert f"stalled while user {sshd.user} logged in" in error.message
+
+    def test_case_058_the_whole_is_bounded_by_the_run(self, sshd: RealSshd) -> None:
+        """The run's own deadline ends a step sooner than that step's."""
+        with peer(b"SSH-2.0-Nothing_more\r\n") as port:
+            error = failure(sshd, port=port, connect_timeout_s=30, context={"deadline": Deadline.after(0.5)})
+        assert error.retryable
+
     def test_no_ssh_server(self, sshd: RealSshd) -> None:
         """A web server is named as none."""
         with peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
@@ -129,29 +160,120 @@ class TestCase059WeakAlgorithms:
     """A server that offers nothing that is strong enough."""
 
     @pytest.mark.parametrize(
-        "extra",
+        ("extra", "kind", "names"),
         [
-            "Ciphers aes128-cbc,aes256-cbc,3des-cbc\n",
-            "MACs hmac-sha1,hmac-md5,umac-64@openssh.com\n",
-            "KexAlgorithms diffie-hellman-group14-sha1\n",
+            ("Ciphers aes128-cbc,aes256-cbc,3des-cbc\n", "ciphers", "aes128-cbc, aes256-cbc, 3des-cbc"),
+            ("MACs hmac-sha1,hmac-md5,umac-64@openssh.com\n", "authentication", "hmac-sha1, hmac-md5, umac-64"),
+            ("KexAlgorithms diffie-hellman-group14-sha1\n", "key exchange", "diffie-hellman-group14-sha1"),
+            (
+                "KexAlgorithms diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1\n",
+                "key exchange",
+                "diffie-hellman-group-exchange-sha1, diffie-hellman-group1-sha1",
+            ),
         ],
     )
-    def test_case_059_ciphers_and_hashes(self, tmp_path: Path, extra: str) -> None:
-        """CBC, MD5 and SHA-1 are refused by name of their kind."""
+    def test_case_059_ciphers_and_hashes(self, tmp_path: Path, extra: str, kind: str, names: str) -> None:
+        """CBC, MD5 and SHA-1 are refused, each by its name."""
         with real_sshd(tmp_path / "sshd", extra=extra) as server:
             error = failure(server)
             assert "too weak" in error.message
+            assert kind in error.message
+            assert names in error.message
             assert not error.retryable
+
+    def test_case_059_nothing_weak_is_ever_offered(self, sshd: RealSshd) -> None:
+        """What the server is told that it may choose from, as its own log has it."""
+        with real_sshd(sshd.folder / "loud", extra="LogLevel DEBUG2\n") as server:
+            connect(server).close()
+            log = (server.folder / "sshd.log").read_text()
+        offered = log.partition("peer client KEXINIT proposal")[2].partition("compression ctos")[0]
+        assert "curve25519-sha256" in offered
+        for weak in ("-sha1", "-md5", "-cbc", "3des", "ssh-rsa", "ssh-dss", "-96"):
+            assert weak not in offered
 
     def test_case_059_a_sha1_signature_of_the_host_key(self, tmp_path: Path) -> None:
         """An RSA key is welcome, ssh-rsa with SHA-1 is not."""
         with real_sshd(tmp_path / "strong", host_key_type="rsa") as server:
             connect(server).close()
         with real_sshd(tmp_path / "weak", host_key_type="rsa", extra="HostKeyAlgorithms ssh-rsa\n") as server:
-            assert "too weak" in failure(server).message
+            message = failure(server).message
+            assert "too weak" in message
+            assert message.endswith(": ssh-rsa")
 
     def test_case_059_no_strict_key_exchange(self, sshd: RealSshd, tmp_path: Path) -> None:
         """Without the mending of CVE-2023-48795 a link is not used."""
         with old_server(sshd) as port:
             sshd.known_hosts.write_text(f"[127.0.0.1]:{port} {sshd.host_key}\n")
             assert "strict key exchange" in failure(sshd, port=port).message
+
+
+class TestBeginning:
+    """A connection that is begun while the command still does other things."""
+
+    def test_what_was_begun_is_taken(self, sshd: RealSshd) -> None:
+        """It is the only connection, and the session is as good as any."""
+        way = transport(sshd)
+        assert isinstance(way, EagerTransport)
+        way.begin()
+        way.begin()
+        with way.connect() as session, session.run(["echo", "here"]) as run:
+            assert list(run) == [b"here"]
+            assert logins(sshd) == 1
+        way.connect().close()
+        assert logins(sshd) == 2
+
+    def test_beginning_raises_nothing_and_does_not_wait(self, sshd: RealSshd) -> None:
+        """What it can't do shows when the connection is wanted, and once only."""
+        with peer(b"") as port:
+            way = transport(sshd, port=port, connect_timeout_s=0.5)
+            began_s = time.monotonic()
+            way.begin()
+            assert time.monotonic() - began_s < 0.2
+            with pytest.raises(CompanionError, match="does not greet"):
+                way.connect()
+        assert time.monotonic() - began_s < 3
+
+    def test_what_nobody_takes_is_let_go_of(self, sshd: RealSshd) -> None:
+        """Whether it is there already or still on its way."""
+        way = transport(sshd)
+        way.begin()
+        wait_until(lambda: logins(sshd))
+        way.close()
+        way.close()
+        wait_until(lambda: not sshd.sessions())
+        way.begin()
+        way.close()
+        wait_until(lambda: [thread for thread in threading.enumerate() if is_of_a_client(thread)] == [])
+        wait_until(lambda: not sshd.sessions())
+
+    def test_what_broke_meanwhile_is_made_anew(self, sshd: RealSshd) -> None:
+        """Nobody is told of a link that broke before it was used."""
+        way = transport(sshd)
+        way.begin()
+        begun = way._begun
+        assert begun is not None
+        link = begun.result(10)
+        sshd.send_to_sessions(signal.SIGKILL)
+        wait_until(lambda: not link.alive)
+        with way.connect() as session, session.run(["echo", "here"]) as run:
+            assert list(run) == [b"here"]
+
+    def test_a_passphrase_is_asked_for_by_the_thread_that_connects(self, sshd: RealSshd, tmp_path: Path) -> None:
+        """Never from behind, where a line is being drawn."""
+        make_key(tmp_path / "locked", passphrase="open sesame")
+        (sshd.folder / "authorized_keys").write_text((tmp_path / "locked.pub").read_text())
+        asked: list[threading.Thread] = []
+
+        def ask(prompt: str) -> str:
+            asked.append(threading.current_thread())
+            return "open sesame"
+
+        way = transport(sshd, context={"ask_secret": ask}, key_file=str(tmp_path / "locked"))
+        way.begin()
+        way.connect().close()
+        assert asked == [threading.current_thread()]
+
+
+def logins(sshd: RealSshd) -> int:
+    """Return how many logins the server has seen."""
+    return (sshd.folder / "sshd.log").read_text().count("Accepted publickey")

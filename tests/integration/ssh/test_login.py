@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from operator_tool.api import ConfigError
-from tests.support.real_parts import RealSshd, fingerprint, make_key, real_sshd
+from operator_tool.api import (
+    ConfigError,
+)
+from tests.support.real_parts import RealSshd, fingerprint, free_port, make_key, real_sshd
 from tests.support.ssh_peers import (
     connect,
     failure,
     ssh_agent,
+    transport,
 )
 
 pytestmark = pytest.mark.real_parts
@@ -129,3 +135,83 @@ class TestCase057Login:
         extra = "AuthenticationMethods publickey,password\nPasswordAuthentication yes\n"
         with real_sshd(tmp_path / "sshd", extra=extra) as server:
             assert "more than a key: password" in failure(server).message
+
+
+class TestPassphrases:
+    """A locked key that no agent holds, and somebody at a terminal."""
+
+    def asker(self, *answers: str) -> tuple[Callable[[str], str], list[str]]:
+        """Return what answers in turn, and the list of what it was asked."""
+        asked: list[str] = []
+        left = list(answers)
+
+        def ask(prompt: str) -> str:
+            asked.append(prompt)
+            return left.pop(0)
+
+        return ask, asked
+
+    @pytest.fixture(params=["ed25519", "pem"])
+    def locked(self, request: pytest.FixtureRequest, sshd: RealSshd, tmp_path: Path) -> Path:
+        """A key that is let in once its passphrase is typed, in OpenSSH's format and in the older one."""
+        path = tmp_path / "locked"
+        make_key(path, "ed25519" if request.param == "ed25519" else "rsa", passphrase="open sesame")
+        if request.param == "pem":
+            argv = ["ssh-keygen", "-q", "-p", "-m", "PEM", "-P", "open sesame", "-N", "open sesame", "-f", str(path)]
+            subprocess.run(argv, check=True, timeout=60)
+        (sshd.folder / "authorized_keys").write_text(path.with_suffix(".pub").read_text())
+        return path
+
+    def test_a_passphrase_is_asked_for_once(
+        self, sshd: RealSshd, locked: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The prompt names the file; to connect again, after a link that broke, asks nothing; no log shows it."""
+        caplog.set_level(logging.DEBUG)
+        ask, asked = self.asker("open sesame")
+        way = transport(sshd, context={"ask_secret": ask}, key_file=str(locked))
+        way.connect().close()
+        way.connect().close()
+        assert len(asked) == 1
+        assert str(locked) in asked[0]
+        assert "sesame" not in caplog.text
+
+    def test_a_wrong_passphrase_is_asked_for_again(self, sshd: RealSshd, locked: Path) -> None:
+        """And told as wrong; the third one may be right."""
+        ask, asked = self.asker("close sesame", "sesame", "open sesame")
+        connect(sshd, context={"ask_secret": ask}, key_file=str(locked)).close()
+        assert "does not fit" not in asked[0]
+        assert "does not fit" in asked[1]
+
+    @pytest.mark.parametrize("answers", [("a", "b", "c"), ("",), ("a", "")])
+    def test_three_wrong_ones_or_none_at_all_give_up(
+        self, sshd: RealSshd, locked: Path, answers: tuple[str, ...]
+    ) -> None:
+        """Before the companion is spoken to, which here is not even there."""
+        ask, asked = self.asker(*answers)
+        error = failure(sshd, context={"ask_secret": ask}, key_file=str(locked), port=free_port())
+        assert "does not fit" in error.message
+        assert len(asked) == len(answers)
+
+    def test_nobody_is_asked_while_the_agent_holds_the_key(
+        self, sshd: RealSshd, locked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also without the public key beside the private one."""
+        with ssh_agent(tmp_path, monkeypatch) as add:
+            add(locked, "open sesame")
+            ask, asked = self.asker()
+            connect(sshd, context={"ask_secret": ask}, key_file=str(locked), use_agent=True).close()
+            if b"OPENSSH" in locked.read_bytes():
+                locked.with_suffix(".pub").unlink()
+                connect(sshd, context={"ask_secret": ask}, key_file=str(locked), use_agent=True).close()
+        assert asked == []
+
+    def test_nobody_is_asked_for_a_key_that_is_not_configured(
+        self, sshd: RealSshd, locked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A locked ~/.ssh/id_ed25519 is passed over."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".ssh").mkdir()
+        locked.rename(tmp_path / ".ssh" / "id_ed25519")
+        ask, asked = self.asker()
+        assert "there is no key" in failure(sshd, context={"ask_secret": ask}, key_file=None).message
+        assert asked == []

@@ -12,12 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import CompanionSession, LinkError, RunLimits
+from operator_tool.api import (
+    CompanionSession,
+    LinkError,
+    LinkStalledError,
+    RunLimits,
+)
+from operator_tool_plugins.transports.ssh import link
 from tests.support.real_parts import RealSshd
 from tests.support.ssh_peers import (
     connect,
     flood,
     quiet,
+    slow_server,
     wait_until,
     wait_until_no_thread,
 )
@@ -37,7 +44,7 @@ class TestALostLink:
         with connect(sshd) as session:
             began_s = time.monotonic()
             with self.interrupted(sshd, session, signal.SIGSTOP, stdin=quiet()) as lines:
-                with pytest.raises(LinkError):
+                with pytest.raises(LinkStalledError):
                     list(lines)
                 assert time.monotonic() - began_s < 5
             session.close()
@@ -58,7 +65,7 @@ class TestALostLink:
             began_s = time.monotonic()
             with self.interrupted(sshd, session, signal.SIGSTOP, stdin=flood_when_stopped()) as lines:
                 stopped.set()
-                with pytest.raises(LinkError):
+                with pytest.raises(LinkStalledError):
                     list(lines)
                 assert time.monotonic() - began_s < 5
             session.close()
@@ -120,6 +127,46 @@ class TestALostLink:
         cutter.join()
         wait_until(lambda: [entry.name for entry in path.parent.iterdir()] == ["file"])
         assert path.read_bytes() == b"old"
+
+    def test_case_070_a_program_that_reads_nothing_is_a_stall(self, sshd: RealSshd) -> None:
+        """The server answers, the program does not: no progress is told, and the link is still good."""
+        with connect(sshd) as session:
+            with (
+                session.run(["sleep", "30"], stdin=flood(), limits=self.LIMITS) as run,
+                pytest.raises(LinkStalledError),
+            ):
+                list(run)
+            with session.run(["echo", "here"]) as run:
+                assert list(run) == [b"here"]
+
+    def test_case_070_no_answer_to_the_opening_of_a_channel(
+        self, sshd: RealSshd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has a deadline of its own, after which the link is not used again."""
+        monkeypatch.setattr(link, "_OPEN_S", 0.5)
+        began_s = time.monotonic()
+        with slow_server(sshd, "open") as port, connect(sshd, port=port) as session:
+            for _ in range(2):
+                with pytest.raises(LinkStalledError, match="stalled"):
+                    session.run(["true"])
+            assert time.monotonic() - began_s < 5
+
+    def test_case_070_no_first_byte(self, sshd: RealSshd) -> None:
+        """A program that is asked for and never begins."""
+        began_s = time.monotonic()
+        with slow_server(sshd, "start") as port, connect(sshd, port=port) as session:
+            with session.run(["true"], limits=self.LIMITS) as run, pytest.raises(LinkStalledError):
+                list(run)
+            assert time.monotonic() - began_s < 6
+
+    def test_a_program_that_talks_for_ever_is_ended(self, sshd: RealSshd) -> None:
+        """The whole run has a limit that no progress lengthens."""
+        limits = RunLimits(silence_s=5.0, run_s=1.0, exit_s=0.5)
+        with connect(sshd) as session:
+            script = "while :; do echo up; sleep 0.1; done"
+            with session.run(["sh", "-c", script], limits=limits) as run, pytest.raises(LinkError) as caught:
+                list(run)
+            assert not isinstance(caught.value, LinkStalledError)
 
     @contextlib.contextmanager
     def interrupted(
