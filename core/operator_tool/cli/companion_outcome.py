@@ -106,7 +106,7 @@ def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int
     for outcome in outcomes:
         indent = "  " if len(outcomes) > 1 else ""
         if indent:
-            say(_harmless(outcome.name))
+            say(f"companion {_harmless(outcome.name)}")
         for name, value in _rows(outcome):
             say(f"{indent}{_harmless(name):<11} {_harmless(value)}")
         for name, value in (("error", outcome.message), ("next", outcome.remediation)):

@@ -105,7 +105,7 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
     for one in found:
         indent = "  " if len(found) > 1 else ""
         if indent:
-            say(_harmless(one.name))
+            say(f"companion {_harmless(one.name)}")
         for check in one.checks:
             say(f"{indent}{_word(check):<4} {check.name:<13} {_harmless(check.detail)}".rstrip())
         for note in one.notes:

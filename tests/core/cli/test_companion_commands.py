@@ -221,8 +221,8 @@ def test_what_fails_on_one_companion_stops_no_other(run: Run, tmp_path: Path) ->
     (tmp_path / "config.toml").write_text(INVENTORY + more)
     result = run("companion", "status", "--companion", "gone", "--companion", "beta", "--companion", "gone")
     assert result.return_value == 30
-    assert result.stdout.splitlines()[:2] == ["gone", "  address     fake://drone"]
-    assert "beta" in result.stdout.splitlines()
+    assert result.stdout.splitlines()[:2] == ["companion gone", "  address     fake://drone"]
+    assert "companion beta" in result.stdout.splitlines()
     assert "  address     fake://beta.example" in result.stdout
     assert "  error: no answer" in result.stderr
     document = json.loads(run("companion", "status", "--all-companions", "--json").stdout)
