@@ -140,6 +140,16 @@ def test_a_prompt_can_t_move_the_cursor(start: Start) -> None:
         terminal.ended()
 
 
+def test_a_prompt_waits_no_longer_than_the_run_may(start: Start) -> None:
+    """Nobody answers, the deadline passes, and the terminal is given back."""
+    arguments = ("companion", "status", "--transport", "fake", "--provisioner", "keeper", "--deadline", "1")
+    with start(*arguments, "-o", "fake.asks=Passphrase: ") as terminal:
+        terminal.expect("Passphrase: ")
+        assert terminal.ended() == 30
+        assert "given up before the operator answered" in terminal.shown
+        assert terminal.echoes
+
+
 def test_case_134_ctrl_c_at_a_prompt_gives_the_terminal_back(start: Start) -> None:
     """In the main thread."""
     with ask(start) as terminal:
