@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ class SshTransport:
 
     def begin(self) -> None:
         """Start to connect in a thread. Nobody is asked for a passphrase by it: that is left to ``connect``."""
+        # Imported here, a tenth of a second once: by the thread, against this one's work, it saves nothing.
+        with contextlib.suppress(ImportError):
+            from . import connect  # noqa: F401
         with self._lock:
             if self._begun is None:
                 self._begun = Background("ssh-begin", lambda: self._connector.open_link(None))
