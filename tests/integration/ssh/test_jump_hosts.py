@@ -100,12 +100,13 @@ def test_a_companion_s_key_is_offered_through_a_jump_host(home: Path, sshd: Real
 
 
 def test_case_054_an_unknown_jump_host(home: Path, sshd: RealSshd, gateway: RealSshd) -> None:
-    """It is refused like a companion; its own address is the one to enrol."""
+    """It is refused like a companion; it is the one to enrol, by its own name."""
     settings = configure(home, sshd, gateway)
     (home / ".ssh" / "known_hosts").write_text("")
     error = failure(sshd, **settings)
     assert gateway.fingerprint in error.message
-    assert f"--companion-host {gateway.host} --companion-port {gateway.port}" in error.hint
+    assert f"--companion-host hop0 --companion-port {gateway.port}" in error.hint
+    assert "ssh hop0" in error.hint
 
 
 def test_case_055_a_changed_jump_host(home: Path, sshd: RealSshd, gateway: RealSshd) -> None:

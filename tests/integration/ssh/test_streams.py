@@ -180,7 +180,7 @@ def test_a_session_that_is_closed_while_its_channel_is_opened_ends_at_once(sshd:
         for _ in range(5):
             session = connect(sshd, port=port)
             link = session._link  # type: ignore[attr-defined]
-            wait_until(lambda link=link: link.transport.channel_events)  # type: ignore[misc] # it has asked
+            wait_until(lambda link=link: link.transport.channel_events)  # it has asked
             began_s = time.monotonic()
             session.close()
             ends_s.append(time.monotonic() - began_s)

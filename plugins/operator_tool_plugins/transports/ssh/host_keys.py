@@ -24,6 +24,7 @@ class Pins(msgspec.Struct, frozen=True, kw_only=True):
     """The file that says so, or that would have to."""
     enrol: str
     """The command that has the operator confirm its key."""
+    is_hop: bool = False
 
 
 def pin_file(settings: SshSettings, context: RunContext) -> Path | None:
@@ -45,7 +46,7 @@ def pins_of(server: Endpoint, settings: SshSettings, context: RunContext, *, is_
     if is_hop and known == KnownKeys():
         known = parse_known_keys(read_file(users_own), server.label, str(users_own))
         path = users_own if known != KnownKeys() else path
-    return Pins(known=known, path=path, enrol=_enrol_command(server, settings, is_hop=is_hop))
+    return Pins(known=known, path=path, enrol=_enrol_command(server, settings, is_hop=is_hop), is_hop=is_hop)
 
 
 def check_host_key(server: Endpoint, pins: Pins, key: HostKey) -> None:
@@ -64,9 +65,11 @@ def check_host_key(server: Endpoint, pins: Pins, key: HostKey) -> None:
             hint="This may be another machine, or somebody in between. Only if you know why it changed: "
             f"{pins.enrol} (it shows both keys and asks).",
         )
+    whose = "the jump host's own" if pins.is_hop else "the companion's own"
+    otherwise = f"; or log in to it once with ssh, which asks, too: ssh {server.name}" if pins.is_hop else ""
     raise CompanionError(
         f"the host key of {server.label} is not known: {key.type} {key.fingerprint}",
-        hint=f"To compare it with the companion's own and to trust it: {pins.enrol}",
+        hint=f"To compare it with {whose} and to trust it: {pins.enrol}{otherwise}",
     )
 
 
@@ -81,7 +84,7 @@ def place_to_pin(settings: SshSettings, context: RunContext) -> Path:
 def _enrol_command(server: Endpoint, settings: SshSettings, *, is_hop: bool) -> str:
     words = ["operator-tool", "companion", "enrol", "--transport", "ssh", "--companion-host"]
     if is_hop:
-        words += [server.host, "--companion-port", str(server.port)]
+        words += [server.name, "--companion-port", str(server.port)]
     else:
         words += [settings.host, *(("--companion-port", str(settings.port)) if settings.port is not None else ())]
     for name in ("known_hosts", "config_file"):
