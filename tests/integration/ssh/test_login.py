@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from operator_tool.api import (
+    CompanionSession,
     ConfigError,
 )
 from tests.support.real_parts import RealSshd, fingerprint, free_port, make_key, real_sshd
@@ -174,6 +176,20 @@ class TestPassphrases:
         assert len(asked) == 1
         assert str(locked) in asked[0]
         assert "sesame" not in caplog.text
+
+    def test_a_passphrase_is_asked_for_once_for_all_companions(self, sshd: RealSshd, locked: Path) -> None:
+        """Four that connect at the same time: three of them wait for what the operator types for the first."""
+        ask, asked = self.asker("open sesame")
+        sessions: list[CompanionSession] = []
+        way = [transport(sshd, context={"ask_secret": ask}, key_file=str(locked)) for _ in range(4)]
+        threads = [threading.Thread(target=lambda one=one: sessions.append(one.connect())) for one in way]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for session in sessions:
+            session.close()
+        assert (len(sessions), len(asked)) == (4, 1)
 
     def test_a_wrong_passphrase_is_asked_for_again(self, sshd: RealSshd, locked: Path) -> None:
         """And told as wrong; the third one may be right."""

@@ -13,7 +13,7 @@ from operator_tool.api import CompanionError, CompanionIdentity, Deadline, HostK
 from .agent import agent_keys
 from .handshake import ClientTransport, Connection, check_strict, closed_on_error, hang_up, host_key, shake_hands
 from .host_keys import check_host_key, pins_of
-from .keys import Candidate, Keyring
+from .keys import OF_THIS_RUN, Candidate
 from .link import Link
 from .login import log_in
 from .route import Endpoint
@@ -28,11 +28,10 @@ _FORBIDDEN = 1
 class Connector:
     """Connects to the companion at the end of a route."""
 
-    def __init__(self, settings: SshSettings, route: Sequence[Endpoint], context: RunContext, keyring: Keyring) -> None:
+    def __init__(self, settings: SshSettings, route: Sequence[Endpoint], context: RunContext) -> None:
         self._settings = settings
         self._hops, self._companion = tuple(route[:-1]), route[-1]
         self._context = context
-        self._keyring = keyring
         self._step_s = settings.connect_timeout_s
 
     def open_link(self, ask: Callable[[str], str] | None) -> Link:
@@ -97,7 +96,7 @@ class Connector:
         found: list[list[Candidate]] = []
         for server in servers:
             held = stack.enter_context(agent_keys(server.agent, self._step_s))
-            found.append(self._keyring.candidates(server, held, ask))
+            found.append(OF_THIS_RUN.candidates(server, held, ask))
         return found
 
     def _cross(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,10 +38,14 @@ class PassphraseWantedError(CompanionError):
 
 
 class Keyring:
-    """Makes keys ready to be used; remembers those that a passphrase was typed for, so that it is typed once."""
+    """Makes keys ready to be used; remembers those that a passphrase was typed for, so that it is typed once.
+
+    Any thread may use it: while somebody types, the threads of other companions wait for that answer.
+    """
 
     def __init__(self) -> None:
-        self._opened: dict[Path, Any] = {}
+        self._asking = threading.Lock()
+        self._opened: dict[tuple[Path, int, int], Any] = {}
 
     def candidates(
         self, server: Endpoint, agent_keys: tuple[Any, ...], ask: Callable[[str], str] | None
@@ -80,8 +85,6 @@ class Keyring:
         return found[:MOST_KEYS]
 
     def _configured(self, path: Path, agent_keys: tuple[Any, ...], ask: Callable[[str], str] | None) -> Candidate:
-        if path in self._opened:
-            return Candidate(str(path), self._opened[path])
         try:
             return Candidate(str(path), _load(path))
         except _EncryptedError:
@@ -89,13 +92,21 @@ class Keyring:
             for key in agent_keys:
                 if key.asbytes() == public:
                     return Candidate(f"{path}, by the agent,", key)
-        if ask is None:
-            raise PassphraseWantedError(
-                f"the key file {path} is protected by a passphrase, and the agent does not hold its key",
-                hint=f"Run: ssh-add {path}",
-            )
-        self._opened[path] = _unlock(path, ask)
-        return Candidate(str(path), self._opened[path])
+        now = path.stat()
+        file = (path, now.st_ino, now.st_mtime_ns)
+        with self._asking:
+            if file not in self._opened:
+                if ask is None:
+                    raise PassphraseWantedError(
+                        f"the key file {path} is protected by a passphrase, and the agent does not hold its key",
+                        hint=f"Run: ssh-add {path}",
+                    )
+                self._opened[file] = _unlock(path, ask)
+            return Candidate(str(path), self._opened[file])
+
+
+OF_THIS_RUN = Keyring()
+"""What was typed for one companion's sake opens the same key for all others of the run."""
 
 
 class _EncryptedError(Exception):

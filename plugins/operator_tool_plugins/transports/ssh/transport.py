@@ -17,7 +17,6 @@ from .settings import SshSettings
 
 if TYPE_CHECKING:
     from .connect import Connector
-    from .keys import Keyring
     from .link import Link
 
 
@@ -89,14 +88,8 @@ class SshTransport:
     def _route(self) -> tuple[Endpoint, ...]:
         return find_route(self._settings)
 
-    @cached_property
-    def _keyring(self) -> Keyring:
-        from .keys import Keyring
-
-        return Keyring()
-
     @property
     def _connector(self) -> Connector:
         from .connect import Connector
 
-        return Connector(self._settings, self._route, self._context, self._keyring)
+        return Connector(self._settings, self._route, self._context)
