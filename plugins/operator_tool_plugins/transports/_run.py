@@ -100,6 +100,8 @@ class StreamedRun:
         self._stderr = Tail(limits.stderr_tail_bytes)
         self._stderr_drained = threading.Event()
         self._closing = threading.Lock()
+        # Who closes the run while another thread iterates it reads, too.
+        self._reading = threading.Lock()
         self._left = False
         self._threads = (
             threading.Thread(target=self._pump_stdin, args=(stdin,), name="companion-stdin", daemon=True),
@@ -166,7 +168,7 @@ class StreamedRun:
             while not self._program.wait(TICK_S if at_end else 0.0) and not grace.passed:
                 if self._aborted.is_set() or (self._context.cancelled.is_set() and given_up.passed):
                     return
-                at_end = at_end or self._program.read_stdout(grace.remaining_s(TICK_S)) == b""
+                at_end = at_end or self._read(grace) == b""
         except LinkError as error:
             log.debug("the link was lost while a program was given time to end: %s", error)
 
@@ -176,7 +178,7 @@ class StreamedRun:
             if self._finished:
                 return None
             self._check(silence)
-            data = self._program.read_stdout(silence.remaining_s(TICK_S))
+            data = self._read(silence)
             if data:
                 try:
                     self._lines.extend(self._splitter.feed(data))
@@ -202,6 +204,10 @@ class StreamedRun:
             raise LinkError(f"the companion's program did not end within {self._limits.run_s:g} s")
         if silence.passed:
             raise LinkStalledError(f"the companion's program said nothing for {self._limits.silence_s:g} s")
+
+    def _read(self, until: Deadline) -> bytes | None:
+        with self._reading:
+            return self._program.read_stdout(until.remaining_s(TICK_S))
 
     def _ended_long_ago(self) -> bool:
         """Tell whether the program ended ``exit_s`` ago while another process keeps its output open."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from operator_tool.api import CompanionSession, HostKeyOffer, RunContext
 
-from .._host_keys.pins import pin_key
 from .bounded import Background
 from .host_keys import place_to_pin
+from .library import import_library
 from .route import Endpoint, find_route
 from .settings import SshSettings
 
@@ -36,15 +36,16 @@ class SshTransport:
 
     def begin(self) -> None:
         """Start to connect in a thread. Nobody is asked for a passphrase by it: that is left to ``connect``."""
-        # Imported here, a tenth of a second once: by the thread, against this one's work, it saves nothing.
+        # Imported here, for some hundredths of a second: by the thread, against this one's work, it saves nothing.
         with contextlib.suppress(ImportError):
-            from . import connect  # noqa: F401
+            import_library()
         with self._lock:
             if self._begun is None:
                 self._begun = Background("ssh-begin", lambda: self._connector.open_link(None))
 
     def connect(self) -> CompanionSession:
         """Connect, check the host key, log in; or take the connection that was begun."""
+        import_library()
         from .session import SshSession
 
         with self._lock:
@@ -65,6 +66,8 @@ class SshTransport:
 
     def pin(self, offer: HostKeyOffer) -> str:
         """Write the key into the file of pinned keys, and return its path."""
+        from .._host_keys.pins import pin_key
+
         path = place_to_pin(self._settings, self._context)
         pin_key(path, offer.label, offer.type, offer.blob)
         return str(path)
@@ -90,6 +93,7 @@ class SshTransport:
 
     @property
     def _connector(self) -> Connector:
+        import_library()
         from .connect import Connector
 
         return Connector(self._settings, self._route, self._context)

@@ -10,6 +10,8 @@ from typing import Any
 
 from operator_tool.api import ConfigError
 
+from .library import import_library
+
 log = logging.getLogger(__name__)
 
 _DEFAULT = "~/.ssh/config"
@@ -34,6 +36,7 @@ class UserConfig:
         """
         if not self._lines:
             return {"hostname": name}
+        import_library()
         from paramiko import SSHConfig  # type: ignore[import-untyped]
 
         try:

@@ -44,3 +44,17 @@ def test_paramiko_is_not_imported_before_it_is_needed() -> None:
     """The plugin's module is cheap to import."""
     code = "import sys, operator_tool_plugins.transports.ssh; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_paramiko_is_imported_without_what_is_not_used() -> None:
+    """Half of its time would go into a package for running local commands; it is not in the way of others."""
+    code = """
+import sys
+from operator_tool_plugins.transports.ssh.library import import_library
+import_library()
+import_library()
+import operator_tool_plugins.transports.ssh.connect
+assert "paramiko" in sys.modules
+assert "invoke" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
