@@ -19,6 +19,7 @@ from operator_tool.api import (
     Deadline,
     EagerTransport,
 )
+from operator_tool_plugins.transports.ssh import connect as ssh_connect
 from tests.support.real_parts import RealSshd, free_port, make_key, real_sshd
 from tests.support.ssh_peers import (
     connect,
@@ -127,6 +128,17 @@ class TestCase058Stalls:
         with peer(b"SSH-2.0-Nothing_more\r\n") as port:
             error = failure(sshd, port=port, connect_timeout_s=30, context={"deadline": Deadline.after(0.5)})
         assert error.retryable
+
+    @pytest.mark.parametrize("said", [b"", b"SSH-2.0-Nothing_more\r\n"])
+    def test_case_058_the_whole_is_bounded_by_itself(
+        self, sshd: RealSshd, monkeypatch: pytest.MonkeyPatch, said: bytes
+    ) -> None:
+        """However long each step may take, all of them together may not take longer than their own limit."""
+        monkeypatch.setattr(ssh_connect, "_WHOLE_S", 0.5)
+        with peer(said) as port:
+            began_s = time.monotonic()
+            assert failure(sshd, port=port, connect_timeout_s=30).retryable
+        assert time.monotonic() - began_s < 3
 
     def test_no_ssh_server(self, sshd: RealSshd) -> None:
         """A web server is named as none."""

@@ -11,7 +11,8 @@ from paramiko import ChannelException, SSHException  # type: ignore[import-untyp
 from operator_tool.api import CompanionError, CompanionIdentity, Deadline, HostKeyOffer, RunContext
 
 from .agent import agent_keys
-from .handshake import ClientTransport, Connection, check_strict, closed_on_error, hang_up, host_key, shake_hands
+from .client import ClientTransport, Connection, closed_on_error, hang_up
+from .handshake import check_strict, host_key, shake_hands
 from .host_keys import check_host_key, pins_of
 from .keys import OF_THIS_RUN, Candidate
 from .link import Link

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable
 
-from paramiko import Channel, Message, SSHException, Transport  # type: ignore[import-untyped]
-from paramiko.packet import Packetizer  # type: ignore[import-untyped]
+from paramiko import SSHException  # type: ignore[import-untyped]
 from paramiko.ssh_exception import IncompatiblePeer  # type: ignore[import-untyped]
 
 from operator_tool.api import CompanionError, Deadline, escape_controls
 
 from .._host_keys.known_hosts import HostKey, KnownKeys
+from .client import ClientTransport, Connection, closed_on_error
 from .route import Endpoint
 
-log = logging.getLogger(__name__)
-
-Connection: TypeAlias = socket.socket | Channel
-"""What a handshake is made over: TCP, or a channel through a jump host."""
-
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-_KEX = (
-    "mlkem768x25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha256",
-)
-"""No SHA-1 in any of them; those that the library was built without are left out."""
 _HOST_KEY_ALGORITHMS = {
     "ssh-ed25519": ("ssh-ed25519",),
     "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
@@ -46,37 +24,6 @@ _HOST_KEY_ALGORITHMS = {
 """The signature algorithms of each type of host key, without SHA-1."""
 _EVERY = tuple(name for names in _HOST_KEY_ALGORITHMS.values() for name in names)
 _MAX_NAMED = 300
-
-
-class ClientTransport(Transport):  # type: ignore[misc]
-    """An SSH connection that remembers what the other side offered, and acknowledges at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection, packetizer_class=_PromptPacketizer)
-        self.offered: dict[str, list[str]] = {}
-        options = self.get_security_options()
-        options.ciphers, options.digests = _CIPHERS, _MACS
-        options.kex = tuple(name for name in _KEX if name in options.kex)
-
-    def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
-        parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)
-        self.offered = {key: list(names) for key, names in parsed.items() if isinstance(names, list)}
-        return parsed
-
-
-class _PromptPacketizer(Packetizer):  # type: ignore[misc]
-    """Has the kernel acknowledge without delay: OpenSSH's server holds the answer to the first channel back for it."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._tcp = connection if isinstance(connection, socket.socket) else None
-        self._option: int | None = getattr(socket, "TCP_QUICKACK", None)
-
-    def write_all(self, out: bytes) -> None:
-        super().write_all(out)
-        if self._tcp is not None and self._option is not None:
-            with contextlib.suppress(OSError):  # it is an offer to the kernel; a broken link shows elsewhere
-                self._tcp.setsockopt(socket.IPPROTO_TCP, self._option, 1)
 
 
 def shake_hands(
@@ -115,32 +62,6 @@ def check_strict(server: Endpoint, transport: ClientTransport) -> None:
         )
 
 
-@contextlib.contextmanager
-def closed_on_error(transport: ClientTransport) -> Iterator[ClientTransport]:
-    """Close the connection when the block raises."""
-    try:
-        yield transport
-    except BaseException:
-        hang_up(transport)
-        raise
-
-
-def hang_up(*transports: ClientTransport) -> None:
-    """Close connections at once, each carried by the one before: once that one is closed, nothing is written to it."""
-    first = transports[0].sock
-    if isinstance(first, socket.socket):
-        # Wakes what waits for it to be readable or writable; to be closed does not.
-        with contextlib.suppress(OSError):
-            first.shutdown(socket.SHUT_RDWR)
-    for transport in transports:
-        with contextlib.suppress(SSHException, EOFError, OSError):
-            transport.close()
-            transport.sock.close()  # closing the transport does not close it before its thread was started
-    for transport in transports:
-        if transport.is_alive() and transport is not threading.current_thread():
-            transport.join(1.0)
-
-
 class _WeakError(Exception):
     """There is no algorithm in common; its text says what there is."""
 
@@ -148,7 +69,6 @@ class _WeakError(Exception):
 def _negotiate(
     server: Endpoint, connection: Connection, host_key_algorithms: tuple[str, ...], step_s: float, deadline: Deadline
 ) -> ClientTransport:
-    _quieten_paramiko()
     with closed_on_error(ClientTransport(connection)) as transport:
         transport.banner_timeout = transport.handshake_timeout = step_s
         transport.get_security_options().key_types = host_key_algorithms
@@ -195,17 +115,3 @@ def _nothing_in_common(transport: ClientTransport) -> str | None:
 def _shown(text: str) -> str:
     """Return what the other side sent, short and harmless to print."""
     return escape_controls(text, limit=_MAX_NAMED)
-
-
-class _ToOurLog(logging.Handler):
-    """Passes paramiko's log on at DEBUG: what matters of it is raised, and its tracebacks are not for an operator."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log.debug("paramiko: %s", record.getMessage())
-
-
-def _quieten_paramiko() -> None:
-    theirs = logging.getLogger("paramiko")
-    if not any(isinstance(handler, _ToOurLog) for handler in theirs.handlers):
-        theirs.addHandler(_ToOurLog())
-        theirs.propagate = False

@@ -18,7 +18,7 @@ from paramiko import Channel, SSHException  # type: ignore[import-untyped]
 from operator_tool.api import CompanionIdentity, LinkError, LinkStalledError
 
 from .bounded import Background
-from .handshake import ClientTransport, hang_up
+from .client import ClientTransport, hang_up
 
 log = logging.getLogger(__name__)
 

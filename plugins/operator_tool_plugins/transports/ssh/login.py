@@ -10,7 +10,7 @@ from paramiko.ssh_exception import AuthenticationException, BadAuthenticationTyp
 from operator_tool.api import CompanionError, Deadline, escape_controls
 
 from .._host_keys.known_hosts import HostKey
-from .handshake import ClientTransport
+from .client import ClientTransport
 from .keys import Candidate
 from .route import Endpoint
 
