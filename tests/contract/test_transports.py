@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from operator_tool.api import CompanionSession, CompanionTransport, LinkError, RunContext, RunLimits
-from operator_tool_plugins.transports import local, ssh
+from operator_tool_plugins.transports import local, openssh, ssh
 from tests.support.real_parts import RealSshd, real_sshd
 
 SHORT = RunLimits(silence_s=0.6, run_s=30.0, exit_s=0.4)
@@ -34,12 +34,20 @@ def context(tmp_path: Path) -> RunContext:
     return RunContext(run_id="run", state_dir=tmp_path / "state")
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.real_parts)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("ssh", marks=pytest.mark.real_parts),
+        pytest.param("openssh", marks=pytest.mark.real_parts),
+    ]
+)
 def transport(request: pytest.FixtureRequest, context: RunContext) -> CompanionTransport:
     """Each transport in turn."""
     if request.param == "local":
         return local.make_companion_transport(context)
     server: RealSshd = request.getfixturevalue("sshd")
+    if request.param == "openssh":
+        return openssh.make_companion_transport(msgspec.convert(server.options(), openssh.OpensshSettings), context)
     return ssh.make_companion_transport(msgspec.convert(server.options(), ssh.SshSettings), context)
 
 

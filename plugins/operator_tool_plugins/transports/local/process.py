@@ -8,14 +8,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
-from select import POLLIN, POLLOUT, poll
-from typing import IO
+from select import POLLIN, POLLOUT
 
 from operator_tool.api import LinkError
 
+from .._pipe_end import PipeEnd
 from .._run import Program
 
-_READ_BYTES = 256 * 1024
 _TERMINATE_S = 1.0
 
 
@@ -42,56 +41,14 @@ def start(argv: Sequence[str]) -> Program:
     return _Process(process)
 
 
-class _PipeEnd:
-    """Our end of a pipe, never blocking, which any thread may close while another waits on it."""
-
-    def __init__(self, file: IO[bytes] | None, event: int) -> None:
-        assert file is not None
-        self._file = file
-        self._lock = threading.Lock()
-        self._descriptor = file.fileno()
-        self._ready = poll()
-        self._ready.register(self._descriptor, event)
-        os.set_blocking(self._descriptor, False)
-
-    def wait(self, timeout_s: float) -> None:
-        # A descriptor that another thread closes meanwhile wakes this too, or at the latest the timeout does; the
-        # call that follows looks under the lock.
-        self._ready.poll(timeout_s * 1000)
-
-    def read(self, timeout_s: float) -> bytes | None:
-        self.wait(timeout_s)
-        with self._lock:
-            if self._file.closed:
-                return b""
-            try:
-                return os.read(self._descriptor, _READ_BYTES)
-            except BlockingIOError:
-                return None
-
-    def write(self, data: memoryview, timeout_s: float) -> int:
-        self.wait(timeout_s)
-        with self._lock:
-            if self._file.closed:
-                raise BrokenPipeError
-            try:
-                return os.write(self._descriptor, data)
-            except BlockingIOError:
-                return 0
-
-    def close(self) -> None:
-        with self._lock:
-            self._file.close()
-
-
 class _Process:
     """A subprocess and its group. It isn't reaped before its end, so that its group's number can't be another's."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._stdin = _PipeEnd(process.stdin, POLLOUT)
-        self._stdout = _PipeEnd(process.stdout, POLLIN)
-        self._stderr = _PipeEnd(process.stderr, POLLIN)
+        self._stdin = PipeEnd(process.stdin, POLLOUT)
+        self._stdout = PipeEnd(process.stdout, POLLIN)
+        self._stderr = PipeEnd(process.stderr, POLLIN)
         self._lock = threading.Lock()
         self._exited = threading.Event()
         self._exit_status: int | None = None

@@ -1,0 +1,116 @@
+"""The command line of ssh: what we insist on comes first, and so wins over the operator's configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .settings import OpensshSettings
+
+_NOTHING = "/dev/null"
+
+_CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+"""Authenticated as a whole, so that cutting messages out (Terrapin, CVE-2023-48795) can't work; and the fastest."""
+_KEY_EXCHANGES = (
+    "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+    "diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group-exchange-sha256"
+)
+_HOST_KEYS = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
+"""None with SHA-1, and no certificate: a host key is pinned as it is."""
+
+_INSISTED = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "GlobalKnownHostsFile": _NOTHING,
+    "UpdateHostKeys": "no",
+    "CheckHostIP": "no",
+    "VerifyHostKeyDNS": "no",
+    "KnownHostsCommand": "none",
+    "NoHostAuthenticationForLocalhost": "no",
+    "Ciphers": _CIPHERS,
+    "KexAlgorithms": _KEY_EXCHANGES,
+    "HostKeyAlgorithms": _HOST_KEYS,
+    "NumberOfPasswordPrompts": "0",
+    "Compression": "no",
+    "ClearAllForwardings": "yes",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "GSSAPIDelegateCredentials": "no",
+    "Tunnel": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+    "EscapeChar": "none",
+    "ConnectionAttempts": "1",
+    "ControlPersist": "no",
+    "ForkAfterAuthentication": "no",
+    "StdinNull": "no",
+    "ServerAliveCountMax": "100000",
+    "LogLevel": "DEBUG1",
+}
+"""ServerAliveCountMax: what is a dead link is judged by what comes over it, not by ssh."""
+
+
+def master_argv(settings: OpensshSettings, known_hosts: Path, control_path: Path) -> list[str]:
+    """Return the command that connects, and lets us start programs by its control socket."""
+    return [
+        *_ssh(settings, known_hosts, {"ControlMaster": "yes", "ControlPath": _quoted(control_path)}),
+        "-N",
+        *_destination(settings),
+    ]
+
+
+def offer_argv(settings: OpensshSettings, known_hosts: Path) -> list[str]:
+    """Return the command that writes the host's key into a file, and logs in to nothing but jump hosts."""
+    first = {"StrictHostKeyChecking": "accept-new", "HashKnownHosts": "no", "PreferredAuthentications": "none"}
+    return [
+        *_ssh(settings, known_hosts, {**first, "ControlMaster": "no", "ControlPath": "none"}),
+        "-N",
+        *_destination(settings),
+    ]
+
+
+def resolve_argv(settings: OpensshSettings) -> list[str]:
+    """Return the command that prints what the operator's configuration makes of the host's name."""
+    return [settings.program, *_config(settings), "-G", *_destination(settings)]
+
+
+def environment() -> dict[str, str]:
+    """Return ssh's environment: no setting of ours, which may be a secret; nothing that could ask; English messages."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("OPERATOR_TOOL_")}
+    return ours | {"SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"}
+
+
+def _ssh(settings: OpensshSettings, known_hosts: Path, first: dict[str, str]) -> list[str]:
+    options = {
+        **first,
+        **{name: value for name, value in _INSISTED.items() if name not in first},
+        "UserKnownHostsFile": _quoted(known_hosts),
+        "ConnectTimeout": str(max(1, round(settings.connect_timeout_s))),
+        "ServerAliveInterval": str(settings.keepalive_s),
+    }
+    if not settings.use_agent:
+        options["IdentityAgent"] = "none"
+    if settings.key_file is not None:
+        options["IdentitiesOnly"] = "yes"
+        options["IdentityFile"] = _quoted(Path(settings.key_file).expanduser())
+    given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    return [settings.program, *_config(settings), "-T", *given]
+
+
+def _config(settings: OpensshSettings) -> list[str]:
+    if settings.config_file is None:
+        return []
+    return ["-F", _NOTHING if settings.config_file == "none" else str(Path(settings.config_file).expanduser())]
+
+
+def _destination(settings: OpensshSettings) -> list[str]:
+    port = ["-p", str(settings.port)] if settings.port is not None else []
+    user = ["-l", settings.user] if settings.user is not None else []
+    return [*port, *user, "--", settings.host]
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as ssh reads it back from an option: in quotes, and without its tokens."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"'
