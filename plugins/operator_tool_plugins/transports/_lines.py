@@ -29,7 +29,10 @@ class LineSplitter:
             yield line
         self._extend(rest)
         if len(data) > self._left_bytes:
-            raise LinkError(f"the companion's program wrote more than {self._total_bytes:,} bytes; its run was ended")
+            raise LinkError(
+                f"the companion's program wrote more than {self._total_bytes:,} bytes; its run was ended",
+                retryable=False,
+            )
         self._left_bytes -= len(data)
 
     def last(self) -> Iterator[bytes]:
@@ -41,7 +44,8 @@ class LineSplitter:
     def _extend(self, piece: bytes) -> None:
         if len(self._open_line) + len(piece) > self._line_bytes:
             raise LinkError(
-                f"the companion's program wrote a line of more than {self._line_bytes:,} bytes; its run was ended"
+                f"the companion's program wrote a line of more than {self._line_bytes:,} bytes; its run was ended",
+                retryable=False,
             )
         self._open_line += piece
 

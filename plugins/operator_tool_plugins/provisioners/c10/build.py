@@ -18,9 +18,10 @@ from operator_tool.api import (
     VerifyError,
 )
 
-from .conversation import Conversation, HeldOpen, NoAgentError, Progress
+from .conversation import Conversation, NoAgentError, Progress
+from .escaping import printable
 from .place import Place
-from .prepare import Greeting
+from .prepare import ORPHAN_WAIT_S, Greeting
 from .report import AgentFailureError, Count
 from .settings import C10Settings
 from .wire import PROTOCOL
@@ -81,7 +82,6 @@ def build(
     """Have the cache built and return the report that was judged against what this side sent."""
     seq = greeting.highest_seq + 1
     manifest = _manifest(context, order, greeting, transferred, table, seq)
-    feed = HeldOpen()
     progress = Progress(context, "build")
     committed = False
 
@@ -89,7 +89,7 @@ def build(
         nonlocal committed
         if event["event"] == "ready" and not committed:
             committed = True
-            feed.say(b"commit\n")
+            conversation.say(b"commit\n")
         elif event["event"] == "progress" and isinstance(event.get("done"), int):
             progress.tell(min(max(event["done"], 0), table.tiles), table.tiles)
 
@@ -100,11 +100,20 @@ def build(
         "content_key": order.content_key,
         "operator": order.operator,
         "lock_wait_s": settings.lock_wait_s,
+        "orphan_wait_s": ORPHAN_WAIT_S,
         "manifest": msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode(),
         "metadata": _metadata(order, table),
     }
     try:
-        built = conversation.call("build", request, Built, BuildError, feed=feed, on_event=on_event)
+        built = conversation.call(
+            "build",
+            request,
+            Built,
+            BuildError,
+            silence_s=settings.silence_s,
+            last=lambda _report: True,
+            on_event=on_event,
+        )
     except AgentFailureError as error:
         kind = VerifyError if error.code == "verify" else BuildError
         raise kind(f"the companion could not build the cache: {error}") from None
@@ -123,6 +132,27 @@ def build(
         tiles=built.tiles,
         bytes=built.bytes,
         tiles_digest=built.tiles_digest,
+    )
+
+
+def recovered(
+    now: Greeting, order: CacheOrder, before: Greeting, transferred: TransferSummary, table: TileTable
+) -> RemoteBuildReport | None:
+    """Return the report of a build whose own report was lost, where the companion holds its cache, verified."""
+    current, verified = now.current, now.verified
+    if current is None or verified is None or not verified.ok:
+        return None
+    if (current.content_key, current.run_id) != (order.content_key, order.run_id):
+        return None
+    if not current.tiles_digest == verified.tiles_digest == transferred.tiles_digest:
+        return None
+    return RemoteBuildReport(
+        generation=printable(current.name, at_most=64),
+        previous_generation=printable(before.current.name, at_most=64) if before.current else None,
+        tiles=verified.tiles,
+        bytes=table.bytes,
+        tiles_digest=verified.tiles_digest,
+        recovered=True,
     )
 
 

@@ -1,18 +1,20 @@
-"""One call of the agent: the request in, its lines logged and shown, its report judged."""
+"""Calls of the agent: the request in, its lines logged and shown, its report judged."""
 
 from __future__ import annotations
 
 import logging
-import queue
+import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from operator_tool.api import (
     CompanionSession,
+    Deadline,
     LinkError,
+    Notice,
     OperatorToolError,
     PhaseProgress,
     RemoteLine,
@@ -21,7 +23,8 @@ from operator_tool.api import (
 )
 
 from .escaping import printable_line
-from .report import MAX_REPORT_BYTES, NOT_STARTED, Transcript
+from .process import AgentProcess, Feed
+from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
 
 log = logging.getLogger("c10.remote.progress")
 """Every line that the agent writes, at DEBUG."""
@@ -29,51 +32,30 @@ log = logging.getLogger("c10.remote.progress")
 T = TypeVar("T")
 _LINES_A_SECOND = 200
 _PROGRESS_EVERY_S = 0.1
-_TICK_S = 0.2
-
-
-class Feed(Protocol):
-    """The standard input of one call."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield what follows the request, in the transport's thread; ends soon after ``end``."""
-        ...
-
-    def end(self) -> None:
-        """Be told that nothing more will be heard."""
-        ...
-
-
-class HeldOpen:
-    """Standard input that stays open until the report: the agent ends itself when it closes."""
-
-    def __init__(self) -> None:
-        self._words: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-
-    def say(self, word: bytes) -> None:
-        """Send one line."""
-        self._words.put(word)
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield each word as it is said."""
-        while (word := self._words.get()) is not None:
-            yield word
-
-    def end(self) -> None:
-        """Close the standard input."""
-        self._words.put(None)
+_LIMITS = RunLimits(line_bytes=MAX_REPORT_BYTES, silence_s=120.0, run_s=math.inf)
+"""A report may be longer than other lines. Each call has limits of its own; the agent also beats between them."""
 
 
 class Conversation:
-    """Calls the agent's verbs over one session."""
+    """Calls the agent's verbs over one session: one process, begun with the first call, ended with the last."""
 
-    def __init__(
-        self, session: CompanionSession, argv: tuple[str, ...], limits: RunLimits, context: RunContext
-    ) -> None:
-        self._session = session
+    def __init__(self, session: CompanionSession, argv: tuple[str, ...], run_s: float, context: RunContext) -> None:
+        self.session = session
         self._argv = argv
-        self._limits = limits
+        self._run_s = run_s
         self._context = context
+        self._process: AgentProcess | None = None
+
+    def say(self, word: bytes) -> None:
+        """Have the call at hand hear a word beyond its request."""
+        assert self._process is not None, "a call is open"
+        self._process.say(word)
+
+    def close(self) -> None:
+        """End the process; the next call begins another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
     def call(
         self,
@@ -82,35 +64,88 @@ class Conversation:
         into: type[T],
         failure: type[OperatorToolError],
         *,
+        silence_s: float,
+        last: Callable[[dict[str, Any]], bool] = lambda _report: False,
+        goes_on_after: str = "",
         feed: Feed | None = None,
         on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
     ) -> T:
-        """Return the report of one verb. Raises as ``Transcript.judge``, or ``NoAgentError``; others pass through."""
-        feed = feed or HeldOpen()
+        """Return the report of one verb. Raises as ``Transcript.judge``, or ``NoAgentError``; others pass through.
+
+        The process ends, and its exit status is judged, after a report that is ``last`` and after each failure but
+        that with the code ``goes_on_after``.
+        """
         transcript = Transcript(verb, str(request["run_id"]))
-        first = msgspec.json.encode(request) + b"\n"
-        shown = _Shown(self._context)
-        link_error: LinkError | None = None
-        run = self._session.run([*self._argv, verb], stdin=_whole(first, feed), limits=self._limits)
-        with run:
+        try:
+            process = self._opened()
+            process.say(msgspec.json.encode({"verb": verb, **request}) + b"\n")
+            if feed is not None:
+                process.say(feed)
             try:
-                for line in run:
-                    shown.line(line)
-                    event = transcript.feed(line)
-                    if transcript.reported:
-                        feed.end()
-                    if event is not None:
-                        on_event(event)
+                self._listen(process, transcript, silence_s, feed, on_event, last, goes_on_after)
             except LinkError as error:
-                link_error = error
-            finally:
+                if error.retryable and not transcript.failed:
+                    raise
+                transcript.link_error = error
+            report = _judged(process, transcript, into, failure)
+        except BaseException as error:
+            if not (isinstance(error, AgentFailureError) and error.code == goes_on_after and not transcript.ended):
+                self.close()
+            raise
+        if transcript.ended:
+            self.close()
+        return report
+
+    def _opened(self) -> AgentProcess:
+        if self._process is None:
+            self._process = AgentProcess(self.session, self._argv, _LIMITS)
+        return self._process
+
+    def _listen(
+        self,
+        process: AgentProcess,
+        transcript: Transcript,
+        silence_s: float,
+        feed: Feed | None,
+        on_event: Callable[[dict[str, Any]], None],
+        last: Callable[[dict[str, Any]], bool],
+        goes_on_after: str,
+    ) -> None:
+        """Read to the report, or to the end where nothing may follow it."""
+        shown = Shown(self._context)
+        until = Deadline.after(self._run_s)
+        try:
+            while (line := process.line(silence_s)) is not None:
+                shown.line(line)
+                event = transcript.feed(line)
+                if transcript.reported and feed is not None:
+                    feed.end()
+                if transcript.reported and not transcript.is_ending:
+                    if not transcript.ends_with(last, goes_on_after):
+                        return
+                    process.end_input()
+                if event is not None:
+                    self._note(event, on_event)
+                if until.passed:
+                    raise LinkError(f"{transcript.verb} on the companion did not end within {self._run_s:g} s")
+            transcript.ended = True
+        finally:
+            if feed is not None:
                 feed.end()
-                shown.end()
-        if link_error is None and not transcript.begun and run.exit_status not in (None, *NOT_STARTED):
-            raise NoAgentError(run.stderr_tail)
-        return transcript.judge(
-            into, failure, exit_status=run.exit_status, stderr_tail=run.stderr_tail, link_error=link_error
-        )
+            shown.end()
+
+    def _note(self, event: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> None:
+        if event["event"] == "waiting":
+            holder = holder_text(event.get("holder")) or "it does not say whose"
+            self._context.emit(Notice(text=f"waiting for another build on the companion to end ({holder})"))
+        else:
+            on_event(event)
+
+
+def _judged(process: AgentProcess, transcript: Transcript, into: type[T], failure: type[OperatorToolError]) -> T:
+    if transcript.ended and not transcript.begun and process.exit_status not in (None, *NOT_STARTED):
+        raise NoAgentError(process.stderr_tail)
+    return transcript.judge(into, failure, exit_status=process.exit_status, stderr_tail=process.stderr_tail)
 
 
 class NoAgentError(Exception):
@@ -133,7 +168,7 @@ class Progress:
             self._context.emit(PhaseProgress(phase=self._phase, done=done, total=total, bytes=size_bytes))
 
 
-class _Shown:
+class Shown:
     """Logs and emits each line, so many a second: ten million short lines must not drown the log."""
 
     def __init__(self, context: RunContext) -> None:
@@ -160,13 +195,3 @@ class _Shown:
     def _show(self, text: str) -> None:
         log.debug("%s", text)
         self._context.emit(RemoteLine(text=text))
-
-
-def _whole(first: bytes, feed: Feed) -> Iterator[bytes]:
-    yield first
-    yield from feed.chunks()
-
-
-def limits_for(silence_s: float, run_s: float) -> RunLimits:
-    """Return the caps of one call; a report may be longer than other lines."""
-    return RunLimits(line_bytes=MAX_REPORT_BYTES, silence_s=silence_s, run_s=run_s)

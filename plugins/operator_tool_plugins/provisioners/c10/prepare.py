@@ -25,6 +25,9 @@ from .settings import C10Settings
 from .wire import PROTOCOL
 
 MIN_FREE_INODES = 64
+ORPHAN_WAIT_S = 30.0
+"""How long to wait for a process that this operator's own earlier link left behind: it ends itself within 20 s."""
+_SILENCE_S = 30.0
 _OVERHEAD = 1.08
 """An MBTiles file over its pictures' bytes: 5 % measured with pictures of 15 kB, and some for smaller ones."""
 _CLOCK_SKEW_S = 300
@@ -36,6 +39,10 @@ class CurrentGeneration(msgspec.Struct, frozen=True):
 
     name: str
     seq: Count
+    content_key: str = ""
+    run_id: str = ""
+    tiles_digest: str = ""
+    """These three from its manifest: whose build it is."""
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -75,10 +82,20 @@ def greet(conversation: Conversation, place: Place, settings: C10Settings, order
         "run_id": order.run_id,
         "root": place.root,
         "content_key": order.content_key,
-        "lock_wait_s": settings.lock_wait_s,
+        "operator": order.operator,
+        "lock_wait_s": 0.0 if order.dry_run else settings.lock_wait_s,
+        "orphan_wait_s": 0.0 if order.dry_run else ORPHAN_WAIT_S,
+        "end_if_verified": True,
     }
     try:
-        return conversation.call("hello", request, Greeting, CompanionError)
+        return conversation.call(
+            "hello",
+            request,
+            Greeting,
+            CompanionError,
+            silence_s=_SILENCE_S,
+            last=lambda report: order.dry_run or report.get("last") is True,
+        )
     except AgentFailureError as error:
         raise CompanionError(f"the companion's agent could not answer: {error}") from None
 
@@ -94,6 +111,7 @@ def greet_installing(
             greeting = greet(conversation, place, settings, order)
             if greeting.agent_sha256 == bundle.sha256:
                 return greeting
+            conversation.close()
             stderr = "its file is not the one that belongs to this program"
         except NoAgentError as error:
             stderr = str(error)
@@ -103,6 +121,8 @@ def greet_installing(
             try:
                 session.put(bundle.data, place.agent)
             except LinkError as error:
+                if error.retryable:
+                    raise
                 raise NotReadyError((f"the agent can't be put there: {error.message}",)) from None
     raise CompanionError(f"the agent at {place.agent} does not run: {printable(stderr)}", hint=_INSTALL_HINT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -37,7 +38,7 @@ class Transcript:
     """All that a call's standard output said, as far as it matters: feed it each line, then ask for the judgement."""
 
     def __init__(self, verb: str, run_id: str) -> None:
-        self._verb = verb
+        self.verb = verb
         self._run_id = run_id
         self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self._last = b""
@@ -46,16 +47,24 @@ class Transcript:
         self._protocol: object = PROTOCOL
         self.begun = False
         """The agent spoke: a line carried our run id."""
+        self.is_ending = False
+        """Nothing may follow the report: the agent is to end."""
+        self.ended = False
+        """The agent ended: its exit status is to be judged."""
+        self.link_error: LinkError | None = None
 
     def feed(self, line: bytes) -> dict[str, Any] | None:
         """Take in one line; return it when it is one of the agent's events. Raises ``LinkError`` on endless noise."""
-        self._tail.append(line)
-        self._last = line
-        self._lines += 1
         try:
             said = parse_strictly(line)
         except ValueError:
             said = None
+        if self._report_at and said == {"event": "heartbeat"}:
+            # It may have come before the agent heard that nothing follows.
+            return None
+        self._tail.append(line)
+        self._last = line
+        self._lines += 1
         if isinstance(said, dict):
             if "report" in said:
                 self._report_at.append(self._lines)
@@ -66,13 +75,33 @@ class Transcript:
             elif self.begun and isinstance(said.get("event"), str):
                 return said
         if not self.begun and self._lines > MAX_NOISE_LINES:
-            raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the agent's{self._seen('')}")
+            raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the agent's{self._seen('')}", retryable=False)
         return None
 
     @property
     def reported(self) -> bool:
-        """The report has come: nothing follows it."""
+        """The report has come: nothing of this call follows it."""
         return bool(self._report_at)
+
+    @property
+    def failed(self) -> bool:
+        """The report has come, is sound, and says that the agent failed: its words explain more than the link."""
+        try:
+            return self._report()["ok"] is not True
+        except ValueError:
+            return False
+
+    def ends_with(self, last: Callable[[dict[str, Any]], bool], goes_on_after: str) -> bool:
+        """Tell, and note, whether the agent is to end after this report."""
+        try:
+            report = self._report()
+        except ValueError:
+            self.is_ending = True
+        else:
+            error = report.get("error")
+            code = error.get("code") if isinstance(error, dict) else None
+            self.is_ending = last(report) if report["ok"] else not goes_on_after or code != goes_on_after
+        return self.is_ending
 
     def judge(
         self,
@@ -81,9 +110,10 @@ class Transcript:
         *,
         exit_status: int | None,
         stderr_tail: str,
-        link_error: LinkError | None = None,
     ) -> T:
         """Return the report's fields as ``into``, or raise ``failure`` saying what doesn't agree.
+
+        The exit status counts where the agent ended, and then the worse wins; more calls may follow one that didn't.
 
         Raises ``AgentFailureError`` when the agent properly reported a failure of its own.
         """
@@ -101,25 +131,25 @@ class Transcript:
             problem = str(error)
         if problem is None and report["ok"] is not True:
             # Its own words explain more than the link or the status that came of it.
-            raise _own_failure(report, exit_status)
-        if link_error is not None:
-            raise failure(f"{self._verb}: {link_error.message}", retryable=True)
+            raise _own_failure(report, exit_status if self.ended else None)
+        if self.link_error is not None:
+            raise failure(f"{self.verb}: {self.link_error.message}", retryable=self.link_error.retryable)
         seen = self._seen(stderr_tail)
-        if exit_status is None:
-            raise failure(f"{self._verb} on the companion ended without exit status (killed?){seen}", retryable=True)
+        if self.ended and exit_status is None:
+            raise failure(f"{self.verb} on the companion ended without exit status (killed?){seen}", retryable=True)
         if exit_status in NOT_STARTED and not self.begun:
             raise failure(
-                f"{self._verb}: the companion's Python is not installed or not executable (exit {exit_status}){seen}",
+                f"{self.verb}: the companion's Python is not installed or not executable (exit {exit_status}){seen}",
                 hint="Install python3 on the companion, or name it with -o c10.python=PATH.",
             )
         if problem is not None:
-            raise failure(f"{self._verb}, exit {exit_status}: {problem}{seen}")
-        if exit_status != 0:
-            raise failure(f"{self._verb} reported success and yet ended with exit {exit_status}{seen}")
+            raise failure(f"{self.verb}, exit {exit_status}: {problem}{seen}")
+        if self.ended and exit_status != 0:
+            raise failure(f"{self.verb} reported success and yet ended with exit {exit_status}{seen}")
         try:
             return msgspec.convert(report, into, strict=True)
         except (msgspec.ValidationError, OverflowError) as error:
-            raise failure(f"{self._verb}: the companion's report can't be relied on: {error}") from None
+            raise failure(f"{self.verb}: the companion's report can't be relied on: {error}") from None
 
     def _report(self) -> dict[str, Any]:
         """Return the last line as a report of this very call; raises ``ValueError`` with the reason why it isn't."""
@@ -137,7 +167,7 @@ class Transcript:
             raise ValueError(f"the last line is not a report: {printable(str(error), at_most=200)}") from None
         if not isinstance(report, dict) or "report" not in report:
             raise ValueError("the last line is not a report")
-        for name, wanted in (("report", self._verb), ("run_id", self._run_id)):
+        for name, wanted in (("report", self.verb), ("run_id", self._run_id)):
             if report.get(name) != wanted:
                 raise ValueError(
                     f"the report's {name} is {printable(repr(report.get(name)), at_most=100)}, not {wanted!r}"

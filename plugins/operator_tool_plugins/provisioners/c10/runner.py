@@ -1,13 +1,11 @@
-"""The workstation's side of c10: one object for one run, one call of the agent for each step."""
+"""The workstation's side of c10: one object for one run, and one agent process for each session."""
 
 from __future__ import annotations
 
 from operator_tool.api import (
     CacheOrder,
-    CompanionError,
     CompanionSession,
     CompanionState,
-    LinkError,
     RemoteBuildReport,
     RunContext,
     TileSupply,
@@ -15,23 +13,29 @@ from operator_tool.api import (
     TransferSummary,
 )
 
-from .build import build
-from .conversation import Conversation, limits_for
+from .build import build, recovered
+from .conversation import Conversation
 from .place import Place, check_paths, place_for
-from .prepare import Greeting, greet_installing, state_of
+from .prepare import Greeting, greet, greet_installing, state_of
 from .settings import C10Settings
-from .transfer import transfer
+from .transfer import Sent, transfer
 
 
 class C10Provisioner:
-    """Drives the companion's agent: ``prepare``, then ``transfer``, then ``build``, of the same order."""
+    """Drives the companion's agent: ``prepare``, then ``transfer``, then ``build``, of the same order.
+
+    Each may be called again with another session after its ``LinkError``, and goes on with what the companion has.
+    """
 
     def __init__(self, settings: C10Settings, context: RunContext) -> None:
         check_paths(settings)
         self._settings = settings
         self._context = context
+        self._conversation: Conversation | None = None
         self._greeting: Greeting | None = None
         self._table: TileTable | None = None
+        self._sent = Sent()
+        self._build_was_asked = False
 
     @property
     def site(self) -> str:
@@ -39,35 +43,49 @@ class C10Provisioner:
         return self._settings.cache_root.rstrip("/") or "/"
 
     def prepare(self, session: CompanionSession, order: CacheOrder) -> CompanionState:
-        """Ask ``hello``, having put the agent there if need be."""
+        """Ask ``hello``, having put the agent there if need be; the agent stays for what follows, if anything does."""
         place = place_for(session, self._settings)
+        conversation = self._with(session, place)
         try:
-            greeting = greet_installing(session, self._conversation(session, place), place, self._settings, order)
-        except LinkError as error:
-            raise CompanionError(f"asking the companion: {error.message}", hint=error.hint, retryable=True) from None
-        if greeting is None:
-            note = f"the agent is not installed on the companion; it would be put at {place.agent}"
-            return CompanionState(companion_id="", agent_version="", notes=(note,))
-        self._greeting = greeting
-        return state_of(greeting, self._settings, order)
+            greeting = greet_installing(session, conversation, place, self._settings, order)
+            if greeting is None:
+                note = f"the agent is not installed on the companion; it would be put at {place.agent}"
+                return CompanionState(companion_id="", agent_version="", notes=(note,))
+            self._greeting = greeting
+            return state_of(greeting, self._settings, order)
+        except BaseException:
+            conversation.close()
+            raise
 
     def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
         """Send what ``receive`` says is lacking."""
         place = place_for(session, self._settings)
-        conversation = self._conversation(session, place)
-        summary, self._table = transfer(conversation, place, self._settings, self._context, order, tiles)
+        conversation = self._with(session, place)
+        summary, self._table = transfer(conversation, place, self._settings, self._context, order, tiles, self._sent)
         return summary
 
     def build(self, session: CompanionSession, order: CacheOrder, transferred: TransferSummary) -> RemoteBuildReport:
-        """Have ``build`` complete, verify and switch."""
+        """Have ``build`` complete, verify and switch; asked again, see first whether it has."""
         assert self._greeting is not None, "prepare comes first"
         assert self._table is not None, "transfer comes first"
         place = place_for(session, self._settings)
-        conversation = self._conversation(session, place)
-        return build(
-            conversation, place, self._settings, self._context, order, self._greeting, transferred, self._table
-        )
+        conversation = self._with(session, place)
+        greeting = self._greeting
+        if self._build_was_asked:
+            now = greet(conversation, place, self._settings, order)
+            report = recovered(now, order, greeting, transferred, self._table)
+            if report is not None:
+                return report
+            greeting = now
+        self._build_was_asked = True
+        return build(conversation, place, self._settings, self._context, order, greeting, transferred, self._table)
 
-    def _conversation(self, session: CompanionSession, place: Place) -> Conversation:
-        limits = limits_for(self._settings.silence_s, self._settings.run_s)
-        return Conversation(session, place.argv, limits, self._context)
+    def _with(self, session: CompanionSession, place: Place) -> Conversation:
+        """Return the conversation over this session, the one at hand if it is the same."""
+        held = self._conversation
+        if held is not None and held.session is session:
+            return held
+        if held is not None:
+            held.close()
+        self._conversation = Conversation(session, place.argv, self._settings.run_s, self._context)
+        return self._conversation

@@ -33,11 +33,15 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
         64 * 1024 * 1024
     )
     lock_wait_s: Annotated[
-        float, Meta(ge=0, le=600, description="How long to wait for another build on the companion to end.")
+        float, Meta(ge=0, le=600, description="How long to wait for another operator's build on the companion to end.")
     ] = 5.0
     silence_s: Annotated[
         float, Meta(ge=10, le=3600, description="How long the agent, which says something every 5 s, may be silent.")
     ] = 120.0
+    no_progress_s: Annotated[
+        float,
+        Meta(ge=10, le=3600, description="How long the agent may be silent while tiles are sent."),
+    ] = 30.0
     run_s: Annotated[
         float, Meta(ge=10, description="How long one step on the companion (asking, sending, building) may take.")
     ] = 4 * 3600.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,
+    Notice,
     RunContext,
     TileRecord,
     TileSupply,
@@ -22,9 +24,21 @@ from operator_tool.api import (
 
 from .conversation import Conversation, NoAgentError, Progress
 from .place import Place
+from .prepare import ORPHAN_WAIT_S
+from .process import PING_S
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
-from .wire import FRAME_BYTES, MAX_OFFER_TILES, PROTOCOL, data_frame, lacking, offer_frame, seal_frame
+from .wire import (
+    FRAME_BYTES,
+    MAX_OFFER_TILES,
+    PROTOCOL,
+    cancel_frame,
+    data_frame,
+    lacking,
+    offer_frame,
+    ping_frame,
+    seal_frame,
+)
 
 WINDOW_BATCHES = 64
 WINDOW_TILES = 8 * MAX_OFFER_TILES
@@ -43,6 +57,13 @@ class Received(msgspec.Struct, frozen=True):
     copied_tiles: Count
 
 
+class Sent:
+    """What was sent over the link, by all attempts together."""
+
+    def __init__(self) -> None:
+        self.tiles = self.bytes = 0
+
+
 def transfer(
     conversation: Conversation,
     place: Place,
@@ -50,8 +71,43 @@ def transfer(
     context: RunContext,
     order: CacheOrder,
     tiles: TileSupply,
+    sent: Sent,
 ) -> tuple[TransferSummary, TileTable]:
-    """Send, and return what it took and the table of what was offered."""
+    """Send, once more when a picture arrived damaged; return what it took and the table of what was offered."""
+    try:
+        try:
+            table = _attempt(conversation, place, settings, context, order, tiles, sent)
+        except AgentFailureError as error:
+            if error.code != "hash":
+                raise
+            context.emit(Notice(text=f"a picture was damaged on its way, and is sent again: {error.message}"))
+            table = _attempt(conversation, place, settings, context, order, tiles, sent)
+    except AgentFailureError as error:
+        conversation.close()
+        raise _as_error(error) from None
+    except NoAgentError as error:
+        raise TransferError(f"the companion's agent is gone: {error}") from None
+    return (
+        TransferSummary(
+            offered_tiles=table.tiles,
+            sent_tiles=sent.tiles,
+            sent_bytes=sent.bytes,
+            saved_bytes=max(0, table.bytes - sent.bytes),
+            tiles_digest=table.digest(),
+        ),
+        table,
+    )
+
+
+def _attempt(
+    conversation: Conversation,
+    place: Place,
+    settings: C10Settings,
+    context: RunContext,
+    order: CacheOrder,
+    tiles: TileSupply,
+    sent: Sent,
+) -> TileTable:
     sender = Sender(tiles, context)
     progress = Progress(context, "transfer")
 
@@ -69,30 +125,31 @@ def transfer(
         "content_key": order.content_key,
         "operator": order.operator,
         "lock_wait_s": settings.lock_wait_s,
+        "orphan_wait_s": ORPHAN_WAIT_S,
         "keep_free_bytes": settings.keep_free_bytes,
     }
     try:
-        received = conversation.call("receive", request, Received, TransferError, feed=sender, on_event=on_event)
-    except AgentFailureError as error:
-        raise _as_error(error) from None
-    except NoAgentError as error:
-        raise TransferError(f"the companion's agent is gone: {error}") from None
+        received = conversation.call(
+            "receive",
+            request,
+            Received,
+            TransferError,
+            silence_s=settings.no_progress_s,
+            goes_on_after="hash",
+            feed=sender,
+            on_event=on_event,
+        )
+    finally:
+        sent.tiles += sender.sent_tiles
+        sent.bytes += sender.sent_bytes
     table = sender.table
     ours = (table.tiles, table.bytes, sender.sent_tiles, sender.sent_bytes)
     theirs = (received.tiles, received.bytes, received.received_tiles, received.received_bytes)
     if ours != theirs:
+        conversation.close()
         raise TransferError(f"the companion counted {theirs}, this side {ours} (tiles, bytes, tiles sent, bytes sent)")
     progress.tell(table.tiles, table.tiles, sender.sent_bytes)
-    return (
-        TransferSummary(
-            offered_tiles=table.tiles,
-            sent_tiles=sender.sent_tiles,
-            sent_bytes=sender.sent_bytes,
-            saved_bytes=table.bytes - sender.sent_bytes,
-            tiles_digest=table.digest(),
-        ),
-        table,
-    )
+    return table
 
 
 class Sender:
@@ -107,6 +164,7 @@ class Sender:
         self._open: deque[tuple[int, Sequence[TileRecord]]] = deque()
         self._open_tiles = self._open_bytes = 0
         self._ended = False
+        self._said_s = time.monotonic()
         # The number of tiles offered up to and with each batch, for the progress.
         self._up_to: list[int] = []
         self._answered = 0
@@ -128,19 +186,31 @@ class Sender:
         self._answers.put(None)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield offers, pictures and the seal, and stay open until the report."""
+        """Yield offers, pictures and the seal; where the report came before, the sign that no more will follow."""
+        for frame in self._frames():
+            self._said_s = time.monotonic()
+            yield frame
+        if self._ended:
+            yield cancel_frame()
+
+    def _frames(self) -> Iterator[bytes]:
         for batch in self._supply.batches():
             for start in range(0, len(batch), MAX_OFFER_TILES):
                 yield self._offer(batch[start : start + MAX_OFFER_TILES])
                 yield from self._send(until_room=True)
                 if self._ended:
                     return
+            if not batch:
+                yield from self._send(until_room=True)
+                yield from self._ping()
         yield from self._send(until_room=False)
-        if self._ended:
-            return
-        yield seal_frame(self.table.tiles, self.table.bytes)
-        while not self._ended:
-            self._next_answer(wait=True)
+        if not self._ended:
+            yield seal_frame(self.table.tiles, self.table.bytes)
+
+    def _ping(self) -> Iterator[bytes]:
+        """The agent takes a long silence for a link that is gone."""
+        if time.monotonic() - self._said_s >= PING_S:
+            yield ping_frame()
 
     def _offer(self, records: Sequence[TileRecord]) -> bytes:
         number = len(self._up_to)
@@ -159,9 +229,13 @@ class Sender:
                 or self._open_tiles >= WINDOW_TILES
                 or self._open_bytes >= WINDOW_BYTES
             )
-            answer = self._next_answer(wait=full or not until_room)
+            wait = full or not until_room
+            answer = self._next_answer(wait=wait)
             if answer is None:
-                return
+                if not wait:
+                    return
+                yield from self._ping()
+                continue
             number, records = self._open.popleft()
             self._open_tiles -= len(records)
             self._open_bytes -= sum(record.length_bytes for record in records)
@@ -187,19 +261,15 @@ class Sender:
             yield data_frame(number, pictures)
 
     def _next_answer(self, *, wait: bool) -> tuple[int, str] | None:
-        """Return the next answer; None when there is none yet and ``wait`` is false, or when all is over."""
-        while not self._ended:
-            if self._context.cancelled.is_set() or self._context.deadline.passed:
-                raise TransferError("sending was given up: the run was cancelled or its deadline passed")
-            try:
-                answer = self._answers.get(timeout=_TICK_S) if wait else self._answers.get_nowait()
-            except queue.Empty:
-                if wait:
-                    continue
-                return None
-            self._ended = answer is None
-            return answer
-        return None
+        """Return the next answer; None when there is none yet, also after a moment's wait, or when all is over."""
+        if self._context.cancelled.is_set() or self._context.deadline.passed:
+            raise TransferError("sending was given up: the run was cancelled or its deadline passed")
+        try:
+            answer = self._answers.get(timeout=_TICK_S) if wait else self._answers.get_nowait()
+        except queue.Empty:
+            return None
+        self._ended = answer is None
+        return answer
 
 
 def _as_error(error: AgentFailureError) -> BuildLockHeldError | TransferError:

@@ -14,7 +14,7 @@ MAX_OFFER_TILES = 512
 """Some 8 MB of pictures: small against the window, large against a frame's head."""
 FRAME_BYTES = 512 * 1024
 
-_OFFER, _DATA, _SEAL = 1, 2, 3
+_PING, _OFFER, _DATA, _SEAL, _CANCEL = range(5)
 _HEAD = struct.Struct(">BI")
 _BATCH = struct.Struct(">I")
 _ENTRY = struct.Struct(">BII32sIB")
@@ -39,6 +39,16 @@ def data_frame(batch: int, pictures: Iterable[bytes]) -> bytes:
 def seal_frame(tiles: int, size_bytes: int) -> bytes:
     """Return the frame that ends the offering."""
     return _frame(_SEAL, [_SEAL_BODY.pack(tiles, size_bytes)])
+
+
+def ping_frame() -> bytes:
+    """Return the frame that says only that somebody is there."""
+    return _frame(_PING, [])
+
+
+def cancel_frame() -> bytes:
+    """Return the frame after which requests follow again, where the agent's report came before the seal."""
+    return _frame(_CANCEL, [])
 
 
 def lacking(records: Sequence[TileRecord], bits: str) -> list[TileRecord]:

@@ -28,24 +28,49 @@ def session(tmp_path: Path) -> Iterator[CompanionSession]:
 
 
 PLAYER = """#!{python}
-import json, os, sys, time
-verb, real = sys.argv[-1], [{python!r}] + sys.argv[1:]
+import json, os, struct, subprocess, sys, threading, time
+verb, real, taken = {verb!r}, [{python!r}] + sys.argv[1:], None
 def say(line):
     os.write(1, line if isinstance(line, bytes) else json.dumps(line).encode() + b"\\n")
 def ask():
-    request = json.loads(sys.stdin.buffer.readline())
+    request = taken or json.loads(sys.stdin.buffer.readline())
     say({{"event": "begin", "protocol": 1, "run_id": request["run_id"]}})
     return request
 def report(request, **fields):
     say({{"report": verb, "run_id": request["run_id"], "ok": True, **fields}})
-if verb != {verb!r}:
-    os.execv(real[0], real)
+def watch():
+    status = agent.wait()
+    if taken is None:
+        os._exit(status)
+def pass_on(line):
+    global agent
+    if agent is None:
+        agent = subprocess.Popen(real, stdin=subprocess.PIPE)
+        threading.Thread(target=watch, daemon=True).start()
+    agent.stdin.write(line)
+    agent.stdin.flush()
+agent = None
+# The verbs before the one that is played are the real agent's.
+while verb != "serve" and taken is None:
+    line = sys.stdin.buffer.readline()
+    asked = json.loads(line) if line.strip() else {{}}
+    if asked.get("verb") == verb:
+        taken = asked
+    elif line:
+        pass_on(line)
+    if agent is not None and (taken or not line):
+        agent.stdin.close()
+        agent.wait()
+    kind = 0
+    while asked.get("verb") == "receive" and not taken and kind != 3:
+        kind, size = struct.unpack(">BI", sys.stdin.buffer.read(5))
+        pass_on(struct.pack(">BI", kind, size) + sys.stdin.buffer.read(size))
 """
 
 
 @pytest.fixture
 def player(tmp_path: Path) -> Callable[[str, str], str]:
-    """Return what makes a program that plays one verb and leaves the others to the real agent."""
+    """Return what makes a program that plays one verb, or all of ``serve``; those before it are the real agent's."""
 
     def make(verb: str, script: str) -> str:
         path = tmp_path / "player"

@@ -13,6 +13,7 @@ from operator_tool.api import (
     BuildError,
     CompanionError,
     CompanionSession,
+    LinkStalledError,
     NotReadyError,
     OperatorToolError,
     RemoteLine,
@@ -51,7 +52,7 @@ sys.exit(child.wait())
 CHANGED = """
 def change(line):
     said = json.loads(line)
-    if "report" in said:
+    if said.get("report") == {verb!r}:
         said[{name!r}] = {value!r}
     return json.dumps(said).encode() + b"\\n"
 """
@@ -64,9 +65,9 @@ def test_case_111_a_report_that_differs_from_ours(
     session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str], name: str, value: object
 ) -> None:
     """The companion's counts and digest must be those of what was sent: else VERIFY."""
-    change = CHANGED.format(name=name, value=value)
+    change = CHANGED.format(verb="build", name=name, value=value)
     with pytest.raises(VerifyError, match=name):
-        build_cache(session, tmp_path / "cache", supply_of(300), python=player("build", change + REAL_THEN))
+        build_cache(session, tmp_path / "cache", supply_of(300), python=player("serve", change + REAL_THEN))
 
 
 @pytest.mark.parametrize(("clock", "words"), [(0, "behind"), (10**10, "ahead of")])
@@ -74,14 +75,14 @@ def test_case_063_a_wrong_clock_is_only_noted(
     session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str], clock: int, words: str
 ) -> None:
     """A companion whose clock says 1970 or the year 2286 can be built; the difference is told."""
-    python = player("hello", CHANGED.format(name="clock", value=clock) + REAL_THEN)
+    python = player("serve", CHANGED.format(verb="hello", name="clock", value=clock) + REAL_THEN)
     state = provisioner_of(tmp_path / "cache", context_of(tmp_path), python=python).prepare(session, order_of(5))
     assert words in state.notes[0]
 
 
 def test_case_061_too_few_inodes(session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str]) -> None:
     """A volume can be full of files with room for bytes."""
-    python = player("hello", CHANGED.format(name="free_inodes", value=3) + REAL_THEN)
+    python = player("serve", CHANGED.format(verb="hello", name="free_inodes", value=3) + REAL_THEN)
     with pytest.raises(NotReadyError, match="inodes"):
         provisioner_of(tmp_path / "cache", context_of(tmp_path), python=python).prepare(session, order_of(5))
 
@@ -105,6 +106,7 @@ while True:
     bits = base64.b64encode(bytes((n + 7) // 8)).decode()
     say({"event": "lacks", "batch": struct.unpack(">I", payload[:4])[0], "bits": bits})
 report(request, tiles=tiles, bytes=size, received_tiles=0, received_bytes=0, copied_tiles=0)
+os.execv(real[0], real)
 """
     error = failure_of(session, tmp_path, player("receive", script))
     assert isinstance(error, BuildError | VerifyError)
@@ -114,7 +116,7 @@ report(request, tiles=tiles, bytes=size, received_tiles=0, received_bytes=0, cop
 KILLED = "ask(); os.kill(os.getpid(), 9)"
 LISTEN = "sys.stdin.buffer.read()"
 NOTHING = "tiles=0, bytes=0, received_tiles=0, received_bytes=0, copied_tiles=0"
-NEWER = "r = json.loads(sys.stdin.buffer.readline()); say({'event': 'begin', 'protocol': 9, 'run_id': r['run_id']})"
+NEWER = "say({'event': 'begin', 'protocol': 9, 'run_id': taken['run_id']})"
 
 HOSTILE: list[tuple[str, str, type[OperatorToolError], str]] = [
     ("receive", KILLED, TransferError, "killed"),
@@ -156,7 +158,7 @@ def test_case_060_a_message_of_the_day_is_let_be(
     session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str]
 ) -> None:
     """Noise before the agent's first line changes nothing."""
-    python = player("hello", "say(b'Welcome!\\n\\x07\\xff\\n'); os.execv(real[0], real)")
+    python = player("serve", "say(b'Welcome!\\n\\x07\\xff\\n'); os.execv(real[0], real)")
     _summary, report = build_cache(session, tmp_path / "cache", supply_of(5), python=python)
     assert report.tiles == 5
 
@@ -179,9 +181,9 @@ def test_case_089_silence_ends_the_build(
 ) -> None:
     """Without a heartbeat the run is ended after the limit of silence."""
     monkeypatch.setattr(
-        "operator_tool_plugins.provisioners.c10.runner.limits_for", lambda _s, _r: RunLimits(silence_s=0.5, exit_s=0.2)
+        "operator_tool_plugins.provisioners.c10.conversation._LIMITS", RunLimits(silence_s=60, exit_s=0.2)
     )
     python = player("build", "ask(); time.sleep(60)")
-    error = failure_of(session, tmp_path, python)
-    assert isinstance(error, BuildError)
+    error = failure_of(session, tmp_path, python, silence_s=0.5)
+    assert isinstance(error, LinkStalledError)
     assert "said nothing" in error.message

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from operator_tool_plugins.provisioners.c10 import agent
-from operator_tool_plugins.provisioners.c10.agent.__main__ import VERBS
+from operator_tool_plugins.provisioners.c10.agent.desk import VERBS
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/agent-protocol.md").read_text()
 SOURCE = "".join(path.read_text() for path in Path(agent.__file__).parent.glob("*.py"))
@@ -22,7 +22,7 @@ def test_every_error_code_is_documented() -> None:
 def test_every_event_and_verb_is_documented() -> None:
     """Each event that the agent can say, and each verb, stands in the page."""
     events = set(re.findall(r'\.event\(\s*"([a-z]+)"', SOURCE))
-    assert {"begin", "lacks", "stored", "ready", "heartbeat", "progress"} == events
+    assert {"begin", "lacks", "stored", "ready", "heartbeat", "progress", "waiting"} == events
     assert [event for event in events if f'"event":"{event}"' not in PAGE] == []
     assert [verb for verb in VERBS if f"`{verb}`" not in PAGE] == []
 

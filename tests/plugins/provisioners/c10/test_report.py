@@ -33,7 +33,8 @@ def judge(*lines: bytes, exit_status: int | None = 0, link: LinkError | None = N
     transcript = Transcript("build", "r")
     for line in lines:
         transcript.feed(line)
-    return transcript.judge(Fields, BuildError, exit_status=exit_status, stderr_tail=stderr, link_error=link)
+    transcript.ended, transcript.link_error = link is None, link
+    return transcript.judge(Fields, BuildError, exit_status=exit_status, stderr_tail=stderr)
 
 
 def refused(*lines: bytes, exit_status: int | None = 0, link: LinkError | None = None, stderr: str = "") -> str:

@@ -11,15 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import pytest
 
 from operator_tool.api import (
-    BuildError,
     BuildLockHeldError,
     CompanionError,
     CompanionIdentity,
@@ -28,7 +28,6 @@ from operator_tool.api import (
     DownloadError,
     LinkError,
     NotReadyError,
-    OperatorToolError,
     PhaseProgress,
     Provisioner,
     RemoteLine,
@@ -197,7 +196,7 @@ def test_case_077_the_lock_is_held_by_another(session: CompanionSession, tmp_pat
     """Both the greeting and the sending raise the one error for contention, naming the holder."""
     root, supply = tmp_path / "cache", supply_of(5)
     build_cache(session, root, supply)
-    order = order_of(5, lat_deg=50.0)
+    order = msgspec.structs.replace(order_of(5, lat_deg=50.0), operator="other@desk")
     provisioner = provisioner_of(root, context_of(tmp_path), lock_wait_s=0.0)
     with subprocess.Popen(
         ["flock", str(root / "lock"), "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE
@@ -230,7 +229,8 @@ def test_a_supply_that_fails_passes_through_and_what_was_sent_is_kept(
     with pytest.raises(DownloadError, match="the provider is gone"):
         provisioner.transfer(session, order, Failing(list(supply.pictures.values()), batch_tiles=3))
     # 64 batches may be on their way; those before them were answered, sent and kept.
-    assert provisioner.transfer(session, order, supply).sent_tiles <= 300 - 3 * 20
+    provisioner.transfer(session, order, supply)
+    assert supply.read_tiles <= 300 - 3 * 20
 
 
 def test_the_lines_are_logged_at_debug(
@@ -314,21 +314,21 @@ class BrokenRun:
         raise LinkError("the link broke")
 
 
-def test_a_broken_link_is_the_phase_s_error(session: CompanionSession, tmp_path: Path) -> None:
-    """Asking, sending, building: 30, 22 and 21, each retryable."""
+def test_a_broken_link_passes_through(session: CompanionSession, tmp_path: Path) -> None:
+    """Asking, sending, building: the core is to connect again and go on."""
     order, supply = order_of(5), supply_of(5)
     provisioner = provisioner_of(tmp_path / "cache", context_of(tmp_path))
     provisioner.prepare(session, order)
     summary = provisioner.transfer(session, order, supply)
     broken = BrokenSession()
-    for call, kind in (
-        (lambda: provisioner.prepare(broken, order), CompanionError),
-        (lambda: provisioner.transfer(broken, order, supply), TransferError),
-        (lambda: provisioner.build(broken, order, summary), BuildError),
-    ):
-        with pytest.raises(kind, match="the link broke") as caught:
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: provisioner.prepare(broken, order),
+        lambda: provisioner.transfer(broken, order, supply),
+        lambda: provisioner.build(broken, order, summary),
+    )
+    for call in calls:
+        with pytest.raises(LinkError, match="the link broke") as caught:
             call()
-        assert isinstance(caught.value, OperatorToolError)
         assert caught.value.retryable
 
 

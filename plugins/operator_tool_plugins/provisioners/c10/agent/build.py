@@ -9,11 +9,12 @@ from typing import Dict, Optional
 
 from .call import Call
 from .faults import AgentError
-from .guard import BuildLock
-from .layout import MAX_SEQ, Layout, companion_id, is_folder, sync_path
+from .guard import BuildLock, patience_of
+from .layout import MAX_SEQ, Layout, companion_id, sync_path
+from .manifest import Manifest, parse_manifest
 from .publish import publish
-from .staging import open_staging
-from .verify import Manifest, Measured, compare, measure, parse_manifest, progress
+from .staging import open_staging, take_back
+from .verify import Measured, compare, measure, progress
 
 MAX_SEQ_STEP = 1000
 """One build can't use up the numbers of all that follow."""
@@ -35,10 +36,12 @@ def run(call: Call) -> Dict[str, object]:
         raise AgentError(
             "identity", "the manifest is for companion %s, this is %s" % (manifest.companion_id, companion_id())
         )
-    if not is_folder(layout.staging(content_key)):
-        raise AgentError("staging", "nothing was received for this cache")
+    if not os.path.isdir(layout.stagings):
+        raise AgentError("staging", "nothing was received under %s" % layout.root)
     note: Dict[str, object] = {"operator": request.text("operator", ""), "run_id": manifest.run_id, "pid": os.getpid()}
-    with BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note) as lock:
+    with BuildLock(layout).acquire(patience_of(call, 5.0), note) as lock:
+        if not take_back(layout, content_key):
+            raise AgentError("staging", "nothing was received for this cache")
         taken = layout.highest_seq()
         if not taken < manifest.seq <= min(taken + MAX_SEQ_STEP, MAX_SEQ):
             raise AgentError("seq", "seq %d does not follow %d: another build came between" % (manifest.seq, taken))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Dict, NamedTuple, Optional
+from typing import Container, Dict, NamedTuple, Optional
 
 from .faults import AgentError
 from .guard import DeadMan
@@ -17,7 +17,9 @@ _KEY = re.compile(r"[0-9a-f]{64}\Z")
 class Request:
     """The request line. Unknown fields are let be; a known one is checked when it is asked for."""
 
-    def __init__(self, line: bytes) -> None:
+    def __init__(self, line: Optional[bytes]) -> None:
+        if line is None:
+            raise AgentError("eof", "standard input ended before a request")
         try:
             fields = json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -31,6 +33,25 @@ class Request:
         value = self._fields.get(name, default)
         if not isinstance(value, str) or "\0" in value:
             raise AgentError("request", "%s: expected text" % name)
+        return value
+
+    def verb(self, known: Container[str]) -> str:
+        """Return the verb of a request to an agent that serves several."""
+        verb = self.text("verb")
+        if verb not in known:
+            raise AgentError("request", "verb: there is none of this name")
+        return verb
+
+    def check_protocol(self, spoken: int) -> None:
+        """Raise ``protocol`` where another one is asked for."""
+        if self.number("protocol") != spoken:
+            raise AgentError("protocol", "this agent speaks protocol %d" % spoken)
+
+    def flag(self, name: str) -> bool:
+        """Return a truth value, false where it is not there."""
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise AgentError("request", "%s: expected true or false" % name)
         return value
 
     def number(self, name: str, default: Optional[int] = None) -> int:

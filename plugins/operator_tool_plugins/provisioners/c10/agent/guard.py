@@ -9,41 +9,105 @@ import select
 import threading
 import time
 from types import TracebackType
-from typing import Dict, Optional, Type
+from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Type
 
 from .faults import AgentError
 from .layout import Layout, read_small, write_whole
+from .wire import Inlet
+
+if TYPE_CHECKING:
+    from .call import Call
 
 EXIT_STDIN_CLOSED = 75
+UNHEARD_S = 20.0
+"""The workstation says something every 5 s."""
 _POLL_S = 0.05
+_TELL_AFTER_S = 1.0
+_WATCH_S = 0.2
 
 
 class DeadMan:
-    """Ends the process at once when standard input closes while armed; what was committed stays.
+    """Ends the process at once when nobody is there any more; what was committed stays.
 
-    Disarmed while frames are read, where the end of the input is seen in its place, and once the switch is decided.
+    While armed, the end of standard input is that sign. Disarmed while frames are read, where the end of the input is
+    seen in its place, between calls, and once the switch is decided. A workstation that was cut off closes nothing,
+    so an agent that may expect to hear something also ends after ``UNHEARD_S`` without.
     """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._armed = threading.Event()
+    def __init__(self, inlet: Inlet) -> None:
+        self._inlet = inlet
+        self._armed = False
+        self._listens = False
         threading.Thread(target=self._watch, name="dead-man", daemon=True).start()
 
     def arm(self) -> None:
         """From now on the end of standard input ends the process."""
-        self._armed.set()
+        self._armed = True
 
     def disarm(self) -> None:
         """From now on the caller looks for the end of standard input itself."""
-        self._armed.clear()
+        self._armed = False
+
+    def expect_to_hear(self) -> None:
+        """From now on silence on standard input ends the process, too."""
+        self._listens = True
+
+    def let_finish(self) -> None:
+        """From now on nothing ends the process: what it does is quicker finished than taken back."""
+        self._armed = self._listens = False
 
     def _watch(self) -> None:
         poller = select.poll()
         # Hang-ups are told without reading; a socket (sshd's) tells its peer's half-close by POLLRDHUP only.
-        poller.register(self._fd, select.POLLRDHUP)
-        while self._armed.wait():
-            if poller.poll(200) and self._armed.is_set():
+        poller.register(self._inlet.fd, select.POLLRDHUP)
+        heard_s, heard = time.monotonic(), self._inlet.heard()
+        while True:
+            time.sleep(_WATCH_S)
+            if self._armed and poller.poll(0) and self._armed:
                 os._exit(EXIT_STDIN_CLOSED)
+            now = self._inlet.heard()
+            # A stopped machine's clock runs on: what may have come meanwhile is looked at once more.
+            if now != heard or self._inlet.is_behind():
+                heard_s, heard = time.monotonic(), now
+            elif self._listens and time.monotonic() - heard_s > UNHEARD_S:
+                os._exit(EXIT_STDIN_CLOSED)
+
+
+class Patience(NamedTuple):
+    """How long to wait for the lock, and whom to tell."""
+
+    wait_s: float
+    operator: str
+    """Who asks: where the holder is this same operator it is a process that was cut off, which ends by itself."""
+    orphan_wait_s: float
+    tell: Callable[[Dict[str, object]], None]
+
+    def wait(self, layout: Layout, attempt: Callable[[], bool]) -> bool:
+        """Attempt until it succeeds, or until the time that its holder is worth is over."""
+        begun_s = time.monotonic()
+        told = False
+        while not attempt():
+            waited_s = time.monotonic() - begun_s
+            held_by = holder(layout)
+            ours = bool(self.operator) and held_by.get("operator") == self.operator
+            if waited_s >= (max(self.wait_s, self.orphan_wait_s) if ours else self.wait_s):
+                return False
+            if waited_s > _TELL_AFTER_S and not told:
+                told = True
+                self.tell(held_by)
+            time.sleep(_POLL_S)
+        return True
+
+
+def patience_of(call: "Call", default_wait_s: float) -> Patience:
+    """Return what the request says of waiting for the lock."""
+    request = call.request
+    return Patience(
+        request.seconds("lock_wait_s", default_wait_s),
+        request.text("operator", ""),
+        request.seconds("orphan_wait_s", 0.0),
+        lambda held_by: call.outlet.event("waiting", holder=held_by),
+    )
 
 
 class BuildLock:
@@ -53,19 +117,12 @@ class BuildLock:
         self._layout = layout
         self._fd = -1
 
-    def acquire(self, wait_s: float, note: Dict[str, object]) -> "BuildLock":
-        """Take the lock, or raise ``busy`` with what is known of its holder after ``wait_s``."""
-        until_s = time.monotonic() + wait_s
+    def acquire(self, patience: Patience, note: Dict[str, object]) -> "BuildLock":
+        """Take the lock, or raise ``busy`` with what is known of its holder."""
         self._fd = os.open(self._layout.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until_s:
-                    os.close(self._fd)
-                    raise busy(self._layout) from None
-                time.sleep(_POLL_S)
+        if not patience.wait(self._layout, lambda: _locked(self._fd, fcntl.LOCK_EX)):
+            os.close(self._fd)
+            raise busy(self._layout)
         self.check()
         write_whole(self._layout.lock_holder, json.dumps({**note, "since": time.time()}).encode("ascii"), durable=False)
         return self
@@ -102,22 +159,21 @@ def holder(layout: Layout) -> Dict[str, object]:
     return {str(name)[:64]: str(value)[:200] for name, value in said.items()} if isinstance(said, dict) else {}
 
 
-def is_held(layout: Layout, wait_s: float) -> bool:
-    """Tell whether the lock is still held after waiting up to ``wait_s`` for it; writes nothing."""
+def is_held(layout: Layout, patience: Patience) -> bool:
+    """Tell whether the lock is still held after waiting for it; writes nothing."""
     try:
         fd = os.open(layout.lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        until_s = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= until_s:
-                    return True
-                time.sleep(_POLL_S)
-            else:
-                return False
+        return not patience.wait(layout, lambda: _locked(fd, fcntl.LOCK_SH))
     finally:
         os.close(fd)
+
+
+def _locked(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -12,8 +12,9 @@ from typing import Dict, List, Optional
 from . import PROTOCOL, VERSION
 from .call import Call
 from .faults import AgentError, free_space
-from .guard import holder, is_held
+from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
+from .manifest import read_manifest
 
 
 def run(call: Call) -> Dict[str, object]:
@@ -22,9 +23,11 @@ def run(call: Call) -> Dict[str, object]:
     layout = Layout(request.text("root"))
     key = request.content_key("")
     reasons = not_writable(layout.root)
-    held = not reasons and is_held(layout, request.seconds("lock_wait_s", 0.0))
+    held = not reasons and is_held(layout, patience_of(call, 0.0))
     current = layout.current()
+    verified = _verified(call, current, key) if current and key else None
     return {
+        "last": bool(request.flag("end_if_verified") and verified and verified["ok"]),
         "protocol": PROTOCOL,
         "agent": VERSION,
         "agent_sha256": own_sha256(),
@@ -36,8 +39,8 @@ def run(call: Call) -> Dict[str, object]:
         "reasons": reasons,
         "busy": holder(layout) if held else None,
         "highest_seq": layout.highest_seq(),
-        "current": None if current is None else {"name": current.name, "seq": current.seq},
-        "verified": _verified(call, current, key) if current and key else None,
+        "current": None if current is None else _described(current),
+        "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
         **free_space(layout.root),
     }
@@ -69,12 +72,27 @@ def own_sha256() -> str:
         return ""
 
 
+def _described(current: Generation) -> Dict[str, object]:
+    """Return what the current generation says of itself: whose build it was is how a lost report is recovered."""
+    said: Dict[str, object] = {"name": current.name, "seq": current.seq}
+    try:
+        manifest = read_manifest(current.path)
+    except AgentError:
+        return {**said, "content_key": "", "run_id": "", "tiles_digest": ""}
+    return {
+        **said,
+        "content_key": manifest.content_key,
+        "run_id": manifest.run_id,
+        "tiles_digest": manifest.tiles_digest,
+    }
+
+
 def _verified(call: Call, current: Generation, key: str) -> Optional[Dict[str, object]]:
     """Return the outcome of a full verification, None where the current generation is another cache."""
     if current.key_prefix != key[:12]:
         return None
     # SQLite takes its time to import, and most greetings don't need it.
-    from .verify import find_problem, progress, read_manifest
+    from .verify import find_problem, progress
 
     try:
         manifest = read_manifest(current.path)

@@ -9,9 +9,8 @@ import threading
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from .faults import AgentError
-from .wire import MAX_PICTURE_BYTES, Inlet
+from .wire import FRAME_DATA, FRAME_OFFER, FRAME_PING, FRAME_SEAL, MAX_PICTURE_BYTES, Inlet
 
-OFFER, DATA, SEAL = 1, 2, 3
 MAX_OFFER_TILES = 4096
 MAX_ZOOM = 30
 _BATCH = struct.Struct(">I")
@@ -83,6 +82,8 @@ class Intake:
         try:
             while True:
                 frame = self._inlet.frame()
+                if frame is not None and frame[0] == FRAME_PING:
+                    continue
                 job = None if frame is None else self._job(*frame)
                 self._jobs.put(job)
                 if job is None or isinstance(job, Seal):
@@ -94,11 +95,11 @@ class Intake:
 
     def _job(self, kind: int, payload: memoryview) -> Job:
         try:
-            if kind == OFFER:
+            if kind == FRAME_OFFER:
                 return self._offer(payload)
-            if kind == DATA:
+            if kind == FRAME_DATA:
                 return self._pictures(payload)
-            if kind == SEAL:
+            if kind == FRAME_SEAL:
                 return Seal(*_SEAL.unpack(payload))
         except struct.error as error:
             raise AgentError("protocol", "a frame of type %d is malformed: %s" % (kind, error)) from None

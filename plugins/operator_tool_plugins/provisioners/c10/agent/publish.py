@@ -15,7 +15,7 @@ from .call import Call
 from .faults import AgentError
 from .guard import BuildLock
 from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, generation_name, sync_folder, write_whole
-from .verify import Manifest
+from .manifest import Manifest
 
 COMMIT_WAIT_S = 120.0
 _MAX_LINE_BYTES = 64
@@ -35,10 +35,10 @@ def publish(
     sync_folder(layout.generations)
     sync_folder(layout.stagings)
     call.outlet.event("ready", generation=name)
-    if call.inlet.line(_MAX_LINE_BYTES, COMMIT_WAIT_S) != b"commit":
+    if call.inlet.word(_MAX_LINE_BYTES, COMMIT_WAIT_S) != b"commit":
         raise AgentError("not_committed", "the workstation did not commit; the old cache is current")
     # From here on it is quicker to finish than to be ended half-way; the workstation may ask again what came of it.
-    call.dead_man.disarm()
+    call.dead_man.let_finish()
     lock.check()
     _switch(layout, name)
     write_whole(layout.highest_seq_file, b"%d\n" % manifest.seq)

@@ -6,17 +6,20 @@ import base64
 import os
 import queue
 import threading
+import time
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .call import Call
 from .faults import AgentError, free_space
-from .guard import BuildLock
+from .guard import BuildLock, patience_of
 from .held import HeldPictures
 from .intake import Entry, Intake, Offer, Pictures, Seal
 from .layout import Layout
 from .staging import Picture, Row, Staging, open_staging
 
 COMMIT_BYTES = 8 * 1024 * 1024
+COMMIT_EVERY_S = 1.0
+"""A slow link loses at most this much when it breaks."""
 IDLE_S = 0.25
 MAX_OPEN_BATCHES = 256
 _LOOKUP = 900
@@ -43,7 +46,7 @@ def run(call: Call) -> Dict[str, object]:
     def tick(done: int) -> None:
         call.outlet.event("progress", rehashed=done)
 
-    with BuildLock(layout).acquire(request.seconds("lock_wait_s", 5.0), note):  # noqa: SIM117 - for Python 3.8
+    with BuildLock(layout).acquire(patience_of(call, 5.0), note):  # noqa: SIM117 - for Python 3.8
         with open_staging(layout, content_key, tick) as staging:
             return _receive(call, staging, HeldPictures(layout, content_key))
 
@@ -77,6 +80,7 @@ class Receiver:
         self._coming: Dict[bytes, int] = {}
         self._done_batch = -1
         self._uncommitted = 0
+        self._committed_s = time.monotonic()
         self._tiles = self._bytes = self._received = self._received_bytes = self._copied = 0
 
     def receive(self) -> Dict[str, object]:
@@ -97,7 +101,7 @@ class Receiver:
                 self._store(job)
             else:
                 break
-            if self._uncommitted >= COMMIT_BYTES:
+            if self._uncommitted >= COMMIT_BYTES or time.monotonic() - self._committed_s >= COMMIT_EVERY_S:
                 said_batch = self._commit(said_batch)
         self._commit(said_batch)
         if job is None:
@@ -190,6 +194,7 @@ class Receiver:
 
     def _commit(self, said_batch: int) -> int:
         """Commit the open transaction, and say which batch is the last that is kept."""
+        self._committed_s = time.monotonic()
         if not self._uncommitted and self._done_batch == said_batch:
             return said_batch
         self._staging.commit()

@@ -139,19 +139,24 @@ class Staging:
         self.drop(rotten)
 
 
-def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) -> Staging:
-    """Return the staging database of this cache, made when there is none.
-
-    A generation of this key that was renamed but never switched to is taken back, so that nothing is sent again.
-    """
+def take_back(layout: Layout, content_key: str) -> bool:
+    """Make a generation of this key that was renamed but never switched to the staging again; tell if there is one."""
     folder = layout.staging(content_key)
     if not is_folder(folder):
+        current = layout.current()
         for generation in layout.all_generations():
             if generation.seq > layout.committed_seq() and generation.key_prefix == content_key[:12]:
-                if generation == layout.current():
+                if generation == current:
                     continue
                 os.rename(generation.path, folder)
                 break
+    return is_folder(folder)
+
+
+def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) -> Staging:
+    """Return the staging database of this cache, made when there is none; what was taken back need not be sent."""
+    folder = layout.staging(content_key)
+    take_back(layout, content_key)
     make_folder(folder)
     for name in os.listdir(folder):
         # Only our own regular files may lie here; what SQLite opens by its path must not lead elsewhere.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import struct
@@ -12,7 +11,8 @@ from urllib.parse import quote
 
 from .call import Call
 from .faults import AgentError
-from .layout import DATABASE, MANIFEST, Generation, Layout, is_plain_file, read_small
+from .layout import DATABASE, Generation, Layout, is_plain_file
+from .manifest import Manifest, read_manifest
 
 _ROW = struct.Struct(">III32s")
 _TICK_ROWS = 2000
@@ -27,18 +27,6 @@ class Measured(NamedTuple):
     tiles_digest: str
     rotten: List[int]
     """The tile_ids of pictures whose bytes are not their hash's, at most 1,000."""
-
-
-class Manifest(NamedTuple):
-    """The fields of a manifest that the agent itself relies on."""
-
-    content_key: str
-    seq: int
-    companion_id: str
-    run_id: str
-    tiles: int
-    bytes: int
-    tiles_digest: str
 
 
 def run(call: Call) -> Dict[str, object]:
@@ -57,27 +45,6 @@ def run(call: Call) -> Dict[str, object]:
 def progress(call: Call, total: int) -> Callable[[int], None]:
     """Return what tells the workstation of each step."""
     return lambda done: call.outlet.event("progress", done=done, total=total)
-
-
-def read_manifest(folder: str) -> Manifest:
-    """Return what the manifest in ``folder`` says; raises ``verify`` when it can't be read as one."""
-    try:
-        return parse_manifest(read_small(os.path.join(folder, MANIFEST)))
-    except OSError as error:
-        raise AgentError("verify", "the manifest can't be read: %s" % error) from None
-
-
-def parse_manifest(data: bytes) -> Manifest:
-    """Return the fields of a manifest's bytes; raises ``verify`` when one is missing or of another type."""
-    try:
-        fields = json.loads(data.decode("utf-8"))
-        values = [fields[name] for name in Manifest._fields]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise AgentError("verify", "the manifest can't be read: %s" % error) from None
-    for name, value in zip(Manifest._fields, values):  # noqa: B905 - strict= came with Python 3.10
-        if type(value) is not (int if name in ("seq", "tiles", "bytes") else str):
-            raise AgentError("verify", "the manifest's %s is %s" % (name, type(value).__name__))
-    return Manifest(*values)
 
 
 def find_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:

@@ -1,0 +1,115 @@
+"""Where requests are taken and reports given back: one call for a verb of its own, any number for ``serve``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from typing import Dict, NamedTuple, Optional
+
+from . import PROTOCOL
+from .call import Call, Request
+from .faults import AgentError, as_agent_error
+from .guard import DeadMan
+from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
+
+VERBS = {"hello": "hello", "receive": "receive", "build": "build", "status": "hello", "verify": "verify"}
+"""Each verb's module, whose ``run(call)`` gives the report's fields; imported when it is asked for."""
+REQUEST_WAIT_S = 60.0
+
+
+class Answer(NamedTuple):
+    """What a call came to: a report's fields, or a failure."""
+
+    verb: str
+    fields: Dict[str, object]
+    fault: Optional[AgentError]
+
+
+class Desk:
+    """Answers calls one after the other; each ends in exactly one report, whatever went wrong."""
+
+    def __init__(self, inlet: Inlet, outlet: Outlet) -> None:
+        self._inlet = inlet
+        self._outlet = outlet
+        self._dead_man = DeadMan(inlet)
+
+    def answer_one(self, verb: str) -> int:
+        """Take one request for ``verb`` and return the exit status."""
+        try:
+            line = self._inlet.line(MAX_REQUEST_BYTES, REQUEST_WAIT_S)
+        except AgentError as fault:
+            return self._report(Answer(verb, {}, fault))
+        return self._report(self._answer(line, verb))
+
+    def serve(self) -> int:
+        """Take requests, each with its verb, until the input ends; return 0 when all went well.
+
+        The workstation says something every few seconds, if only an empty line: an agent that hears nothing is
+        talking to nobody, and ends.
+        """
+        status = 0
+        while True:
+            self._dead_man.expect_to_hear()
+            line = self._inlet.line(MAX_REQUEST_BYTES, None)
+            if line is None:
+                break
+            if not line:
+                continue
+            answer = self._answer(line, None)
+            status = self._report(answer) or status
+            if self._is_last(answer):
+                break
+        self._outlet.close()
+        return status
+
+    def _answer(self, line: Optional[bytes], verb: Optional[str]) -> Answer:
+        place = "/"
+        try:
+            request = Request(line)
+            verb = verb or request.verb(VERBS)
+            self._outlet.begin(verb, PROTOCOL, request.text("run_id"))
+            place = os.path.expanduser(request.text("root"))
+            request.check_protocol(PROTOCOL)
+            self._dead_man.arm()
+            module = importlib.import_module("." + VERBS[verb], __package__)
+            return Answer(verb, module.run(Call(request, self._inlet, self._outlet, self._dead_man)), None)
+        except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
+            return Answer(verb or "unknown", {}, as_agent_error(error, place))
+        finally:
+            # The workstation closes our input as soon as it has the report: that must not spoil the exit status.
+            self._dead_man.disarm()
+
+    def _report(self, answer: Answer) -> int:
+        fault = answer.fault
+        if fault is None:
+            self._outlet.report(answer.verb, True, answer.fields)
+            return 0
+        error = {**fault.details, "code": fault.code, "message": fault.message}
+        self._outlet.report(answer.verb, False, {"error": error})
+        return 1
+
+    def _is_last(self, answer: Answer) -> bool:
+        """Tell whether nothing can follow this call; while the workstation thinks, get ready for what may."""
+        if answer.verb == "receive" and answer.fault is not None:
+            # What was on its way is not a request. Only after a picture that arrived damaged is it worth skipping.
+            return answer.fault.code != "hash" or not self._skip_frames()
+        if answer.fault is not None:
+            return True
+        if answer.fields.get("last"):
+            return True
+        if answer.verb == "hello":
+            # SQLite takes its time to import.
+            threading.Thread(target=self._import_ahead, name="import-ahead", daemon=True).start()
+        return False
+
+    def _skip_frames(self) -> bool:
+        """Skip what is still under way until the workstation, which has the report, says where it stopped."""
+        while True:
+            frame = self._inlet.frame()
+            if frame is None or frame[0] in (FRAME_SEAL, FRAME_CANCEL):
+                return frame is not None
+
+    def _import_ahead(self) -> None:
+        for verb in ("receive", "build"):
+            importlib.import_module("." + VERBS[verb], __package__)
