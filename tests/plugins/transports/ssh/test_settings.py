@@ -24,8 +24,11 @@ from operator_tool_plugins.transports import ssh
         ({"host": "drone"}, f"ssh://{getpass.getuser()}@drone:22"),
     ],
 )
-def test_the_address_is_known_without_connecting(options: dict[str, Any], address: str, tmp_path: Path) -> None:
+def test_the_address_is_known_without_connecting(
+    options: dict[str, Any], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """User, host and port; the operator's own login name where none is set."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # where no ~/.ssh/config is
     settings = msgspec.convert(options, ssh.SshSettings)
     context = RunContext(run_id="run", state_dir=tmp_path)
     assert ssh.make_companion_transport(settings, context).address == address
