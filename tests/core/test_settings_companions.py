@@ -136,7 +136,9 @@ def test_case_133_a_companions_table_of_no_plugin_is_refused(tmp_path: Path) -> 
     for section in ("operator-tool", "xyz"):
         with pytest.raises(ConfigError, match=rf"\[companions\.alpha\.{section}\]: {section} has one setting for all"):
             sources(tmp_path, f"[companions.alpha.{section}]").check_all_used(["ssh", "xyz"], ["ssh"])
-    sources(tmp_path, INVENTORY).check_all_used(["ssh", "xyz"], ["ssh"])
+    with pytest.raises(ConfigError, match="operator-tool has one setting for all"):
+        sources(tmp_path, "[companions.alpha.operator-tool]").check_all_used(["ssh"])
+    sources(tmp_path, INVENTORY).check_all_used(["ssh", "c10"], ["ssh", "c10"])
 
 
 def test_what_a_companions_settings_give_notice_of_is_told_once_by_all(tmp_path: Path) -> None:
