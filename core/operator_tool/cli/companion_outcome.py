@@ -106,12 +106,12 @@ def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int
     for outcome in outcomes:
         indent = "  " if len(outcomes) > 1 else ""
         if indent:
-            say(f"companion {_harmless(outcome.name)}")
+            say(f"companion {harmless(outcome.name)}")
         for name, value in _rows(outcome):
-            say(f"{indent}{_harmless(name):<11} {_harmless(value)}")
+            say(f"{indent}{harmless(name):<11} {harmless(value)}")
         for name, value in (("error", outcome.message), ("next", outcome.remediation)):
             if value:
-                say(f"{indent}{name}: {_harmless(value)}", err=True)
+                say(f"{indent}{name}: {harmless(value)}", err=True)
     return exit_code_of(outcomes)
 
 
@@ -137,5 +137,6 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
         yield from (("problem", problem) for problem in state.problems)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Return a text as it may be shown: no secret in it, and nothing that moves a cursor."""
     return REDACTOR.text(escape_controls(text))

@@ -9,13 +9,11 @@ import msgspec
 
 from operator_tool.api.companion import HostKeyOffer
 from operator_tool.api.errors import CompanionError, UsageError
-from operator_tool.api.escaping import escape_controls
 from operator_tool.api.roles import EnrollableTransport
 from operator_tool.places import Places
-from operator_tool.redaction import REDACTOR
 
 from .asking import ask_line, at_a_terminal
-from .companion_outcome import CompanionOutcome, PinnedKey
+from .companion_outcome import CompanionOutcome, PinnedKey, harmless
 from .companion_run import ReachedCompanion
 from .exits import say
 
@@ -113,7 +111,7 @@ def _question(offer: HostKeyOffer, compare: str) -> Iterable[str]:
 
 def _tell(lines: Iterable[str]) -> None:
     for line in lines:
-        say(REDACTOR.line(escape_controls(line)), err=True)
+        say(harmless(line), err=True)
     sys.stderr.flush()
 
 

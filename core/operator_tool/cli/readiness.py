@@ -9,13 +9,11 @@ import msgspec
 
 from operator_tool.api.companion import CompanionIdentity, CompanionState
 from operator_tool.api.errors import CompanionError, NotReadyError, OperatorToolError, VerifyError
-from operator_tool.api.escaping import escape_controls
 from operator_tool.build_cache.plan import CachePlan
-from operator_tool.redaction import REDACTOR
 
 from .assembly import open_run, open_tool
 from .companion_choice import chosen_companions
-from .companion_outcome import CompanionsDocument
+from .companion_outcome import CompanionsDocument, harmless
 from .exits import say
 from .options import RunOptions
 from .reporting import as_document
@@ -105,17 +103,17 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
     for one in found:
         indent = "  " if len(found) > 1 else ""
         if indent:
-            say(f"companion {_harmless(one.name)}")
+            say(f"companion {harmless(one.name)}")
         for check in one.checks:
-            say(f"{indent}{_word(check):<4} {check.name:<13} {_harmless(check.detail)}".rstrip())
+            say(f"{indent}{_word(check):<4} {check.name:<13} {harmless(check.detail)}".rstrip())
         for note in one.notes:
-            say(f"{indent}note {_harmless(note)}")
+            say(f"{indent}note {harmless(note)}")
         if one.ready:
             say(f"{indent}ready to fly this flight")
             continue
         verdict = "not ready to fly this flight" if one.checks else f"error: {one.message}"
-        say(f"{indent}{_harmless(verdict)}", err=True)
-        say(f"{indent}next: {_harmless(one.remediation)}", err=True)
+        say(f"{indent}{harmless(verdict)}", err=True)
+        say(f"{indent}next: {harmless(one.remediation)}", err=True)
     return code
 
 
@@ -155,7 +153,3 @@ def _checks_of(error: OperatorToolError) -> tuple[Check, ...]:
 
 def _word(check: Check) -> str:
     return "-" if check.ok is None else "ok" if check.ok else "FAIL"
-
-
-def _harmless(text: str) -> str:
-    return REDACTOR.text(escape_controls(text))
