@@ -251,14 +251,17 @@ class Sender:
         for record in wanted:
             picture = self._supply.read(record)
             if pictures and size + len(picture) > FRAME_BYTES:
-                yield data_frame(number, pictures)
+                yield self._data(number, pictures, size)
                 pictures, size = [], 0
             pictures.append(picture)
             size += len(picture)
-            self.sent_tiles += 1
-            self.sent_bytes += len(picture)
         if pictures:
-            yield data_frame(number, pictures)
+            yield self._data(number, pictures, size)
+
+    def _data(self, number: int, pictures: Sequence[bytes], size: int) -> bytes:
+        self.sent_tiles += len(pictures)
+        self.sent_bytes += size
+        return data_frame(number, pictures)
 
     def _next_answer(self, *, wait: bool) -> tuple[int, str] | None:
         """Return the next answer; None when there is none yet, also after a moment's wait, or when all is over."""

@@ -43,7 +43,7 @@ class Desk:
         return self._report(self._answer(line, verb))
 
     def serve(self) -> int:
-        """Take requests, each with its verb, until the input ends; return 0 when all went well.
+        """Take requests, each with its verb, until the input ends; return 0 when all that counts went well.
 
         The workstation says something every few seconds, if only an empty line: an agent that hears nothing is
         talking to nobody, and ends.
@@ -57,8 +57,9 @@ class Desk:
             if not line:
                 continue
             answer = self._answer(line, None)
-            status = self._report(answer) or status
+            failed = self._report(answer)
             if self._is_last(answer):
+                status = failed
                 break
         self._outlet.close()
         return status
