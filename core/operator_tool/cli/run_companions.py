@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from operator_tool.api.context import RunContext
 from operator_tool.api.roles import EagerTransport
 from operator_tool.build_cache.parts import CompanionParts
 from operator_tool.plugin_host.host import PluginHost
+from operator_tool.plugin_host.protocols import meets
 
 from .companion_choice import ChosenCompanion
 from .options import RunOptions
@@ -24,8 +26,8 @@ def connecting_parts(
     """Return a companion's parts; a transport that can begin to connect has begun."""
     transport_context = chosen.context(context_for(chosen.transport), named=named)
     transport = host.companion_transport(chosen.transport, chosen.sources, transport_context)
-    if isinstance(transport, EagerTransport):
-        transport.begin()
+    if meets(transport, EagerTransport):
+        cast("EagerTransport", transport).begin()
     return CompanionParts(
         name=chosen.name,
         transport_name=chosen.transport,
@@ -39,5 +41,5 @@ def connecting_parts(
 
 def let_go(parts: CompanionParts) -> None:
     """Let a transport drop what it began and nobody took."""
-    if isinstance(parts.transport, EagerTransport):
-        parts.transport.close()
+    if meets(parts.transport, EagerTransport):
+        cast("EagerTransport", parts.transport).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import pluggy
 
@@ -16,6 +17,7 @@ from operator_tool.api.roles import CompanionTransport, FlightSource, Provisione
 from operator_tool.api.settings import PluginSettings
 
 from .discovery import PluginEntry, Role
+from .protocols import meets
 from .redacted_events import RedactedEvents
 
 _log = logging.getLogger(__name__)
@@ -71,32 +73,32 @@ class Hooks:
     def make_flight_source(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> FlightSource:
         """Return the flight source of one selected plugin."""
         made = self._make(entry, settings, context)
-        if not isinstance(made, FlightSource):
+        if not meets(made, FlightSource):
             raise _wrong_kind(entry, made, FlightSource)
-        return made
+        return cast("FlightSource", made)
 
     def make_tile_provider(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> TileProvider:
         """Return the tile provider of one selected plugin; the others of the chain are not asked."""
         made = self._make(entry, settings, context)
-        if not isinstance(made, TileProvider):
+        if not meets(made, TileProvider):
             raise _wrong_kind(entry, made, TileProvider)
-        return made
+        return cast("TileProvider", made)
 
     def make_companion_transport(
         self, entry: PluginEntry, settings: PluginSettings, context: RunContext
     ) -> CompanionTransport:
         """Return the transport of one selected plugin, wrapped by whoever wraps this hook."""
         made = self._make(entry, settings, context)
-        if not isinstance(made, CompanionTransport):
+        if not meets(made, CompanionTransport):
             raise _wrong_kind(entry, made, CompanionTransport)
-        return made
+        return cast("CompanionTransport", made)
 
     def make_provisioner(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> Provisioner:
         """Return the provisioner of one selected plugin."""
         made = self._make(entry, settings, context)
-        if not isinstance(made, Provisioner):
+        if not meets(made, Provisioner):
             raise _wrong_kind(entry, made, Provisioner)
-        return made
+        return cast("Provisioner", made)
 
     def start_listening(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> None:
         """Give one listener its settings. Raises ``PluginError`` when it fails: it was asked for."""
