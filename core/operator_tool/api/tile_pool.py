@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from .errors import OperatorToolError
 from .tiles import TileResult, Unreachable, WantedTile
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 FetchOne = Callable[[WantedTile], TileResult]
 """Gets one tile, in a thread of the pool; raises ``TryAgainError`` for what may pass, else ``DownloadError``."""
@@ -50,6 +53,9 @@ def fetch_in_pool(
 
     def attempt(tile: WantedTile) -> TileResult:
         return _with_retries(fetch_one, tile, attempts, pace)
+
+    # Here, since few need it and it takes its time.
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
     pool = ThreadPoolExecutor(connections, thread_name_prefix="tile-pool")
     running: set[Future[TileResult]] = set()
