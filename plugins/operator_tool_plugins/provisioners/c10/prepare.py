@@ -46,12 +46,14 @@ class CurrentGeneration(msgspec.Struct, frozen=True):
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The outcome of a full verification of the current generation."""
+    """Whether every byte of the current generation is what it was built as."""
 
     ok: bool
     problem: str
     tiles: Count
     tiles_digest: str
+    how: str = "full"
+    """``full``: all was read and hashed just now; ``since boot``: it was, and nobody has touched it since."""
 
 
 class Greeting(msgspec.Struct, frozen=True):
@@ -157,6 +159,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
         damage=printable(verified.problem) or "damaged" if verified is not None and not verified.ok else "",
         free_bytes=greeting.free_bytes,
         notes=tuple(notes),
+        facts={"verified": printable(verified.how, at_most=32)} if up_to_date and verified is not None else {},
     )
 
 

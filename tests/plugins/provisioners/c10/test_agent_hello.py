@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from operator_tool.api import CacheOrder
 from tests.support.c10_rig import ask, order_of, snapshot, supply_of, whole_way
 
 
@@ -156,3 +158,72 @@ def test_a_wrong_request_is_reported(tmp_path: Path, file: Path) -> None:
     assert (report["ok"], report["error"]["code"]) == (False, "request")
     report = ask(file, "hello", tmp_path, order, protocol=2)
     assert report["error"]["code"] == "protocol"
+
+
+def how_verified(file: Path, root: Path, order: CacheOrder) -> str:
+    """Return how hello knows that the cache is sound."""
+    verified = ask(file, "hello", root, order)["verified"]
+    assert verified["ok"], verified
+    return str(verified["how"])
+
+
+def forget_boot(_database: Path, note: Path) -> None:
+    """Make the note another boot's."""
+    note.write_text(note.read_text().replace('"boot_id": "', '"boot_id": "x'))
+
+
+def touch(database: Path, _note: Path) -> None:
+    """Set the times to what they were: only the ctime tells."""
+    found = database.stat()
+    os.utime(database, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def replace(database: Path, _note: Path) -> None:
+    """Put an equal file with equal times in its place."""
+    copy = database.with_suffix(".copy")
+    shutil.copy2(database, copy)
+    copy.replace(database)
+
+
+def replace_manifest(database: Path, note: Path) -> None:
+    """Put an equal manifest in its place."""
+    replace(database.with_name("manifest.json"), note)
+
+
+def garble(_database: Path, note: Path) -> None:
+    """Make the note no note."""
+    note.write_text("[" * 100_000)
+
+
+def lose(_database: Path, note: Path) -> None:
+    """Remove the note."""
+    note.unlink()
+
+
+@pytest.mark.parametrize("change", [forget_boot, touch, replace, replace_manifest, garble, lose])
+def test_case_097_what_was_touched_since_it_was_verified_is_read_again(
+    tmp_path: Path, file: Path, change: Callable[[Path, Path], None]
+) -> None:
+    """A build and a full verification are relied on until another boot, or until anybody touches a file."""
+    root, order = tmp_path / "cache", order_of(20)
+    generation = root / "generations" / whole_way(file, root, order, supply_of(20))["generation"]
+    assert how_verified(file, root, order) == "since boot"
+    change(generation / "tiles.mbtiles", root / "state" / "verified.json")
+    assert how_verified(file, root, order) == "full"
+    assert how_verified(file, root, order) == "since boot"
+
+
+def test_case_097_a_flipped_bit_under_old_times_is_found(tmp_path: Path, file: Path) -> None:
+    """Who writes and then sets the times back can't set the ctime back."""
+    root, order = tmp_path / "cache", order_of(20)
+    database = root / "generations" / whole_way(file, root, order, supply_of(20))["generation"] / "tiles.mbtiles"
+    found = database.stat()
+    with database.open("r+b") as data:
+        data.seek(found.st_size // 2)
+        byte = data.read(1)
+        data.seek(found.st_size // 2)
+        data.write(bytes([byte[0] ^ 1]))
+    os.utime(database, ns=(found.st_atime_ns, found.st_mtime_ns))
+    verified = ask(file, "hello", root, order)["verified"]
+    assert (verified["ok"], verified["how"]) == (False, "full")
+    assert ask(file, "hello", root, order)["verified"]["how"] == "full", "what is rotten is never noted as sound"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from .call import Call
 from .faults import AgentError
@@ -14,6 +14,7 @@ from .layout import MAX_SEQ, Layout, companion_id, sync_path
 from .manifest import Manifest, parse_manifest
 from .publish import publish
 from .staging import open_staging, take_back
+from .trust import look_at
 from .verify import Measured, compare, measure, progress
 
 MAX_SEQ_STEP = 1000
@@ -45,16 +46,20 @@ def run(call: Call) -> Dict[str, object]:
         taken = layout.highest_seq()
         if not taken < manifest.seq <= min(taken + MAX_SEQ_STEP, MAX_SEQ):
             raise AgentError("seq", "seq %d does not follow %d: another build came between" % (manifest.seq, taken))
-        _complete(call, layout, content_key, request.texts("metadata"), manifest)
-        return publish(call, layout, lock, manifest, manifest_bytes)
+        seen = _complete(call, layout, content_key, request.texts("metadata"), manifest)
+        return publish(call, layout, lock, manifest, manifest_bytes, seen)
 
 
-def _complete(call: Call, layout: Layout, content_key: str, metadata: Dict[str, str], manifest: Manifest) -> None:
-    """Leave the staging folder with one database that is synced and holds exactly what the manifest says."""
+def _complete(call: Call, layout: Layout, content_key: str, metadata: Dict[str, str], manifest: Manifest) -> List[int]:
+    """Leave the staging folder with one database that is synced and holds exactly what the manifest says.
+
+    Returns how the kernel knew it before it was read.
+    """
     tick = progress(call, manifest.tiles)
     with open_staging(layout, content_key, tick) as staging:
         staging.complete(metadata)
         staging.close_without_journal()
+    seen = look_at(staging.path)
     sync = _Sync(staging.path)
     try:
         # The disk writes while every picture is read back and hashed: one waits for the disk, the other for the CPU.
@@ -71,6 +76,7 @@ def _complete(call: Call, layout: Layout, content_key: str, metadata: Dict[str, 
     if problem:
         _drop_rotten(layout, content_key, measured)
         raise AgentError("verify", problem)
+    return seen
 
 
 def _drop_rotten(layout: Layout, content_key: str, measured: Measured) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .faults import AgentError
-from .layout import MANIFEST, read_small
+from .layout import MANIFEST, Generation, read_small
 
 
 class Manifest(NamedTuple):
@@ -41,3 +41,10 @@ def parse_manifest(data: bytes) -> Manifest:
         if type(value) is not (int if name in ("seq", "tiles", "bytes") else str):
             raise AgentError("verify", "the manifest's %s is %s" % (name, type(value).__name__))
     return Manifest(*values)
+
+
+def belongs(generation: Generation, manifest: Manifest) -> Optional[str]:
+    """Return why the manifest can't be this generation's, None when it is."""
+    if manifest.content_key[:12] != generation.key_prefix or manifest.seq != generation.seq:
+        return "the manifest is another generation's"
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Dict
+from typing import Dict, List
 from urllib.parse import quote
 
 from .call import Call
@@ -16,21 +16,26 @@ from .faults import AgentError
 from .guard import BuildLock
 from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, generation_name, sync_folder, write_whole
 from .manifest import Manifest
+from .trust import look_at, note_verified
 
 COMMIT_WAIT_S = 120.0
 _MAX_LINE_BYTES = 64
 
 
 def publish(
-    call: Call, layout: Layout, lock: BuildLock, manifest: Manifest, manifest_bytes: bytes
+    call: Call, layout: Layout, lock: BuildLock, manifest: Manifest, manifest_bytes: bytes, database: List[int]
 ) -> Dict[str, object]:
-    """Make the staging folder a generation, wait for the word, switch to it, and return the report's fields."""
+    """Make the staging folder a generation, wait for the word, switch to it, and return the report's fields.
+
+    ``database`` is how the kernel knew the database when its verification began.
+    """
     staging = layout.staging(manifest.content_key)
     name = generation_name(manifest.seq, manifest.content_key)
     previous = layout.current()
     # A folder that is taken back to staging must not be believed for its boot's sake.
     os.unlink(os.path.join(staging, BOOT_ID))
     write_whole(os.path.join(staging, MANIFEST), manifest_bytes)
+    seen = {DATABASE: database, MANIFEST: look_at(os.path.join(staging, MANIFEST))}
     os.rename(staging, os.path.join(layout.generations, name))
     sync_folder(layout.generations)
     sync_folder(layout.stagings)
@@ -43,6 +48,7 @@ def publish(
     _switch(layout, name)
     write_whole(layout.highest_seq_file, b"%d\n" % manifest.seq)
     _look_through_current(layout, manifest)
+    note_verified(layout, name, seen)
     return {
         "generation": name,
         "previous_generation": previous.name if previous else None,

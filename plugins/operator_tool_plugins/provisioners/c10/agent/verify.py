@@ -12,7 +12,8 @@ from urllib.parse import quote
 from .call import Call
 from .faults import AgentError
 from .layout import DATABASE, Generation, Layout, is_plain_file
-from .manifest import Manifest, read_manifest
+from .manifest import Manifest, belongs, read_manifest
+from .trust import look, note_verified
 
 _ROW = struct.Struct(">III32s")
 _TICK_ROWS = 2000
@@ -36,8 +37,11 @@ def run(call: Call) -> Dict[str, object]:
     if generation is None:
         raise AgentError("no_cache", "there is no current generation under %s" % layout.root)
     manifest = read_manifest(generation.path)
+    seen = look(generation.path)
     problem = find_problem(generation, manifest, progress(call, manifest.tiles))
-    if problem:
+    if problem is None:
+        note_verified(layout, generation.name, seen)
+    else:
         raise AgentError("verify", "%s: %s" % (generation.name, problem))
     return {"generation": generation.name, **manifest._asdict()}
 
@@ -49,8 +53,9 @@ def progress(call: Call, total: int) -> Callable[[int], None]:
 
 def find_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:
     """Return what is wrong with a generation's bytes against its manifest, None when nothing is."""
-    if manifest.content_key[:12] != generation.key_prefix or manifest.seq != generation.seq:
-        return "the manifest is another generation's"
+    problem = belongs(generation, manifest)
+    if problem:
+        return problem
     path = os.path.join(generation.path, DATABASE)
     if not is_plain_file(path):
         return "there is no %s" % DATABASE
