@@ -71,7 +71,9 @@ def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, 
     elif state.up_to_date:
         code, hint = 0, ""
         current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan.content_key}")
-        verified = Check(name=_VERIFIED, ok=True, detail=f"every byte of {state.verified_tiles:,} tiles, just now")
+        how = state.facts.get("verified", "")
+        every = f"every byte of {state.verified_tiles:,} tiles" + (f" ({how})" if how else "")
+        verified = Check(name=_VERIFIED, ok=True, detail=every)
     else:
         code, hint = NotReadyError.exit_code, _BUILD_IT
         found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
