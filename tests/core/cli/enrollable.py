@@ -135,6 +135,7 @@ class Keeper:
         return CompanionState(
             companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab",
             up_to_date=self.settings.up_to_date, verified_tiles=12, damage=self.settings.damage,
+            facts={"verified": "since boot"},
         )
 
     def transfer(self, session, order, tiles):

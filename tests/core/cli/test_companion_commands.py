@@ -292,7 +292,7 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok"] * 5 + ["ready"]
     assert "fake://alpha.example" in result.stdout
     assert OFFERED in result.stdout
-    assert "every byte of 12 tiles" in result.stdout
+    assert "every byte of 12 tiles (since boot)" in result.stdout
     assert not (tmp_path / "data").exists()
 
 
