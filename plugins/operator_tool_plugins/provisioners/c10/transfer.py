@@ -127,6 +127,7 @@ def _attempt(
         "lock_wait_s": settings.lock_wait_s,
         "orphan_wait_s": ORPHAN_WAIT_S,
         "keep_free_bytes": settings.keep_free_bytes,
+        "wanted_tiles": order.wanted_tiles,
     }
     try:
         received = conversation.call(

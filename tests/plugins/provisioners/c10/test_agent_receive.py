@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import resource
 import sqlite3
 import struct
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from operator_tool.api import CacheOrder
+from operator_tool_plugins.provisioners.c10.agent import seed
+from operator_tool_plugins.provisioners.c10.agent.layout import Generation
 from operator_tool_plugins.provisioners.c10.wire import data_frame, offer_frame, seal_frame
 from tests.support.c10_rig import (
     Agent,
@@ -61,6 +64,88 @@ def test_only_changed_tiles_cross_the_link(tmp_path: Path, file: Path) -> None:
     sent, report = receive_once(file, root, order_of(200, lat_deg=50.0), changed)
     assert (sent, report["received_tiles"], report["copied_tiles"]) == (10, 10, 190)
     assert build_once(file, root, order_of(200, lat_deg=50.0), changed)["ok"]
+
+
+@pytest.mark.parametrize(("wanted_tiles", "copied_one_by_one"), [(200, 0), (90, 190), (0, 190)])
+def test_a_cache_that_is_mostly_held_begins_as_a_copy(
+    tmp_path: Path, file: Path, wanted_tiles: int, copied_one_by_one: int
+) -> None:
+    """Where 5 % changed the kernel copies the database as a whole, unless much of it would have to be dropped."""
+    root, order = tmp_path / "cache", order_of(200, lat_deg=50.0)
+    whole_way(file, root, order_of(200), supply_of(200))
+    changed = supply_of(200, changed=range(0, 200, 20))
+    with Agent(file, "receive", request_of(root, order, wanted_tiles=wanted_tiles)) as agent:
+        sent, report = receive_all(agent, changed)
+    assert (sent, report["received_tiles"], report["copied_tiles"]) == (10, 10, copied_one_by_one)
+    assert build_once(file, root, order, changed)["ok"]
+    expected = {(r.id.z, r.id.x, r.id.y): changed.pictures[r.sha256] for r in changed.records}
+    assert tiles_in(root / "current" / "tiles.mbtiles") == expected
+    with contextlib.closing(sqlite3.connect(root / "current" / "tiles.mbtiles")) as connection:
+        assert connection.execute("SELECT count(*) FROM images").fetchone() == (200,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_cache_that_has_little_in_common_is_not_copied(tmp_path: Path, file: Path) -> None:
+    """Where the first offer names other pictures, the current database is left alone."""
+    root, order = tmp_path / "cache", order_of(200, lat_deg=50.0)
+    whole_way(file, root, order_of(200), supply_of(200))
+    other = supply_of(200, changed=range(160))
+    with Agent(file, "receive", request_of(root, order, wanted_tiles=200)) as agent:
+        sent, report = receive_all(agent, other)
+    assert (sent, report["copied_tiles"]) == (160, 40)
+
+
+def test_case_097_a_database_that_was_touched_is_not_copied_whole(tmp_path: Path, file: Path) -> None:
+    """Only what was verified since boot, untouched, is believed: else each picture is hashed before it is copied."""
+    root, order, supply = tmp_path / "cache", order_of(50, lat_deg=50.0), supply_of(50)
+    whole_way(file, root, order_of(50), supply)
+    database = (root / "current").resolve() / "tiles.mbtiles"
+    data = database.read_bytes()
+    at = data.index(supply.pictures[supply.records[9].sha256][:64])
+    with database.open("r+b") as raw:
+        raw.seek(at + 9)
+        raw.write(bytes([data[at + 9] ^ 1]))
+    with Agent(file, "receive", request_of(root, order, wanted_tiles=50)) as agent:
+        sent, report = receive_all(agent, supply)
+    assert (sent, report["copied_tiles"]) == (1, 49)
+
+
+def test_case_094_rot_in_a_copy_is_found_by_reading_back(tmp_path: Path, file: Path) -> None:
+    """The copy is believed while tiles come in, and hashed before it becomes current; then the one is taken anew."""
+    root, order, supply = tmp_path / "cache", order_of(50, lat_deg=50.0), supply_of(50)
+    whole_way(file, root, order_of(50), supply)
+    request = request_of(root, order, wanted_tiles=50)
+    with Agent(file, "receive", request) as agent:
+        assert receive_all(agent, supply)[0] == 0
+    data = staged(root, order).read_bytes()
+    at = data.index(supply.pictures[supply.records[9].sha256][:64])
+    staged(root, order).write_bytes(data[: at + 9] + bytes([data[at + 9] ^ 1]) + data[at + 10 :])
+    assert build_once(file, root, order, supply)["error"]["code"] == "verify"
+    with Agent(file, "receive", request) as agent:
+        sent, report = receive_all(agent, supply)
+    assert (sent, report["copied_tiles"]) == (0, 1)
+    assert build_once(file, root, order, supply)["ok"]
+
+
+@pytest.mark.parametrize("kernel", ["with copy_file_range", "without"])
+def test_the_kernel_copies_a_database_whole(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a kernel or a file system that knows no copy_file_range, and byte by byte the same."""
+    if kernel == "without":
+        monkeypatch.setattr("os.copy_file_range", not_implemented)
+    monkeypatch.setattr(seed, "_STEP_BYTES", 1000)
+    generation = Generation("g", str(tmp_path / "g"), 1, "k")
+    (tmp_path / "g").mkdir()
+    data = picture(1, 123_456)
+    (tmp_path / "g" / "tiles.mbtiles").write_bytes(data)
+    (tmp_path / "s").mkdir()
+    seed.copy_database(generation, str(tmp_path / "s" / "tiles.mbtiles"))
+    assert (tmp_path / "s" / "tiles.mbtiles").read_bytes() == data
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["tiles.mbtiles"]
+
+
+def not_implemented(*_arguments: object) -> int:
+    """Answer as a kernel does that lacks a system call."""
+    raise OSError(errno.ENOSYS, "Function not implemented")
 
 
 def test_case_097_a_rotten_picture_is_not_copied(tmp_path: Path, file: Path) -> None:

@@ -43,6 +43,13 @@ class HeldPictures:
                 continue
         return found
 
+    def count(self, hashes: Sequence[bytes]) -> int:
+        """Return how many of these pictures the current generation names, unread."""
+        try:
+            return sum(1 for _ in select_in(self._sources[0], "SELECT 1 FROM images", hashes)) if self._sources else 0
+        except sqlite3.Error:
+            return 0
+
     def close(self) -> None:
         """Close the databases."""
         for source in self._sources:

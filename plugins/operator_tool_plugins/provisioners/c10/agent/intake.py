@@ -64,6 +64,7 @@ class Intake:
         self._expected: Dict[int, Iterator[Entry]] = {}
         self._left: Dict[int, int] = {}
         self._next_batch = 0
+        self._first: List[Union[Job, AgentError, None]] = []
         threading.Thread(target=self._read, name="intake", daemon=True).start()
 
     def expect(self, batch: int, lacking: List[Entry]) -> None:
@@ -71,9 +72,14 @@ class Intake:
         self._expected[batch] = iter(lacking)
         self._left[batch] = len(lacking)
 
+    def peek(self) -> Optional[Job]:
+        """Wait for the first job and return it; ``get`` returns it again."""
+        self._first = [self._jobs.get()]
+        return None if isinstance(self._first[0], AgentError) else self._first[0]
+
     def get(self, wait_s: float) -> Optional[Job]:
         """Return the next job, None at the end. Raises ``queue.Empty`` after ``wait_s``, or what the reading met."""
-        job = self._jobs.get(timeout=wait_s)
+        job = self._first.pop() if self._first else self._jobs.get(timeout=wait_s)
         if isinstance(job, AgentError):
             raise job
         return job

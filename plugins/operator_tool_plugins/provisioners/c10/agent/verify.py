@@ -7,16 +7,15 @@ import os
 import sqlite3
 import struct
 from typing import Callable, Dict, List, NamedTuple, Optional
-from urllib.parse import quote
 
 from .call import Call
 from .faults import AgentError
+from .hashing import open_immutable, rotten_pictures
 from .layout import DATABASE, Generation, Layout, is_plain_file
 from .manifest import Manifest, belongs, read_manifest
 from .trust import look, note_verified
 
 _ROW = struct.Struct(">III32s")
-_TICK_ROWS = 2000
 
 
 class Measured(NamedTuple):
@@ -27,7 +26,7 @@ class Measured(NamedTuple):
     """Over all tiles, so a picture that two tiles share counts twice."""
     tiles_digest: str
     rotten: List[int]
-    """The tile_ids of pictures whose bytes are not their hash's, at most 1,000."""
+    """The tile_ids of pictures whose bytes are not their hash's, the first of them where there are thousands."""
 
 
 def run(call: Call) -> Dict[str, object]:
@@ -79,26 +78,16 @@ def compare(measured: Measured, manifest: Manifest) -> Optional[str]:
 
 def measure(path: str, tick: Callable[[int], None]) -> Measured:
     """Read the whole database and hash each picture. ``sqlite3.Error`` passes through: it is not a sound database."""
-    # immutable: nothing of a generation changes, and neither a lock nor a journal may be made beside it.
-    with_uri = "file:%s?mode=ro&immutable=1" % quote(path)
-    connection = sqlite3.connect(with_uri, uri=True, isolation_level=None)
+    rotten = rotten_pictures(path, tick)
+    connection = open_immutable(path)
     try:
-        return measure_open(connection, tick)
+        return _measure_rows(connection, rotten)
     finally:
         connection.close()
 
 
-def measure_open(connection: sqlite3.Connection, tick: Callable[[int], None]) -> Measured:
-    """As ``measure``, over an open connection."""
-    sha256 = hashlib.sha256
-    rotten: List[int] = []
-    images = connection.execute("SELECT tile_id, sha256, tile_data FROM images")
-    for done, (tile_id, name, data) in enumerate(images, 1):
-        if sha256(data).digest() != name and len(rotten) < 1000:
-            rotten.append(tile_id)
-        if done % _TICK_ROWS == 0:
-            tick(done)
-    digest = sha256()
+def _measure_rows(connection: sqlite3.Connection, rotten: List[int]) -> Measured:
+    digest = hashlib.sha256()
     tiles = size = 0
     # Ascending by z, x, y in the XYZ scheme: TMS counts its rows from the south, so they descend.
     rows = connection.execute(
