@@ -6,6 +6,7 @@ sidecar that is for people alone.
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import logging
 import os
@@ -103,6 +104,15 @@ def companion_lock(
     with _released(lock, sidecar):
         _write_holder(sidecar, companion, operator, run_id)
         yield CompanionLock(path, inode[-1])
+
+
+def operator_name() -> str:
+    """Return who works here, ``user@workstation``, for whoever finds the lock held."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a process without an account, as in some containers
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:

@@ -7,8 +7,6 @@ what each of them needs done is a :class:`CompanionBuild`.
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from .companion_build import CompanionBuild
 from .download import TakenBackError
 from .estimate import Estimate, estimate_of
 from .fleet import build_each, fleet_report
+from .lock import operator_name
 from .notebook import Notebook
 from .parts import CompanionParts, Parts
 from .plan import CachePlan, make_plan
@@ -62,7 +61,7 @@ class Orchestrator:
         self._reconnect_s = reconnect_s
         self._supplies = Supplies(parts.providers, stores_dir, context)
         self._notebook = Notebook(context, plugins)
-        self._operator = f"{_user()}@{socket.gethostname()}"
+        self._operator = operator_name()
 
     def build_cache(self, request: BuildCacheRequest) -> CacheBuildReport:
         """Build the cache of a flight on the companion. Raises ``BuildLockHeldError``; other failures are reported."""
@@ -174,10 +173,3 @@ def _described(name: str, provider: TileProvider) -> ProviderInfo:
     if not isinstance(info, ProviderInfo):
         raise PluginError(f"tile provider {name!r} describes itself by {info!r}, not by a ProviderInfo")
     return info
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a process without an account, as in some containers
-        return "unknown"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,22 +46,14 @@ def command(**given: Any) -> int:
 
 
 def _install(one: AttendedCompanion, locks_dir: Path, lock_timeout_s: float) -> CompanionOutcome:
-    from operator_tool.build_cache.lock import companion_lock
+    from operator_tool.build_cache.lock import companion_lock, operator_name
 
     from .companion_outcome import answered
 
     name = f"{one.transport.address} {one.provisioner.site}"
     run_id = one.context.run_id
     with (
-        companion_lock(locks_dir, name, timeout_s=lock_timeout_s, operator=_operator(), run_id=run_id),
+        companion_lock(locks_dir, name, timeout_s=lock_timeout_s, operator=operator_name(), run_id=run_id),
         one.transport.connect() as session,
     ):
         return answered(one.outcome, session.identity, one.provisioner.install(session))
-
-
-def _operator() -> str:
-    """Return who installs, for whoever finds the lock held."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a process without an account, as in some containers
-        return f"unknown@{socket.gethostname()}"
