@@ -138,6 +138,7 @@ def test_the_kernel_copies_a_database_whole(tmp_path: Path, kernel: str, monkeyp
     data = picture(1, 123_456)
     (tmp_path / "g" / "tiles.mbtiles").write_bytes(data)
     (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "tiles.mbtiles").write_bytes(b"empty")
     seed.copy_database(generation, str(tmp_path / "s" / "tiles.mbtiles"))
     assert (tmp_path / "s" / "tiles.mbtiles").read_bytes() == data
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["tiles.mbtiles"]

@@ -21,30 +21,32 @@ def open_immutable(path: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
-def rotten_pictures(path: str, tick: Callable[[int], None]) -> List[int]:
-    """Return the tile_ids of pictures whose bytes are not their hash's, at most some thousands.
+class Hashing:
+    """Hashes in threads of its own from its making on; ``sqlite3.Error`` passes through both methods.
 
-    ``tick`` is told how many were read so far, from any thread. ``sqlite3.Error`` passes through.
+    ``tick`` is told how many were read so far, from any thread.
     """
-    connection = open_immutable(path)
-    try:
-        low, high = connection.execute("SELECT min(tile_id), max(tile_id) FROM images").fetchone()
-    finally:
-        connection.close()
-    if low is None:
-        return []
-    readers = min(_MAX_READERS, len(os.sched_getaffinity(0)))
-    share = (high - low) // readers + 1
-    tally = _Tally(tick)
-    parts = [_Part(path, start, min(start + share, high + 1), tally) for start in range(low, high + 1, share)]
-    for part in parts:
-        part.start()
-    for part in parts:
-        part.join()
-    for part in parts:
-        if part.error is not None:
-            raise part.error
-    return [tile_id for part in parts for tile_id in part.rotten]
+
+    def __init__(self, path: str, tick: Callable[[int], None]) -> None:
+        connection = open_immutable(path)
+        try:
+            low, high = connection.execute("SELECT min(tile_id), max(tile_id) FROM images").fetchone()
+        finally:
+            connection.close()
+        tally = _Tally(tick)
+        self._parts: List[_Part] = []
+        if low is not None:
+            share = (high - low) // min(_MAX_READERS, len(os.sched_getaffinity(0))) + 1
+            self._parts = [_Part(path, start, start + share, tally) for start in range(low, high + 1, share)]
+
+    def rotten(self) -> List[int]:
+        """Wait, and return the tile_ids of pictures whose bytes are not their hash's, at most some thousands."""
+        for part in self._parts:
+            part.join()
+        for part in self._parts:
+            if part.error is not None:
+                raise part.error
+        return [tile_id for part in self._parts for tile_id in part.rotten]
 
 
 class _Tally:
@@ -73,6 +75,7 @@ class _Part(threading.Thread):
         self._first = first
         self._end = end
         self._tally = tally
+        self.start()
 
     def run(self) -> None:
         """Hash."""

@@ -103,6 +103,7 @@ class Receiver:
 
     def receive(self) -> Dict[str, object]:
         """Work until the seal and return the report's fields."""
+        self._flusher.flush()
         self._staging.begin()
         self._staging.forget_rows()
         said_batch = -1

@@ -30,7 +30,7 @@ def trusted_current(layout: Layout) -> Optional[Generation]:
 
 
 def copy_database(generation: Generation, path: str) -> None:
-    """Put a copy of the generation's database at ``path``, whole or not at all.
+    """Put a copy of the generation's database at ``path``, in place of what is there, whole or not at all.
 
     Where the file system can, both share their blocks until one is written to.
     """
@@ -44,7 +44,9 @@ def copy_database(generation: Generation, path: str) -> None:
             os.close(target)
     finally:
         os.close(source)
-    os.replace(temporary, path)
+    # A rename over a file makes ext4 write all of the new one first.
+    os.unlink(path)
+    os.rename(temporary, path)
 
 
 def _copy(source: int, target: int, size: int) -> None:

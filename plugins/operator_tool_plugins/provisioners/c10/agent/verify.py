@@ -6,11 +6,11 @@ import hashlib
 import os
 import sqlite3
 import struct
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .call import Call
 from .faults import AgentError
-from .hashing import open_immutable, rotten_pictures
+from .hashing import Hashing, open_immutable
 from .layout import DATABASE, Generation, Layout, is_plain_file
 from .manifest import Manifest, belongs, read_manifest
 from .trust import look, note_verified
@@ -78,15 +78,19 @@ def compare(measured: Measured, manifest: Manifest) -> Optional[str]:
 
 def measure(path: str, tick: Callable[[int], None]) -> Measured:
     """Read the whole database and hash each picture. ``sqlite3.Error`` passes through: it is not a sound database."""
-    rotten = rotten_pictures(path, tick)
-    connection = open_immutable(path)
+    hashing = Hashing(path, tick)
     try:
-        return _measure_rows(connection, rotten)
+        connection = open_immutable(path)
+        try:
+            tiles, size, digest = _measure_rows(connection)
+        finally:
+            connection.close()
     finally:
-        connection.close()
+        rotten = hashing.rotten()
+    return Measured(tiles, size, digest, rotten)
 
 
-def _measure_rows(connection: sqlite3.Connection, rotten: List[int]) -> Measured:
+def _measure_rows(connection: sqlite3.Connection) -> Tuple[int, int, str]:
     digest = hashlib.sha256()
     tiles = size = 0
     # Ascending by z, x, y in the XYZ scheme: TMS counts its rows from the south, so they descend.
@@ -100,4 +104,4 @@ def _measure_rows(connection: sqlite3.Connection, rotten: List[int]) -> Measured
         digest.update(_ROW.pack(zoom, column, (1 << zoom) - 1 - row, name))
         tiles += 1
         size += length
-    return Measured(tiles, size, digest.hexdigest(), rotten)
+    return tiles, size, digest.hexdigest()
