@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -27,6 +28,10 @@ FRAME_HEAD = struct.Struct(">BI")
 _BEHIND_BYTES = 4096
 _COUNT = struct.Struct("=i")
 _READ_BYTES = 64 * 1024
+_SET_PIPE_SIZE = 1031
+"""Linux's F_SETPIPE_SZ, which the module fcntl knows from Python 3.10 on."""
+_PIPE_BYTES = 1024 * 1024
+"""As much as any user may have."""
 
 
 class Inlet:
@@ -34,6 +39,9 @@ class Inlet:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        with contextlib.suppress(OSError):
+            # Fewer and larger reads; only a pipe has a size.
+            fcntl.fcntl(fd, _SET_PIPE_SIZE, _PIPE_BYTES)
         self._ahead = b""
         self._reads = 0
 
