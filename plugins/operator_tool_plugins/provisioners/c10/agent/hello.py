@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import sys
 import time
 from typing import Dict, List, Optional
@@ -35,7 +34,7 @@ def run(call: Call) -> Dict[str, object]:
         "protocol": PROTOCOL,
         "agent": VERSION,
         "agent_sha256": own_sha256(),
-        "python": platform.python_version(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
         "companion_id": companion_id(),
         "boot_id": boot_id(),
         "clock": int(time.time()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import socket
 import stat
 from typing import List, NamedTuple, Optional
 
@@ -113,7 +112,7 @@ def companion_id() -> str:
         if name:
             break
     else:
-        name = socket.gethostname().encode("utf-8", "surrogateescape")
+        name = os.uname().nodename.encode("utf-8", "surrogateescape")
     return hashlib.sha256(b"c10 companion\0" + name).hexdigest()[:32]
 
 
