@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
+
+from operator_tool.api import ConfigError
 
 from .settings import OpensshSettings
 
 _NOTHING = "/dev/null"
+_LOG = "/dev/stdout"
+"""ssh writes nothing else there; its standard error it shares with jump hosts, proxy commands and banners."""
 
 _CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """Authenticated as a whole, so that cutting messages out (Terrapin, CVE-2023-48795) can't work; and the fastest."""
-_KEY_EXCHANGES = (
-    "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
-    "diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group-exchange-sha256"
+_KEY_EXCHANGES = "^curve25519-sha256,curve25519-sha256@libssh.org"
+"""First, since the hybrid ones, which stay possible, take longer; none of ssh's own choice has SHA-1."""
+_HOST_KEYS = "-ssh-rsa,ssh-dss,*-cert-v0?@openssh.com"
+"""No SHA-1, and no certificate: a host key is pinned as it is. Only of a list that takes away does ssh put first what
+is pinned for the host."""
+_LOGIN_KEYS = "-ssh-rsa,ssh-rsa-cert-v0?@openssh.com,ssh-dss*"
+_OFFERED_HOST_KEYS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
 )
-_HOST_KEYS = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
-"""None with SHA-1, and no certificate: a host key is pinned as it is."""
 
 _INSISTED = {
     "BatchMode": "yes",
@@ -30,6 +43,9 @@ _INSISTED = {
     "Ciphers": _CIPHERS,
     "KexAlgorithms": _KEY_EXCHANGES,
     "HostKeyAlgorithms": _HOST_KEYS,
+    "PubkeyAcceptedAlgorithms": _LOGIN_KEYS,
+    "FingerprintHash": "sha256",
+    "VisualHostKey": "no",
     "NumberOfPasswordPrompts": "0",
     "Compression": "no",
     "ClearAllForwardings": "yes",
@@ -46,9 +62,11 @@ _INSISTED = {
     "ForkAfterAuthentication": "no",
     "StdinNull": "no",
     "ServerAliveCountMax": "100000",
+    "IPQoS": "none",
     "LogLevel": "DEBUG1",
 }
-"""ServerAliveCountMax: what is a dead link is judged by what comes over it, not by ssh."""
+"""ServerAliveCountMax: what is a dead link is judged by what comes over it, not by ssh. IPQoS: ssh's own mark for what
+isn't typed (CS1) puts it behind all else on a Wi-Fi (RFC 8325, 4.3)."""
 
 
 def master_argv(settings: OpensshSettings, known_hosts: Path, control_path: Path) -> list[str]:
@@ -60,9 +78,18 @@ def master_argv(settings: OpensshSettings, known_hosts: Path, control_path: Path
     ]
 
 
-def offer_argv(settings: OpensshSettings, known_hosts: Path) -> list[str]:
-    """Return the command that writes the host's key into a file, and logs in to nothing but jump hosts."""
-    first = {"StrictHostKeyChecking": "accept-new", "HashKnownHosts": "no", "PreferredAuthentications": "none"}
+def offer_argv(settings: OpensshSettings, known_hosts: Path, types: Collection[str]) -> list[str]:
+    """Return the command that writes the host's key into a file, and logs in to nothing but jump hosts.
+
+    A key of one of these types is asked for first.
+    """
+    wanted = {"rsa-sha2-512", "rsa-sha2-256"}.union(types) if "ssh-rsa" in types else set(types)
+    first = {
+        "StrictHostKeyChecking": "accept-new",
+        "HashKnownHosts": "no",
+        "PreferredAuthentications": "none",
+        "HostKeyAlgorithms": ",".join(sorted(_OFFERED_HOST_KEYS, key=lambda name: name not in wanted)),
+    }
     return [
         *_ssh(settings, known_hosts, {**first, "ControlMaster": "no", "ControlPath": "none"}),
         "-N",
@@ -95,7 +122,7 @@ def _ssh(settings: OpensshSettings, known_hosts: Path, first: dict[str, str]) ->
         options["IdentitiesOnly"] = "yes"
         options["IdentityFile"] = _quoted(Path(settings.key_file).expanduser())
     given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    return [settings.program, *_config(settings), "-T", *given]
+    return [settings.program, *_config(settings), "-T", "-E", _LOG, *given]
 
 
 def _config(settings: OpensshSettings) -> list[str]:
@@ -111,6 +138,8 @@ def _destination(settings: OpensshSettings) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """Return a path as ssh reads it back from an option: in quotes, and without its tokens."""
+    """Return a path as ssh reads it back from an option: in quotes, and without its tokens. Raises ``ConfigError``."""
+    if "${" in str(path):
+        raise ConfigError(f"ssh can't be given the path {path}: it would take its ${{ for a variable")
     text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"'

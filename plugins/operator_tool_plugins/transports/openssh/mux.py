@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from select import POLLIN, poll
 
-from operator_tool.api import LinkError
+from operator_tool.api import LinkError, LinkStalledError
 
 _VERSION = 4
 _HELLO = 0x00000001
@@ -61,6 +61,8 @@ class MuxSession:
             for descriptor in descriptors:
                 socket.send_fds(self._socket, [b"\0"], [descriptor])
             kind, rest = self._message()
+        except TimeoutError as error:
+            raise LinkStalledError("nothing answers to the start of a program") from error
         except OSError as error:
             raise LinkError(f"ssh did not start a program: {error}") from error
         if kind in (_PERMISSION_DENIED, _FAILURE):

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from select import POLLIN, POLLOUT
 
-from operator_tool.api import LinkError
+from operator_tool.api import LinkError, LinkStalledError
 
 from .._pipe_end import PipeEnd
 from .master import Master
@@ -44,6 +44,8 @@ def start(master: Master, argv: Sequence[str]) -> MuxProgram:
             session = MuxSession(master.control_path, _OPEN_S)
             ours.callback(session.close)
             session.start(command, descriptors)
+        except LinkStalledError as error:
+            raise master.give_up(str(error)) from error
         except LinkError as error:
             raise master.lost(error) from error
         ours.pop_all()
@@ -60,6 +62,8 @@ class MuxProgram:
         self._lock = threading.Lock()
         self._exit_status: int | None = None
         self._ended = False
+        self._end_is_known = False
+        self._left = False
         self._lost: LinkError | None = None
 
     @property
@@ -68,8 +72,8 @@ class MuxProgram:
 
     def read_stdout(self, timeout_s: float, /) -> bytes | None:
         data = self._stdout.read(timeout_s)
-        if data == b"" and self._look(0.0) and self._lost is not None:
-            raise self._lost
+        if data == b"" and self._look(0.0):
+            self._check_whole()
         return data
 
     def read_stderr(self, timeout_s: float, /) -> bytes | None:
@@ -96,7 +100,7 @@ class MuxProgram:
     def end(self) -> None:
         self._stdin.close()
         with self._lock:
-            self._ended = True
+            self._ended = self._left = True
             self._session.close()
         self._stdout.close()
         self._stderr.close()
@@ -117,6 +121,16 @@ class MuxProgram:
                 return False
             self._exit_status, self._ended = status, True
             return True
+
+    def _check_whole(self) -> None:
+        """Raise ``LinkError`` when the link was lost before the end of the output: an exit may be told sooner."""
+        with self._lock:
+            if not self._end_is_known and not self._left:
+                self._end_is_known = True
+                if self._lost is None and self._exit_status is not None and not self._still_linked():
+                    self._lost = self._master.lost(EOFError())
+        if self._lost is not None:
+            raise self._lost
 
     def _still_linked(self) -> bool:
         """Ask ssh itself: a program that was killed and a link that was lost end alike."""

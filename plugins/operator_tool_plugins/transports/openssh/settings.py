@@ -26,7 +26,11 @@ class OpensshSettings(PluginSettings, frozen=True, kw_only=True):
         Meta(description="Account on the companion; the operator's own name if nothing says else."),
     ] = None
     key_file: Annotated[
-        str | None, Meta(description="Private key to log in with; no other key is offered when it is given.")
+        str | None,
+        Meta(
+            description="Private key to log in with; beside it only those are offered that ~/.ssh/config names for the "
+            "host."
+        ),
     ] = None
     use_agent: Annotated[bool, Meta(description="Whether keys of the SSH agent may be used.")] = True
     known_hosts: Annotated[
@@ -39,7 +43,7 @@ class OpensshSettings(PluginSettings, frozen=True, kw_only=True):
     config_file: Annotated[
         str | None, Meta(description="OpenSSH configuration; ~/.ssh/config and the system's if not given.")
     ] = None
-    program: Annotated[str, Meta(min_length=1, description="The ssh to run, of OpenSSH 8.4 or newer.")] = "ssh"
+    program: Annotated[str, Meta(min_length=1, description="The ssh to run, of OpenSSH 8.7 or newer.")] = "ssh"
     connect_timeout_s: Annotated[
         float, Meta(gt=0, le=45, description="Longest wait for each step of connecting, in seconds.")
     ] = 15.0

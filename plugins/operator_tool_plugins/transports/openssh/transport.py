@@ -17,19 +17,17 @@ from operator_tool.api import (
 )
 
 from .._host_keys.pins import pin_key
+from .._host_keys.refusal import ShownKey
 from .._remote_session import RemoteSession
 from .command import master_argv
-from .host_keys import Resolved, offer, offered_key, pin_file, refused, resolve
+from .failures import KEY_REFUSED, failure
+from .host_keys import known_keys, offered_key, pin_file, refused
 from .master import Master
 from .program import start
+from .resolve import Resolved, resolve
 from .settings import OpensshSettings
 
 _WHOLE_S = 45.0
-_KEY_REFUSED = "Host key verification failed"
-_LOGIN_REFUSED = "Permission denied"
-_TOO_WEAK = "Unable to negotiate"
-_NOT_FOR_LONG = (_LOGIN_REFUSED, _TOO_WEAK, "Bad configuration option", "no such identity")
-"""What ssh says of failures that another attempt would meet again; its messages are all that it tells."""
 
 
 class OpensshTransport:
@@ -64,13 +62,16 @@ class OpensshTransport:
             begun = None
         master = begun or self._started()
         try:
-            self._await(master)
+            resolved = self._resolved  # while ssh connects
+            key = self._await(master, resolved)
         except BaseException:
             master.close()
             raise
-        identity = CompanionIdentity(address=self.address, fingerprint=master.stderr.fingerprint)
         return RemoteSession(
-            identity, self._context, start=lambda argv, _stall_s: start(master, argv), close_link=master.close
+            CompanionIdentity(address=resolved.address, fingerprint=key.fingerprint),
+            self._context,
+            start=lambda argv, _stall_s: start(master, argv),
+            close_link=master.close,
         )
 
     def close(self) -> None:
@@ -82,8 +83,8 @@ class OpensshTransport:
 
     def offered_key(self) -> HostKeyOffer:
         """Ask for the host key; only jump hosts are logged in to."""
-        path = pin_file(self._settings, self._context)
-        return offer(offered_key(self._settings, self._resolved, self._context), self._resolved, path)
+        known = known_keys(self._resolved, pin_file(self._settings, self._context))
+        return offered_key(self._settings, self._resolved, known, self._context)
 
     def pin(self, offer: HostKeyOffer) -> str:
         """Write the key into the file of pinned keys, and return its path."""
@@ -99,35 +100,27 @@ class OpensshTransport:
         known_hosts = pin_file(self._settings, self._context)
         return Master(partial(master_argv, self._settings, known_hosts), self._settings.host, self._tell)
 
-    def _tell(self, line: str) -> None:
-        """Pass on what a person must see while ssh connects: a hardware key waits to be touched."""
-        if "onfirm user presence" in line:
-            self._context.emit(Notice(text=f"{self._settings.host}: {line}"))
+    def _tell(self, text: str) -> None:
+        """Pass on what a person must know while ssh connects."""
+        self._context.emit(Notice(text=f"{self._settings.host}: {text}"))
 
-    def _await(self, master: Master) -> None:
+    def _await(self, master: Master, resolved: Resolved) -> ShownKey:
+        """Wait until ssh is ready, and return the host key. Raises ``CompanionError``."""
         deadline = Deadline.after(self._context.deadline.remaining_s(_WHOLE_S))
-        problem = master.wait(self._settings.connect_timeout_s, deadline)
-        if problem is None:
-            return
-        said = master.stderr.summary
-        if _KEY_REFUSED in said:
-            path = pin_file(self._settings, self._context)
-            key = offered_key(self._settings, self._resolved, self._context)
-            raise refused(key, self._resolved, path, self._settings)
-        why = said or problem or "ssh ended without saying why"
-        where = self._resolved.address
-        if _LOGIN_REFUSED in said:
+        problem = master.wait(self._settings.connect_timeout_s, deadline, self._context.cancelled)
+        key = master.messages.shown
+        path = pin_file(self._settings, self._context)
+        if problem is None and key is None:
             raise CompanionError(
-                f"{where} refused user {self._resolved.user}: {why}",
-                hint="Add the public key to ~/.ssh/authorized_keys of that account on the companion, set "
-                "openssh.key_file, or add the key to the agent with ssh-add.",
+                f"{resolved.address} was taken for the companion without a host key",
+                hint="Set GSSAPIKeyExchange no for it in the SSH configuration.",
             )
-        if _TOO_WEAK in said:
-            raise CompanionError(
-                f"{where} offers only algorithms that are too weak to use: {why}",
-                hint="Update the companion's SSH server; SHA-1, CBC and MD5 are not used, and only AES-GCM is.",
-            )
-        raise CompanionError(
-            f"the companion at {where} can't be reached: {why}",
-            retryable=not any(words in said for words in _NOT_FOR_LONG),
-        )
+        if key is not None and (problem is None or any(KEY_REFUSED in line for line in master.messages.own)):
+            # Also when ssh took it: of a host at another port than 22 it takes the key for port 22 as well.
+            error = refused(key, resolved, path, self._settings, known_keys(resolved, path))
+            if error is not None:
+                raise error
+        if problem is not None:
+            raise failure(problem, master.messages, resolved)
+        assert key is not None
+        return key

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import msgspec
 
-from operator_tool.api import CompanionError, ConfigError, RunContext
+from operator_tool.api import ConfigError, RunContext
 
 from .._host_keys.known_hosts import HostKey, KnownKeys, parse_known_keys, read_file
+from .._host_keys.refusal import ShownKey, enrol_command, refusal
 from .route import Endpoint
 from .settings import SshSettings
 
@@ -51,26 +51,12 @@ def pins_of(server: Endpoint, settings: SshSettings, context: RunContext, *, is_
 
 def check_host_key(server: Endpoint, pins: Pins, key: HostKey) -> None:
     """Raise ``CompanionError`` unless the key is a known one."""
-    if key in pins.known.revoked:
-        raise CompanionError(
-            f"the host key of {server.label} is revoked in {pins.path}: {key.type} {key.fingerprint}",
-            hint="Don't connect to this companion until it has a new host key.",
-        )
-    if key in pins.known.pinned:
-        return
-    if pins.known.pinned:
-        expected = ", ".join(f"{pinned.type} {pinned.fingerprint}" for pinned in pins.known.pinned)
-        raise CompanionError(
-            f"HOST KEY CHANGED: {server.label} shows {key.type} {key.fingerprint}, but {pins.path} has {expected}",
-            hint="This may be another machine, or somebody in between. Only if you know why it changed: "
-            f"{pins.enrol} (it shows both keys and asks).",
-        )
     whose = "the jump host's own" if pins.is_hop else "the companion's own"
     otherwise = f"; or log in to it once with ssh, which asks, too: ssh {server.name}" if pins.is_hop else ""
-    raise CompanionError(
-        f"the host key of {server.label} is not known: {key.type} {key.fingerprint}",
-        hint=f"To compare it with {whose} and to trust it: {pins.enrol}{otherwise}",
-    )
+    shown = ShownKey(key.type, key.fingerprint)
+    error = refusal(server.label, shown, pins.known, pins.path, enrol=pins.enrol, whose=whose, otherwise=otherwise)
+    if error is not None:
+        raise error
 
 
 def place_to_pin(settings: SshSettings, context: RunContext) -> Path:
@@ -82,12 +68,6 @@ def place_to_pin(settings: SshSettings, context: RunContext) -> Path:
 
 
 def _enrol_command(server: Endpoint, settings: SshSettings, *, is_hop: bool) -> str:
-    words = ["operator-tool", "companion", "enrol", "--transport", "ssh", "--companion-host"]
-    if is_hop:
-        words += [server.name, "--companion-port", str(server.port)]
-    else:
-        words += [settings.host, *(("--companion-port", str(settings.port)) if settings.port is not None else ())]
-    for name in ("known_hosts", "config_file"):
-        value = getattr(settings, name)
-        words += ["-o", f"ssh.{name}={value}"] if value is not None else []
-    return shlex.join(words)
+    host, port = (server.name, server.port) if is_hop else (settings.host, settings.port)
+    options = {"known_hosts": settings.known_hosts, "config_file": settings.config_file}
+    return enrol_command("ssh", host, port, options)

@@ -1,0 +1,47 @@
+"""What went wrong while ssh connected, from what it says of it: its messages are all that it tells."""
+
+from __future__ import annotations
+
+from operator_tool.api import CompanionError
+
+from .messages import Messages
+from .resolve import Resolved
+
+KEY_REFUSED = "Host key verification failed"
+_LOGIN_REFUSED = "Permission denied"
+_TOO_WEAK = "Unable to negotiate"
+_LOGIN_FAILED = "Too many authentication failures"
+_NOT_FOR_LONG = ("Bad configuration option", "no such identity", "Bad owner or permissions")
+"""What another attempt would meet again."""
+
+
+def failure(problem: str, messages: Messages, resolved: Resolved) -> CompanionError:
+    """Return the error for an ssh that did not become ready; ``problem`` is why it was not waited for any longer."""
+    where = resolved.address
+    own = " | ".join(messages.own)
+    others = " | ".join(messages.others)
+    if _TOO_WEAK in own:
+        return CompanionError(
+            f"{where} offers only algorithms that are too weak to use: {own}",
+            hint="Update the companion's SSH server: SHA-1, CBC and MD5 are not used, of the ciphers AES-GCM alone is.",
+        )
+    if _LOGIN_REFUSED in own or _LOGIN_FAILED in own:
+        return CompanionError(
+            f"{where} refused user {resolved.user}: {own}",
+            hint="Add the public key to ~/.ssh/authorized_keys of that account on the companion, or set "
+            "openssh.key_file. A key with a passphrase has to be in the agent: ssh-add.",
+        )
+    if resolved.jump and (KEY_REFUSED in others or _LOGIN_REFUSED in others):
+        return CompanionError(
+            f"the way to {where} over {resolved.jump} is closed: {others}",
+            hint=f"Log in to the jump host once with ssh, which asks what there is to ask: ssh {_first(resolved.jump)}",
+        )
+    why = messages.summary if not problem else f"{problem}{' after: ' if messages.summary else ''}{messages.summary}"
+    return CompanionError(
+        f"the companion at {where} can't be reached{resolved.way}: {why or 'ssh ended without saying why'}",
+        retryable=not any(words in own or words in others for words in _NOT_FOR_LONG),
+    )
+
+
+def _first(jump: str) -> str:
+    return jump.split(",")[0]

@@ -1,0 +1,121 @@
+"""What ssh says of itself and of its steps, read as it comes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from select import POLLIN, poll
+
+from operator_tool.api import escape_bytes
+
+from .._host_keys.refusal import ShownKey
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.1
+_JOIN_S = 2.0
+_READ_BYTES = 64 * 1024
+_LINE_BYTES = 64 * 1024
+_KEPT_LINES = 12
+_SUMMED_LINES = 4
+_DEBUG = b"debug"
+_SHOWN_KEY = b"debug1: Server host key: "
+_ACCEPTED_KEY = b"debug1: Server accepts key: "
+_ON_A_TOKEN = b"-SK "
+
+
+class Messages:
+    """The lines that ssh writes, read by a thread of its own until ssh and all that it started are gone.
+
+    Its own log comes by its standard output (``-E /dev/stdout``). Standard error has what others say: the ssh of a jump
+    host, a proxy command, and the server's banner, which may be worded like a message of ssh.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], told: Callable[[str], None]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._files = (process.stdout, process.stderr)
+        self._told = told
+        self.own: deque[str] = deque(maxlen=_KEPT_LINES)
+        """Its last messages, without the debug lines, escaped."""
+        self.others: deque[str] = deque(maxlen=_KEPT_LINES)
+        """The same of those beside it."""
+        self.shown: ShownKey | None = None
+        """The companion's host key: the first that is told of, since later lines may hold what the server says."""
+        self.heard_s = time.monotonic()
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="openssh-messages", daemon=True)
+        self._thread.start()
+
+    @property
+    def summary(self) -> str:
+        """The last messages in one line, those of others first: what a jump host says is why ssh then says the rest."""
+        return " | ".join([*self.others, *self.own][-_SUMMED_LINES:])
+
+    def wait(self) -> None:
+        """Wait a little for the end of what is said, after ssh has ended."""
+        self._thread.join(_JOIN_S)
+
+    def leave(self) -> None:
+        """Read no more than is there, and close both pipes; a program that ssh started may hold their other ends."""
+        self._leaving.set()
+        self._thread.join(_JOIN_S)
+
+    def _read(self) -> None:
+        own, others = self._files
+        lines = {own.fileno(): (_Lines(), self._take_own), others.fileno(): (_Lines(), self._take_other)}
+        ready = poll()
+        for descriptor in lines:
+            ready.register(descriptor, POLLIN)
+        with own, others:
+            while lines:
+                events = ready.poll(_TICK_S * 1000)
+                if not events and self._leaving.is_set():
+                    return
+                for descriptor, _ in events:
+                    data = os.read(descriptor, _READ_BYTES)
+                    gathered, take = lines[descriptor]
+                    self.heard_s = time.monotonic()
+                    for line in gathered.ended(data):
+                        take(line)
+                    if not data:
+                        ready.unregister(descriptor)
+                        del lines[descriptor]
+
+    def _take_own(self, line: bytes) -> None:
+        text = escape_bytes(line, limit=1000)
+        log.debug("ssh: %s", text)
+        if line.startswith(_SHOWN_KEY) and self.shown is None:
+            kind, _, fingerprint = line.removeprefix(_SHOWN_KEY).decode("ascii", "replace").partition(" ")
+            self.shown = ShownKey(escape_bytes(kind.encode()), escape_bytes(fingerprint.encode()))
+        elif line.startswith(_ACCEPTED_KEY) and _ON_A_TOKEN in line:
+            self._told("if the security key blinks, touch it")
+        elif text and not line.startswith(_DEBUG):
+            self.own.append(text)
+
+    def _take_other(self, line: bytes) -> None:
+        text = escape_bytes(line, limit=1000)
+        log.debug("beside ssh: %s", text)
+        if text and not line.startswith(_DEBUG):
+            self.others.append(text)
+
+
+class _Lines:
+    """Cuts what comes into lines; one that is too long is cut, too."""
+
+    def __init__(self) -> None:
+        self._open = b""
+
+    def ended(self, data: bytes) -> list[bytes]:
+        """Return the lines that ``data`` completes; no data completes the last one."""
+        *ended, rest = (self._open + data).split(b"\n")
+        if rest and (not data or len(rest) > _LINE_BYTES):
+            ended.append(rest)
+            rest = b""
+        self._open = rest
+        return [line.rstrip(b"\r") for line in ended]
