@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,9 +15,11 @@ from operator_tool.api import (
     BuildError,
     CompanionIdentity,
     CompanionSession,
+    Event,
     LinkError,
     Notice,
     RemoteRun,
+    RunContext,
     RunLimits,
     TransferError,
 )
@@ -298,3 +301,34 @@ def test_case_072_a_flipped_bit_is_sent_again_once(tmp_path: Path) -> None:
         fresh = FlippingSupply([bytes([*data[:-2], data[-2] ^ 3, data[-1]]) for data in pictures], 2)
         with pytest.raises(TransferError, match="hash"):
             provisioner.transfer(session, other, fresh)
+
+
+@pytest.mark.parametrize("step", ["prepare", "transfer", "build"])
+def test_case_078_a_rerun_waits_for_its_own_orphan_and_says_so(tmp_path: Path, step: str) -> None:
+    """Where the lock's holder is this same operator each step waits for it to end itself; lock_wait_s is for others."""
+    root, order, supply = tmp_path / "cache", order_of(30), supply_of(30)
+    with BreakingSession(tmp_path, never) as session:
+        build_cache(session, root, supply_of(5), lat_deg=48.0)
+    holder = (root / "lock").open("rb")
+    told: list[str] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Notice):
+            told.append(event.text)
+            fcntl.flock(holder, fcntl.LOCK_UN)
+
+    def hold(now: str) -> None:
+        if now == step:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+
+    context = RunContext(run_id="run-1", state_dir=tmp_path / "state", user_agent="operator-tool/test", emit=emit)
+    provisioner = provisioner_of(root, context, lock_wait_s=0.0)
+    with holder, BreakingSession(tmp_path, never) as session:
+        hold("prepare")
+        provisioner.prepare(session, order)
+        hold("transfer")
+        summary = provisioner.transfer(session, order, supply)
+        hold("build")
+        assert provisioner.build(session, order, summary).tiles == 30
+    assert len(told) == 1
+    assert "op@desk" in told[0]

@@ -187,3 +187,16 @@ def test_case_089_silence_ends_the_build(
     error = failure_of(session, tmp_path, python, silence_s=0.5)
     assert isinstance(error, LinkStalledError)
     assert "said nothing" in error.message
+
+
+def test_case_070_silence_ends_the_sending(
+    session: CompanionSession, tmp_path: Path, player: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A companion that stops in the middle of a transfer is given up after the limit for just that."""
+    monkeypatch.setattr(
+        "operator_tool_plugins.provisioners.c10.conversation._LIMITS", RunLimits(silence_s=60, exit_s=0.2)
+    )
+    python = player("receive", "ask(); time.sleep(60)")
+    error = failure_of(session, tmp_path, python, no_progress_s=0.5)
+    assert isinstance(error, LinkStalledError)
+    assert "said nothing for 0.5 s" in error.message

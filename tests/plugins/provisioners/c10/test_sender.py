@@ -111,3 +111,38 @@ def test_the_table_digests_as_the_contract_says() -> None:
         table.add([TileRecord(TileId(z, x, y), sha256, 100, PictureFormat.PNG if z == 3 or x else PictureFormat.JPEG)])
     assert table.digest() == tiles_digest(iter(rows))
     assert (table.tiles, table.bytes, table.zooms, table.format) == (128, 12_800, [3, 16], "png")
+
+
+def test_a_sender_that_has_nothing_to_send_says_that_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the download has nothing ready, and while answers are awaited, a frame of nothing goes out now and then."""
+
+    class Slow(Supply):
+        def batches(self) -> Iterator[Sequence[TileRecord]]:
+            yield []
+            yield []
+            yield self.records
+
+    monkeypatch.setattr(transfer, "PING_S", 0.0)
+    sender = Sender(Slow(list(supply_of(8).pictures.values())), context_of(tmp_path))
+    frames = sender.chunks()
+    assert [next(frames)[0] for _ in range(5)] == [0, 0, 1, 0, 0]
+    sender.answered(0, bits([0]))
+    assert next(frame[0] for frame in frames if frame[0] != 0) == 3
+
+
+def test_what_was_answered_is_sent_while_the_download_has_nothing_ready(tmp_path: Path) -> None:
+    """An answer does not wait for the next batch of the download."""
+
+    class Slow(Supply):
+        def batches(self) -> Iterator[Sequence[TileRecord]]:
+            yield self.records
+            yield []
+            raise AssertionError("what is lacking goes first")
+
+    sender = Sender(Slow(list(supply_of(8).pictures.values())), context_of(tmp_path))
+    frames = sender.chunks()
+    assert next(frames)[0] == 1
+    sender.answered(0, bits([0xFF]))
+    assert next(frames)[0] == 2

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from operator_tool.api import CacheOrder
+from operator_tool_plugins.provisioners.c10.agent.wire import Inlet
 from operator_tool_plugins.provisioners.c10.wire import (
     cancel_frame,
     data_frame,
@@ -193,5 +194,21 @@ def test_an_agent_that_hears_empty_lines_stays(tmp_path: Path, file: Path, ear: 
         for end in (ours, theirs):
             if end:
                 end.close()
+        os.close(read_end)
+        os.close(write_end)
+
+
+def test_bytes_that_wait_unread_count_as_heard() -> None:
+    """An agent that is slow to take what was sent is not one that nobody talks to; a few words are no such thing."""
+    read_end, write_end = os.pipe()
+    try:
+        inlet = Inlet(read_end)
+        before = inlet.heard()
+        os.write(write_end, b"\n" * 100)
+        assert inlet.heard() != before, "words that nobody reads are heard all the same"
+        assert not inlet.is_behind()
+        os.write(write_end, bytes(5000))
+        assert inlet.is_behind()
+    finally:
         os.close(read_end)
         os.close(write_end)
