@@ -144,6 +144,23 @@ def test_the_kernel_copies_a_database_whole(tmp_path: Path, kernel: str, monkeyp
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["tiles.mbtiles"]
 
 
+def test_case_071_a_copy_that_does_not_fit_leaves_nothing_lying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills while the kernel copies is told, and the half copy is gone."""
+
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.copy_file_range", full)
+    for name in ("g", "s"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tiles.mbtiles").write_bytes(name.encode())
+    with pytest.raises(OSError, match="No space left"):
+        seed.copy_database(Generation("g", str(tmp_path / "g"), 1, "k"), str(tmp_path / "s" / "tiles.mbtiles"))
+    assert [path.read_bytes() for path in (tmp_path / "s").iterdir()] == [b"s"]
+
+
 def not_implemented(*_arguments: object) -> int:
     """Answer as a kernel does that lacks a system call."""
     raise OSError(errno.ENOSYS, "Function not implemented")

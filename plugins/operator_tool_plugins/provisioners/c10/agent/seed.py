@@ -40,6 +40,10 @@ def copy_database(generation: Generation, path: str) -> None:
         target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             _copy(source, target, os.fstat(source).st_size)
+        except BaseException:
+            # A full disk must not stay full.
+            os.unlink(temporary)
+            raise
         finally:
             os.close(target)
     finally:
