@@ -20,6 +20,8 @@ from .race import Track, empty
 from .scale import Scale
 
 _MBIT_PER_S = 100.0
+_CONNECTIONS = 16
+"""So many that the download is held up by the link and not by its round trips."""
 
 
 class _Runs(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ def _slow_nginx(track: Track, imagery: Imagery) -> Iterator[str]:
 
 
 def _round(track: Track, workstation: Workstation, imagery: Imagery, url: str, transport: str, reach: Reach) -> _Runs:
-    provider = ["--provider", "xyz", "-o", f"xyz.url={url}"]
+    provider = ["--provider", "xyz", "-o", f"xyz.url={url}", "-o", f"xyz.max_connections={_CONNECTIONS}"]
     over = ["--transport", transport, *settings(transport, reach)]
     alone, both = (_with_empty_store(track, workstation) for _ in range(2))
     download = track.command(alone.tool("download", *imagery.asked_for, *provider))

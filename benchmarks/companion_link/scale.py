@@ -24,7 +24,7 @@ class Scale(msgspec.Struct, frozen=True):
     many_tiles: int = 150_000
     many_runs: int = 3
     file_mb: int = 300
-    fleet_tiles: int = 1_000
+    fleet_tiles: int = 2_000
     fleet_runs: int = 1
     overlap_runs: int = 2
 

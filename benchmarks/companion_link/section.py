@@ -75,7 +75,7 @@ def _head(imagery: Imagery, asked: Scale) -> list[str]:
         "",
         "The late and the narrow links are a proxy in userspace that delays and paces bytes; it takes its share of the",
         "processors, the same for all. CPU here is of the command and its children, CPU there of sshd's sessions and",
-        "what they ran.",
+        "what they ran, both in the runs of a table's first column.",
         "",
         f"{', '.join(_versions())}.",
     ]

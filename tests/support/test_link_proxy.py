@@ -94,7 +94,7 @@ def test_an_answer_takes_a_round_trip_and_so_does_opening(echo: Echo) -> None:
 
 def test_a_late_link_is_not_a_narrow_one(sink: Echo) -> None:
     """Far more than a window passes in little more than half a round trip: the delay line holds it."""
-    size = 32 << 20
+    size = 80 << 20
     with LinkProxy(sink.address, round_trip_s=0.4) as link, _reach(link) as end:
         begun_s = time.monotonic()
         _say_all(end, bytes(size))
@@ -127,6 +127,16 @@ def test_all_connections_share_the_rate(sink: Echo) -> None:
     assert bound_s <= max(ended_s) + 0.001
     assert max(ended_s) < bound_s * 2
     assert min(ended_s) > bound_s * 0.4, "none of them was served before the others"
+
+
+def test_a_narrow_link_holds_its_sender_up(sink: Echo) -> None:
+    """What has not passed waits at the sender and not in the link, but for what a modem would hold."""
+    with LinkProxy(sink.address, up_mbit_per_s=8) as link, _reach(link) as end:
+        end.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            end.sendall(bytes(64 << 20))
+        link.hold()
+        assert 0 < link.up.taken_bytes - link.up.given_bytes < 100_000
 
 
 def test_the_ways_have_rates_of_their_own(echo: Echo) -> None:
@@ -174,7 +184,7 @@ def test_a_dead_link_takes_everything_and_closes_nothing(echo: Echo) -> None:
         link.swallow()
         heard = echo.heard_bytes
         end.settimeout(_PATIENCE_S)
-        end.sendall(bytes(16 << 20))
+        end.sendall(bytes(80 << 20))
         with _reach(link) as later:
             later.sendall(b"anybody there?")
             later.settimeout(0.5)
@@ -206,10 +216,12 @@ def test_what_a_held_link_holds_arrives_later(echo: Echo) -> None:
     with LinkProxy(echo.address) as link, _reach(link) as end:
         _ask(end)
         link.hold()
+        taken = link.up.taken_bytes
         end.sendall(b"later")
         end.settimeout(0.3)
         with pytest.raises(TimeoutError):
             end.recv(5)
+        assert link.up.taken_bytes == taken
         link.restore()
         end.settimeout(_PATIENCE_S)
         assert end.recv(5) == b"later"
