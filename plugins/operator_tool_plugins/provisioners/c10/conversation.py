@@ -25,6 +25,7 @@ from operator_tool.api import (
 from .escaping import printable_line
 from .process import AgentProcess, Feed
 from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
+from .settings import C10Settings
 
 log = logging.getLogger("c10.remote.progress")
 """Every line that the agent writes, at DEBUG."""
@@ -39,10 +40,14 @@ _LIMITS = RunLimits(line_bytes=MAX_REPORT_BYTES, silence_s=120.0, run_s=math.inf
 class Conversation:
     """Calls the agent's verbs over one session: one process, begun with the first call, ended with the last."""
 
-    def __init__(self, session: CompanionSession, argv: tuple[str, ...], run_s: float, context: RunContext) -> None:
+    def __init__(
+        self, session: CompanionSession, argv: tuple[str, ...], settings: C10Settings, context: RunContext
+    ) -> None:
         self.session = session
         self._argv = argv
-        self._run_s = run_s
+        self._run_s = settings.run_s
+        longest_s = max(_LIMITS.silence_s, settings.silence_s, settings.no_progress_s)
+        self._limits = msgspec.structs.replace(_LIMITS, silence_s=longest_s)
         self._context = context
         self._process: AgentProcess | None = None
 
@@ -98,7 +103,7 @@ class Conversation:
 
     def _opened(self) -> AgentProcess:
         if self._process is None:
-            self._process = AgentProcess(self.session, self._argv, _LIMITS)
+            self._process = AgentProcess(self.session, self._argv, self._limits)
         return self._process
 
     def _listen(

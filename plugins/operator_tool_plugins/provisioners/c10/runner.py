@@ -87,5 +87,5 @@ class C10Provisioner:
             return held
         if held is not None:
             held.close()
-        self._conversation = Conversation(session, place.argv, self._settings.run_s, self._context)
+        self._conversation = Conversation(session, place.argv, self._settings, self._context)
         return self._conversation
