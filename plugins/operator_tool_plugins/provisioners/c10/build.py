@@ -18,7 +18,7 @@ from operator_tool.api import (
     VerifyError,
 )
 
-from .conversation import Conversation, NoAgentError, Progress
+from .conversation import Conversation, NoAgentError, Progress, request_line
 from .escaping import printable
 from .place import Place
 from .prepare import ORPHAN_WAIT_S, Greeting
@@ -69,30 +69,24 @@ class Built(msgspec.Struct, frozen=True):
     tiles_digest: str
 
 
-def build(
-    conversation: Conversation,
+class PreparedBuild(msgspec.Struct, frozen=True):
+    """A build as it is asked for: the manifest that will lie beside the database, and the request that holds it."""
+
+    manifest: Manifest
+    request: dict[str, object]
+
+
+def prepare_build(
     place: Place,
     settings: C10Settings,
     context: RunContext,
     order: CacheOrder,
     greeting: Greeting,
-    transferred: TransferSummary,
     table: TileTable,
-) -> RemoteBuildReport:
-    """Have the cache built and return the report that was judged against what this side sent."""
-    seq = greeting.highest_seq + 1
-    manifest = _manifest(context, order, greeting, transferred, table, seq)
-    progress = Progress(context, "build")
-    committed = False
-
-    def on_event(event: dict[str, Any]) -> None:
-        nonlocal committed
-        if event["event"] == "ready" and not committed:
-            committed = True
-            conversation.say(b"commit\n")
-        elif event["event"] == "progress" and isinstance(event.get("done"), int):
-            progress.tell(min(max(event["done"], 0), table.tiles), table.tiles)
-
+    tiles_digest: str,
+) -> PreparedBuild:
+    """Return the build of what was offered, as the generation after those that the greeting told of."""
+    manifest = _manifest(context, order, greeting, table, tiles_digest)
     request: dict[str, object] = {
         "protocol": PROTOCOL,
         "run_id": order.run_id,
@@ -103,16 +97,44 @@ def build(
         "orphan_wait_s": ORPHAN_WAIT_S,
         "manifest": msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode(),
         "metadata": _metadata(order, table),
+        "last": True,
     }
+    return PreparedBuild(manifest, request)
+
+
+def following_line(prepared: PreparedBuild) -> bytes:
+    """Return the request as it is sent right behind the tiles; it means nothing where these were not received."""
+    return request_line("build", {**prepared.request, "follows_receive": True})
+
+
+def build(
+    conversation: Conversation, settings: C10Settings, context: RunContext, prepared: PreparedBuild, *, said: bool
+) -> RemoteBuildReport:
+    """Order the switch, have the cache built, and return the report that was judged against what this side sent.
+
+    The switch is ordered at once: the agent makes it only when all that it verified is what the manifest says.
+    """
+    manifest = prepared.manifest
+    progress = Progress(context, "build")
+    ready = False
+
+    def on_event(event: dict[str, Any]) -> None:
+        nonlocal ready
+        ready = ready or event["event"] == "ready"
+        if event["event"] == "progress" and isinstance(event.get("done"), int):
+            progress.tell(min(max(event["done"], 0), manifest.tiles), manifest.tiles)
+
     try:
         built = conversation.call(
             "build",
-            request,
+            prepared.request,
             Built,
             BuildError,
             silence_s=settings.silence_s,
             last=lambda _report: True,
             on_event=on_event,
+            said=said,
+            then=b"commit\n",
         )
     except AgentFailureError as error:
         kind = VerifyError if error.code == "verify" else BuildError
@@ -120,7 +142,7 @@ def build(
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
     except BuildError as error:
-        if committed:
+        if ready:
             hint = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
             raise BuildError(error.message, hint=hint, retryable=error.retryable) from None
         raise
@@ -170,20 +192,19 @@ def _manifest(
     context: RunContext,
     order: CacheOrder,
     greeting: Greeting,
-    transferred: TransferSummary,
     table: TileTable,
-    seq: int,
+    tiles_digest: str,
 ) -> Manifest:
     flight = order.flight
     return Manifest(
         format=MANIFEST_FORMAT,
         content_key=order.content_key,
-        seq=seq,
+        seq=greeting.highest_seq + 1,
         companion_id=greeting.companion_id,
         run_id=order.run_id,
-        tiles=transferred.offered_tiles,
+        tiles=table.tiles,
         bytes=table.bytes,
-        tiles_digest=transferred.tiles_digest,
+        tiles_digest=tiles_digest,
         inputs=order.inputs,
         flight=ManifestFlight(
             id=flight.id,

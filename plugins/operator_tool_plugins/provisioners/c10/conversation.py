@@ -56,6 +56,11 @@ class Conversation:
         assert self._process is not None, "a call is open"
         self._process.say(word)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a process is there: what was said to it before will be answered."""
+        return self._process is not None
+
     def close(self) -> None:
         """End the process; the next call begins another."""
         process, self._process = self._process, None
@@ -74,8 +79,12 @@ class Conversation:
         goes_on_after: str = "",
         feed: Feed | None = None,
         on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
+        said: bool = False,
+        then: bytes = b"",
     ) -> T:
         """Return the report of one verb. Raises as ``Transcript.judge``, or ``NoAgentError``; others pass through.
+
+        ``said``: the request went out already, behind the call before. ``then`` is sent behind it at once.
 
         The process ends, and its exit status is judged, after a report that is ``last`` and after each failure but
         that with the code ``goes_on_after``.
@@ -83,7 +92,10 @@ class Conversation:
         transcript = Transcript(verb, str(request["run_id"]))
         try:
             process = self._opened()
-            process.say(msgspec.json.encode({"verb": verb, **request}) + b"\n")
+            if not said:
+                process.say(request_line(verb, request))
+            if then:
+                process.say(then)
             if feed is not None:
                 process.say(feed)
             try:
@@ -145,6 +157,11 @@ class Conversation:
             self._context.emit(Notice(text=f"waiting for another build on the companion to end ({holder})"))
         else:
             on_event(event)
+
+
+def request_line(verb: str, request: dict[str, object]) -> bytes:
+    """Return a call's request as the agent reads it."""
+    return msgspec.json.encode({"verb": verb, **request}) + b"\n"
 
 
 def _judged(process: AgentProcess, transcript: Transcript, into: type[T], failure: type[OperatorToolError]) -> T:

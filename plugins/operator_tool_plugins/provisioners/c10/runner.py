@@ -13,7 +13,7 @@ from operator_tool.api import (
     TransferSummary,
 )
 
-from .build import build, recovered
+from .build import PreparedBuild, build, following_line, prepare_build, recovered
 from .conversation import Conversation
 from .place import Place, check_paths, place_for
 from .prepare import Greeting, greet, greet_installing, state_of
@@ -35,6 +35,7 @@ class C10Provisioner:
         self._greeting: Greeting | None = None
         self._table: TileTable | None = None
         self._sent = Sent()
+        self._following: PreparedBuild | None = None
         self._build_was_asked = False
 
     @property
@@ -61,7 +62,16 @@ class C10Provisioner:
         """Send what ``receive`` says is lacking."""
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
-        summary, self._table = transfer(conversation, place, self._settings, self._context, order, tiles, self._sent)
+        greeting = self._greeting
+        assert greeting is not None, "prepare comes first"
+
+        def follow(table: TileTable, digest: str) -> bytes:
+            self._following = prepare_build(place, self._settings, self._context, order, greeting, table, digest)
+            return following_line(self._following)
+
+        summary, self._table = transfer(
+            conversation, place, self._settings, self._context, order, tiles, self._sent, follow
+        )
         return summary
 
     def build(self, session: CompanionSession, order: CacheOrder, transferred: TransferSummary) -> RemoteBuildReport:
@@ -70,15 +80,21 @@ class C10Provisioner:
         assert self._table is not None, "transfer comes first"
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
-        greeting = self._greeting
+        prepared, said = self._following, conversation.is_open
         if self._build_was_asked:
             now = greet(conversation, place, self._settings, order)
-            report = recovered(now, order, greeting, transferred, self._table)
+            report = recovered(now, order, self._greeting, transferred, self._table)
             if report is not None:
                 return report
+            prepared, said = None, False
             greeting = now
+        else:
+            greeting = self._greeting
         self._build_was_asked = True
-        return build(conversation, place, self._settings, self._context, order, greeting, transferred, self._table)
+        if prepared is None or not said:
+            digest = transferred.tiles_digest
+            prepared = prepare_build(place, self._settings, self._context, order, greeting, self._table, digest)
+        return build(conversation, self._settings, self._context, prepared, said=said)
 
     def _with(self, session: CompanionSession, place: Place) -> Conversation:
         """Return the conversation over this session, the one at hand if it is the same."""

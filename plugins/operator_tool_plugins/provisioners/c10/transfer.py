@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +47,9 @@ WINDOW_BYTES = 64 * 1024 * 1024
 """How much may be offered and not yet answered and sent: enough to fill a link of 100 MB/s at 600 ms."""
 _TICK_S = 0.2
 
+Follow = Callable[[TileTable, str], bytes]
+"""Gives what follows the tiles, from their table and its digest."""
+
 
 class Received(msgspec.Struct, frozen=True):
     """The report of ``receive``."""
@@ -72,28 +76,33 @@ def transfer(
     order: CacheOrder,
     tiles: TileSupply,
     sent: Sent,
+    follow: Follow,
 ) -> tuple[TransferSummary, TileTable]:
-    """Send, once more when a picture arrived damaged; return what it took and the table of what was offered."""
+    """Send, once more when a picture arrived damaged; return what it took and the table of what was offered.
+
+    What ``follow`` gives is sent right behind the last frame: the agent goes on without waiting for another round trip.
+    """
     try:
         try:
-            table = _attempt(conversation, place, settings, context, order, tiles, sent)
+            sender = _attempt(conversation, place, settings, context, order, tiles, sent, follow)
         except AgentFailureError as error:
             if error.code != "hash":
                 raise
             context.emit(Notice(text=f"a picture was damaged on its way, and is sent again: {error.message}"))
-            table = _attempt(conversation, place, settings, context, order, tiles, sent)
+            sender = _attempt(conversation, place, settings, context, order, tiles, sent, follow)
     except AgentFailureError as error:
         conversation.close()
         raise _as_error(error) from None
     except NoAgentError as error:
         raise TransferError(f"the companion's agent is gone: {error}") from None
+    table = sender.table
     return (
         TransferSummary(
             offered_tiles=table.tiles,
             sent_tiles=sent.tiles,
             sent_bytes=sent.bytes,
             saved_bytes=max(0, table.bytes - sent.bytes),
-            tiles_digest=table.digest(),
+            tiles_digest=sender.digest(),
         ),
         table,
     )
@@ -107,8 +116,9 @@ def _attempt(
     order: CacheOrder,
     tiles: TileSupply,
     sent: Sent,
-) -> TileTable:
-    sender = Sender(tiles, context)
+    follow: Follow,
+) -> Sender:
+    sender = Sender(tiles, context, follow)
     progress = Progress(context, "transfer")
 
     def on_event(event: dict[str, Any]) -> None:
@@ -150,14 +160,17 @@ def _attempt(
         conversation.close()
         raise TransferError(f"the companion counted {theirs}, this side {ours} (tiles, bytes, tiles sent, bytes sent)")
     progress.tell(table.tiles, table.tiles, sender.sent_bytes)
-    return table
+    return sender
 
 
 class Sender:
     """The standard input of ``receive``. ``chunks`` runs in the transport's thread, the rest in the reader's."""
 
-    def __init__(self, tiles: TileSupply, context: RunContext) -> None:
+    def __init__(self, tiles: TileSupply, context: RunContext, follow: Follow = lambda _table, _digest: b"") -> None:
         self.table = TileTable()
+        self._follow = follow
+        self._digest = ""
+        self._digesting = threading.Lock()
         self.sent_tiles = self.sent_bytes = 0
         self._supply = tiles
         self._context = context
@@ -181,6 +194,12 @@ class Sender:
         """Return how many tiles are stored once this batch is."""
         known = isinstance(batch, int) and 0 <= batch < len(self._up_to)
         return self._up_to[batch] if known and isinstance(batch, int) else 0
+
+    def digest(self) -> str:
+        """Return the digest over the table, computed once it is whole; from any thread."""
+        with self._digesting:
+            self._digest = self._digest or self.table.digest()
+            return self._digest
 
     def end(self) -> None:
         """Make ``chunks`` end: no more answers will come."""
@@ -207,6 +226,8 @@ class Sender:
         yield from self._send(until_room=False)
         if not self._ended:
             yield seal_frame(self.table.tiles, self.table.bytes)
+            if line := self._follow(self.table, self.digest()):
+                yield line
 
     def _ping(self) -> Iterator[bytes]:
         """The agent takes a long silence for a link that is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +47,7 @@ class BreakingSession:
     def __init__(self, folder: Path, breaks: Break) -> None:
         self._inner = LocalTransport(context_of(folder)).connect()
         self.breaks = breaks
+        self.broken = threading.Event()
         self.runs = 0
 
     def __enter__(self) -> Self:
@@ -97,6 +99,8 @@ class BreakingRun:
     def __iter__(self) -> Iterator[bytes]:
         for line in self._inner:
             if line.startswith(b"{") and self._session.breaks(json.loads(line)):
+                self._inner.__exit__(None, None, None)
+                self._session.broken.set()
                 raise LinkError("the link broke")
             yield line
 
@@ -126,6 +130,11 @@ def at(event: str, nth: int = 1) -> Break:
         return seen >= nth
 
     return breaks
+
+
+def at_begin(verb: str) -> Break:
+    """Break as the agent begins with this verb."""
+    return lambda said: (said.get("event"), said.get("verb")) == ("begin", verb)
 
 
 def at_report(verb: str) -> Break:
@@ -202,11 +211,12 @@ def test_case_067_a_drop_while_sending_costs_what_was_not_kept(tmp_path: Path, b
 
 
 def test_case_082_a_drop_before_the_commit_is_built_again(tmp_path: Path) -> None:
-    """The generation that was renamed and not switched to is taken back, whole, and built."""
+    """What was received is kept, nothing is switched to, and another session builds it."""
     root, order, supply = tmp_path / "cache", order_of(60), supply_of(60)
     provisioner = provisioner_of(root, context_of(tmp_path))
-    with BreakingSession(tmp_path, at("ready")) as first:
+    with BreakingSession(tmp_path, at_begin("build")) as first:
         summary = whole_way(provisioner, first, order, supply)
+        assert first.broken.wait(20)
         with pytest.raises(LinkError):
             provisioner.build(first, order, summary)
     assert not (root / "current").exists()
@@ -238,10 +248,9 @@ def test_case_083_another_run_s_switch_is_not_taken_for_ours(tmp_path: Path) -> 
     """Equal inputs and equal bytes, but another run's manifest: ours is built."""
     root, order, supply = tmp_path / "cache", order_of(60), supply_of(60)
     provisioner = provisioner_of(root, context_of(tmp_path))
-    with BreakingSession(tmp_path, at("begin")) as first:
-        first.breaks = never
+    with BreakingSession(tmp_path, at_begin("build")) as first:
         summary = whole_way(provisioner, first, order, supply)
-        first.breaks = at("begin")
+        assert first.broken.wait(20)
         with pytest.raises(LinkError):
             provisioner.build(first, order, summary)
     other = order_of(60, run_id="run-9")

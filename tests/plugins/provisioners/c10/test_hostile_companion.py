@@ -106,7 +106,16 @@ while True:
     bits = base64.b64encode(bytes((n + 7) // 8)).decode()
     say({"event": "lacks", "batch": struct.unpack(">I", payload[:4])[0], "bits": bits})
 report(request, tiles=tiles, bytes=size, received_tiles=0, received_bytes=0, copied_tiles=0)
-os.execv(real[0], real)
+request = json.loads(sys.stdin.buffer.readline())
+del request["follows_receive"]
+child = subprocess.Popen(real, stdin=subprocess.PIPE)
+child.stdin.write(json.dumps(request).encode() + b"\\n")
+child.stdin.flush()
+for line in sys.stdin.buffer:
+    child.stdin.write(line)
+    child.stdin.flush()
+child.stdin.close()
+sys.exit(child.wait())
 """
     error = failure_of(session, tmp_path, player("receive", script))
     assert isinstance(error, BuildError | VerifyError)

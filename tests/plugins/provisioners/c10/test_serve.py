@@ -74,6 +74,42 @@ def test_one_process_goes_the_whole_way(tmp_path: Path, file: Path) -> None:
     assert len(tiles_in(root / "current" / "tiles.mbtiles")) == 40
 
 
+def test_a_build_follows_the_tiles_without_waiting(tmp_path: Path, file: Path) -> None:
+    """Its request and the word to switch may be sent behind the seal; the process ends by itself after it."""
+    root, order, supply = tmp_path / "cache", order_of(40), supply_of(40)
+    with Agent(file, "serve", request_of(root, order, verb="hello")) as agent:
+        manifest = manifest_of(order, supply, seq=1, companion_id=answer(agent)["companion_id"])
+        build = request_of(root, order, verb="build", manifest=manifest, follows_receive=True, last=True)
+        ask(agent, "receive", root, order)
+        agent.say(offer_frame(0, supply.records))
+        agent.until("lacks")
+        agent.say(data_frame(0, list(supply.pictures.values())))
+        agent.say(seal_frame(40, sum(record.length_bytes for record in supply.records)))
+        agent.say(json.dumps(build).encode() + b"\ncommit\n")
+        assert [(said["report"], said["ok"]) for said in agent.lines() if "report" in said] == [
+            ("receive", True),
+            ("build", True),
+        ]
+        assert agent.process.wait(10) == 0
+    assert len(tiles_in(root / "current" / "tiles.mbtiles")) == 40
+
+
+def test_a_build_behind_tiles_that_did_not_arrive_means_nothing(tmp_path: Path, file: Path) -> None:
+    """The same process then takes the tiles again, and nothing was built meanwhile."""
+    root, order, supply = tmp_path / "cache", order_of(40), supply_of(40)
+    with Agent(file, "serve", request_of(root, order, verb="hello")) as agent:
+        manifest = manifest_of(order, supply, seq=1, companion_id=answer(agent)["companion_id"])
+        build = request_of(root, order, verb="build", manifest=manifest, follows_receive=True)
+        agent.say(json.dumps(build).encode() + b"\n")
+        ask(agent, "receive", root, order)
+        assert send(agent, supply, damaged=True)["error"]["code"] == "hash"
+        agent.say(json.dumps(build).encode() + b"\n")
+        ask(agent, "receive", root, order)
+        assert send(agent, supply)["ok"]
+    assert not (root / "current").exists()
+    assert list((root / "generations").iterdir()) == []
+
+
 def test_the_exit_status_is_the_failure_s(tmp_path: Path, file: Path) -> None:
     """After a call that failed nothing is taken any more, and the exit status says so, too."""
     order = order_of(1)

@@ -83,6 +83,14 @@ class Request:
         return value
 
 
+def follows_receive(line: bytes) -> bool:
+    """Tell whether a request was sent right behind a ``receive``, and means nothing where that failed."""
+    try:
+        return Request(line).flag("follows_receive")
+    except AgentError:
+        return False
+
+
 class Call(NamedTuple):
     """What a verb is given."""
 

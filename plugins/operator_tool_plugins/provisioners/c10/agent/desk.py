@@ -8,7 +8,7 @@ import threading
 from typing import Dict, NamedTuple, Optional
 
 from . import PROTOCOL
-from .call import Call, Request
+from .call import Call, Request, follows_receive
 from .faults import AgentError, as_agent_error
 from .guard import DeadMan
 from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
@@ -49,14 +49,16 @@ class Desk:
         talking to nobody, and ends.
         """
         status = 0
+        received = False
         while True:
             self._dead_man.expect_to_hear()
             line = self._inlet.line(MAX_REQUEST_BYTES, None)
             if line is None:
                 break
-            if not line:
+            if not line or (not received and follows_receive(line)):
                 continue
             answer = self._answer(line, None)
+            received = answer.verb == "receive" and answer.fault is None
             failed = self._report(answer)
             if self._is_last(answer):
                 status = failed
@@ -95,9 +97,7 @@ class Desk:
         if answer.verb == "receive" and answer.fault is not None:
             # What was on its way is not a request. Only after a picture that arrived damaged is it worth skipping.
             return answer.fault.code != "hash" or not self._skip_frames()
-        if answer.fault is not None:
-            return True
-        if answer.fields.get("last"):
+        if answer.fault is not None or answer.fields.get("last"):
             return True
         if answer.verb == "hello":
             # SQLite takes its time to import.

@@ -56,6 +56,7 @@ def publish(
         "tiles": manifest.tiles,
         "bytes": manifest.bytes,
         "tiles_digest": manifest.tiles_digest,
+        "last": call.request.flag("last"),
     }
 
 
