@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ class Configured:
             lines += [f' UserKnownHostsFile "{self.known}"'] if name != "drone" else []
         self.file = folder / "config"
         self.file.write_text("\n".join(lines) + "\n")
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "host": "drone",
             "port": None,
             "user": None,

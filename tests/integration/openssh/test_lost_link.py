@@ -158,20 +158,6 @@ def test_case_070_no_answer_to_the_start_of_a_program(
         assert time.monotonic() - began_s < 8
 
 
-def test_a_program_that_the_server_does_not_start(sshd: RealSshd) -> None:
-    """It is no stall, no end of a program, and of no use to try again."""
-    with (
-        slow_server(sshd, "exec") as port,
-        connect(sshd, port=port) as session,
-        session.run(["true"], limits=LIMITS) as run,
-        pytest.raises(LinkError) as caught,
-    ):
-        list(run)
-    assert not isinstance(caught.value, LinkStalledError)
-    assert "would not run a program" in str(caught.value)
-    assert not caught.value.retryable
-
-
 def test_more_programs_than_a_server_takes(sshd: RealSshd) -> None:
     """The one too many is refused, the others go on, and room is made by their ends."""
     with connect(sshd) as session:

@@ -6,11 +6,13 @@ import contextlib
 import subprocess
 from pathlib import Path
 
+from .command import environment
+
 _END_S = 2.0
 
 # Arguments: ssh's process group, the folder of its socket. A line is the word that all was tidied up; the end of the
 # input without one is the end of the process that had to.
-_WATCH = 'read -r line || { kill -TERM -- "-$1"; rm -rf -- "$2"; }'
+_WATCH = 'read -r line || { kill -TERM "-$1"; rm -rf -- "$2"; }'
 
 
 class Guard:
@@ -23,6 +25,7 @@ class Guard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env=environment(),
         )
 
     def dismiss(self) -> None:

@@ -56,6 +56,14 @@ class Master:
         self._guard.dismiss()  # before another process has its number
         return True
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it was logged in, and is no more."""
+        if not self.has_ended:
+            return False
+        self.messages.wait()
+        return self.messages.logged_in
+
     def wait(self, step_s: float, deadline: Deadline, given_up: threading.Event) -> str | None:
         """Wait until it is ready; return None then, or which limit was passed, or ``""`` when it ended by itself."""
         while not self.is_ready:

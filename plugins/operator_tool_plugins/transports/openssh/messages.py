@@ -27,6 +27,8 @@ _DEBUG = b"debug"
 _SHOWN_KEY = b"debug1: Server host key: "
 _ACCEPTED_KEY = b"debug1: Server accepts key: "
 _ON_A_TOKEN = b"-SK "
+_LOGGED_IN = b"Authenticated to "
+_NO_MESSAGE = (_DEBUG, _LOGGED_IN, b"Transferred: ", b"Bytes per second: ")
 
 
 class Messages:
@@ -47,6 +49,7 @@ class Messages:
         """The same of those beside it."""
         self.shown: ShownKey | None = None
         """The companion's host key: the first that is told of, since later lines may hold what the server says."""
+        self.logged_in = False
         self.heard_s = time.monotonic()
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._read, name="openssh-messages", daemon=True)
@@ -95,7 +98,9 @@ class Messages:
             self.shown = ShownKey(escape_bytes(kind.encode()), escape_bytes(fingerprint.encode()))
         elif line.startswith(_ACCEPTED_KEY) and _ON_A_TOKEN in line:
             self._told("if the security key blinks, touch it")
-        elif text and not line.startswith(_DEBUG):
+        elif line.startswith(_LOGGED_IN):
+            self.logged_in = True
+        elif text and not line.startswith(_NO_MESSAGE):
             self.own.append(text)
 
     def _take_other(self, line: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from select import POLLIN, poll
 
-from operator_tool.api import LinkError, LinkStalledError
+from operator_tool.api import LinkError, LinkStalledError, escape_bytes
 
 _VERSION = 4
 _HELLO = 0x00000001
@@ -66,7 +66,7 @@ class MuxSession:
         except OSError as error:
             raise LinkError(f"ssh did not start a program: {error}") from error
         if kind in (_PERMISSION_DENIED, _FAILURE):
-            reason = _read_string(rest[4:]).decode("utf-8", "replace")
+            reason = escape_bytes(_read_string(rest[4:]))
             raise LinkError(f"the companion would not run a program: {reason}", retryable=False)
         if kind != _SESSION_OPENED:
             raise LinkError(f"ssh answered a new session with {kind:#x}", retryable=False)

@@ -18,7 +18,6 @@ from .mux import MuxSession
 
 _OPEN_S = 15.0
 _ALIVE_S = 5.0
-_NOT_RUN = b"exec request failed on channel "
 _PIPE_BYTES = 1024 * 1024
 """What the kernel lets an unprivileged process have; with its 64 KiB both sides would wake each other all the time."""
 
@@ -61,10 +60,6 @@ class MuxProgram:
         self._session = session
         self._stdin, self._stdout, self._stderr = stdin, stdout, stderr
         self._lock = threading.Lock()
-        self._reading_stderr = threading.Lock()
-        self._stderr_ahead = b""
-        self._has_spoken = False
-        self._refused = False
         self._exit_status: int | None = None
         self._ended = False
         self._end_is_known = False
@@ -82,10 +77,7 @@ class MuxProgram:
         return data
 
     def read_stderr(self, timeout_s: float, /) -> bytes | None:
-        self._stderr.wait(0.0 if self._stderr_ahead else timeout_s)
-        with self._reading_stderr:
-            ahead, self._stderr_ahead = self._stderr_ahead, b""
-            return ahead or self._take_stderr()
+        return self._stderr.read(timeout_s)
 
     def write_stdin(self, data: memoryview, timeout_s: float, /) -> int:
         try:
@@ -124,8 +116,6 @@ class MuxProgram:
                 self._ended = True
                 if not self._still_linked():
                     self._lost = self._master.lost(error)
-                elif self._was_refused():
-                    self._lost = LinkError("the companion would not run a program", retryable=False)
                 return True
             if status is None:
                 return False
@@ -141,19 +131,6 @@ class MuxProgram:
                     self._lost = self._master.lost(EOFError())
         if self._lost is not None:
             raise self._lost
-
-    def _was_refused(self) -> bool:
-        """Tell whether there was no program: ssh says so in place of its first words, and else as of one killed."""
-        with self._reading_stderr:
-            self._stderr_ahead += self._take_stderr() or b""
-            return self._refused
-
-    def _take_stderr(self) -> bytes | None:
-        data = self._stderr.read(0.0)
-        if data and not self._has_spoken:
-            self._has_spoken = True
-            self._refused = data.startswith(_NOT_RUN)
-        return data
 
     def _still_linked(self) -> bool:
         """Ask ssh itself: a program that was killed and a link that was lost end alike."""

@@ -57,7 +57,7 @@ class OpensshTransport:
         """Wait until ssh is connected and logged in."""
         with self._lock:
             begun, self._begun = self._begun, None
-        if begun is not None and begun.is_ready and begun.has_ended:
+        if begun is not None and begun.is_spent:
             begun.close()
             begun = None
         master = begun or self._started()
