@@ -8,11 +8,12 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from operator_tool.api import ConfigError
+from operator_tool.api import ConfigError, Deadline
 
 from .command import environment
 
 _END_S = 2.0
+_AGAIN_S = 0.02
 _READ_S = 10.0
 
 
@@ -34,14 +35,13 @@ def start_ssh(argv: Sequence[str]) -> subprocess.Popen[bytes]:
 
 def end_ssh(process: subprocess.Popen[bytes]) -> None:
     """End ssh, and what it started to reach a jump host, which may still wait for an answer."""
-    # Before it is collected: afterwards its number may be that of another group.
-    if process.poll() is None:
-        _signal(process.pid, signal.SIGTERM)
+    # Said again and again: ssh overlooks a signal that comes between its look for one and its wait. Only until it is
+    # collected, since then its number may be that of another group.
+    patience, limit = Deadline.after(_END_S), Deadline.after(2 * _END_S)
+    while process.poll() is None and not limit.passed:
+        _signal(process.pid, signal.SIGKILL if patience.passed else signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_END_S)
-    if process.poll() is None:
-        _signal(process.pid, signal.SIGKILL)
-        process.wait(_END_S)
+            process.wait(_AGAIN_S)
 
 
 def read_from_ssh(argv: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
