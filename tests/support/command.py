@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,14 @@ class Ended:
 
 
 class Workstation:
-    """One operator's folders: data, configuration, and a companion's cache root of this machine."""
+    """One operator's folders: data, configuration, and a companion's cache root of this machine.
 
-    def __init__(self, folder: Path) -> None:
+    ``through`` is a command that becomes the tool, in a namespace of its own perhaps.
+    """
+
+    def __init__(self, folder: Path, through: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.through = through
         self.data = folder / "data"
         self.cache_root = folder / "companion"
         self.config = folder / "config.toml"
@@ -52,7 +56,7 @@ class Workstation:
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 100.0) -> Ended:
         """Run the command to its end."""
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*self.through, *COMMAND, *arguments],
             env=self.environment(env),
             cwd=self.folder,
             capture_output=True,
@@ -64,7 +68,7 @@ class Workstation:
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the command; the caller ends it."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.through, *COMMAND, *arguments],
             env=self.environment(env),
             cwd=self.folder,
             stdout=subprocess.PIPE,

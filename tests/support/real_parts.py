@@ -15,7 +15,7 @@ import socket
 import subprocess
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -98,8 +98,18 @@ class RealSshd:
 
 
 @contextlib.contextmanager
-def real_sshd(folder: Path, *, extra: str = "", host_key_type: str = "ed25519") -> Iterator[RealSshd]:
-    """Run sshd with its files in ``folder``; ``extra`` lines of configuration come first, so that they win."""
+def real_sshd(
+    folder: Path,
+    *,
+    extra: str = "",
+    host_key_type: str = "ed25519",
+    address: str = _LOOPBACK,
+    through: Sequence[str] = (),
+) -> Iterator[RealSshd]:
+    """Run sshd with its files in ``folder``; ``extra`` lines of configuration come first, so that they win.
+
+    ``through`` is a command that becomes sshd, in a namespace of its own perhaps, where alone ``address`` may exist.
+    """
     binary, ssh_keygen = require("sshd"), require("ssh-keygen")
     folder.mkdir(parents=True, exist_ok=True)
     make_key(folder / "host_key", host_key_type, ssh_keygen=ssh_keygen)
@@ -113,7 +123,7 @@ def real_sshd(folder: Path, *, extra: str = "", host_key_type: str = "ed25519") 
     config.write_text(
         textwrap.dedent(extra)
         + textwrap.dedent(f"""
-            ListenAddress {_LOOPBACK}:{port}
+            ListenAddress {address}:{port}
             HostKey {folder / "host_key"}
             PidFile none
             AuthorizedKeysFile {folder / "authorized_keys"}
@@ -128,9 +138,15 @@ def real_sshd(folder: Path, *, extra: str = "", host_key_type: str = "ed25519") 
             """)
     )
     kind, blob = (folder / "host_key.pub").read_text().split()[:2]
-    (folder / "known_hosts").write_text(f"[{_LOOPBACK}]:{port} {kind} {blob}\n")
-    with running([binary, "-D", "-e", "-f", str(config)], port, folder / "sshd.log") as pid:
-        yield RealSshd(host=_LOOPBACK, port=port, user=getpass.getuser(), folder=folder, pid=pid)
+    (folder / "known_hosts").write_text(f"[{address}]:{port} {kind} {blob}\n")
+    log = folder / "sshd.log"
+
+    def listens() -> bool:
+        return f"Server listening on {address} port {port}" in log.read_text(errors="replace")
+
+    argv = [*through, binary, "-D", "-e", "-f", str(config)]
+    with running(argv, port, log, answers=listens if through else None) as pid:
+        yield RealSshd(host=address, port=port, user=getpass.getuser(), folder=folder, pid=pid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,12 +231,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(argv: list[str], port: int, log: Path, *, start_s: float = _START_S) -> Iterator[int]:
-    """Run a server until the block ends; gives its process once it answers on its port, and fails the test else."""
+def running(
+    argv: list[str], port: int, log: Path, *, start_s: float = _START_S, answers: Callable[[], bool] | None = None
+) -> Iterator[int]:
+    """Run a server until the block ends; gives its process once it answers on its port, and fails the test else.
+
+    ``answers`` tells that it does, where its port can't be tried from here.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
-        _wait_for_port(process, port, log, start_s)
+        _wait_for_port(process, log, start_s, answers or (lambda: _is_open(port)))
         yield process.pid
     finally:
         children = _descendants(process.pid)
@@ -235,17 +256,20 @@ def running(argv: list[str], port: int, log: Path, *, start_s: float = _START_S)
                 os.kill(pid, signal.SIGKILL)
 
 
-def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path, start_s: float) -> None:
+def _wait_for_port(process: subprocess.Popen[bytes], log: Path, start_s: float, answers: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + start_s
-    while True:
-        try:
-            socket.create_connection((_LOOPBACK, port), timeout=1.0).close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline_s:
-                pytest.fail(f"{process.args!r} did not start:\n{log.read_text(errors='replace')}")
-            time.sleep(0.02)
-        else:
-            return
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline_s:
+            pytest.fail(f"{process.args!r} did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
+
+
+def _is_open(port: int) -> bool:
+    try:
+        socket.create_connection((_LOOPBACK, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _descendants(pid: int) -> tuple[int, ...]:
