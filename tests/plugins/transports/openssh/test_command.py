@@ -43,20 +43,47 @@ def test_the_host_is_the_last_word_and_no_option() -> None:
 
 
 @pytest.mark.real_parts
-def test_ssh_knows_every_option() -> None:
-    """A misspelt one would show only when it is needed; and what is insisted on is what ssh will do."""
+def test_ssh_does_what_is_insisted_on(tmp_path: Path) -> None:
+    """It knows every option, and none of the operator's configuration, which wants the opposite, stands against it."""
     require("ssh")
-    for argv in (
-        master_argv(settings(config_file="none"), Path("/a known"), Path("/a control")),
-        offer_argv(settings(config_file="none"), Path("/a known"), ["ecdsa-sha2-nistp256", "ssh-rsa"]),
+    wanted = {
+        "batchmode": "yes",
+        "updatehostkeys": "false",
+        "stricthostkeychecking": "true",
+        "permitlocalcommand": "no",
+        "controlpersist": "no",
+        "forwardagent": "no",
+        "forwardx11": "no",
+        "forkafterauthentication": "no",
+        "stdinnull": "no",
+        "checkhostip": "no",
+        "verifyhostkeydns": "false",
+        "compression": "no",
+        "fingerprinthash": "SHA256",
+        "requesttty": "false",
+        "connectionattempts": "1",
+        "numberofpasswordprompts": "0",
+        "loglevel": "DEBUG",
+        "globalknownhostsfile": "/dev/null",
+        "userknownhostsfile": "/a known",
+        "escapechar": "none",
+    }
+    opposite = "UpdateHostKeys yes\nStrictHostKeyChecking no\nPermitLocalCommand yes\nControlPersist 9\nBatchMode no\n"
+    opposite += "ForwardAgent yes\nForwardX11 yes\nForkAfterAuthentication yes\nStdinNull yes\nCheckHostIP yes\n"
+    opposite += "VerifyHostKeyDNS yes\nCompression yes\nFingerprintHash md5\nRequestTTY force\nLogLevel QUIET\n"
+    opposite += "ConnectionAttempts 9\nNumberOfPasswordPrompts 9\nUserKnownHostsFile /b\nGlobalKnownHostsFile /b\n"
+    opposite += "EscapeChar ~\nRemoteCommand x\nHostKeyAlgorithms ssh-rsa\nKexAlgorithms diffie-hellman-group14-sha1\n"
+    (tmp_path / "config").write_text(opposite + "PubkeyAcceptedAlgorithms ssh-rsa\n")
+    given = settings(config_file=str(tmp_path / "config"))
+    for argv, differs in (
+        (master_argv(given, Path("/a known"), Path("/a control")), {}),
+        (offer_argv(given, Path("/a known"), ["ssh-rsa"]), {"stricthostkeychecking": "accept-new"}),
     ):
         ended = subprocess.run([argv[0], "-G", *argv[1:]], capture_output=True, text=True, check=True, timeout=60)
         does = dict(line.partition(" ")[::2] for line in ended.stdout.splitlines())
         assert ended.stderr == ""
-        assert does["userknownhostsfile"] == "/a known"
-        assert does["batchmode"] == "yes"
-        assert does["updatehostkeys"] == "false"
-        assert does["permitlocalcommand"] == "no"
+        assert {name: does[name] for name in wanted} == {**wanted, **differs}
+        assert "remotecommand" not in does
         assert "cert" not in does["hostkeyalgorithms"]
         for name in ("hostkeyalgorithms", "pubkeyacceptedalgorithms", "kexalgorithms"):
             assert not {"ssh-rsa", "ssh-dss", "diffie-hellman-group14-sha1"} & set(does[name].split(","))
