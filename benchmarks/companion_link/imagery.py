@@ -1,4 +1,4 @@
-"""What is sent: real pictures in a folder, in two editions that differ in one of twenty, and the flight over them."""
+"""What is sent: real pictures in a folder, in editions that differ in one tile of twenty, and the flight over them."""
 
 from __future__ import annotations
 
@@ -40,31 +40,38 @@ class Imagery(msgspec.Struct, frozen=True):
         return (self.folder / str(z) / str(x) / f"{y}.jpg").read_bytes()
 
 
-def two_editions(folder: Path, tiles: int) -> tuple[Imagery, Imagery]:
-    """Write so many tiles, and beside them an edition with one of twenty changed; the rest are the same files."""
-    if tiles % _TILES_A_ROW:
-        raise SystemExit(f"{tiles} tiles: give a multiple of {_TILES_A_ROW}")
+def editions_of(folder: Path, tiles: int, editions: int = 2) -> tuple[Imagery, ...]:
+    """Write so many tiles, and so many editions: in each, one tile of twenty shows what none before it showed.
+
+    The rest of an edition are the same files as in the one before.
+    """
+    if tiles % _TILES_A_ROW or not 1 <= editions <= _CHANGED_OF:
+        raise SystemExit(f"{editions} editions of {tiles} tiles: give a multiple of {_TILES_A_ROW}, and few editions")
     ground = Ground((17, 18), columns=_COLUMNS, rows=tiles // _TILES_A_ROW)
-    flight, first, second = folder / "flight.json", folder / "first", folder / "second"
+    flight, first = folder / "flight.json", folder / "1"
     folder.mkdir(parents=True)
     ground.write_flight(flight)
     numbers = count()
     size_bytes = ground.write_pictures(first, lambda: numbered_picture(next(numbers)))
-    changed_bytes = 0
-    for number, tile in enumerate(ground.tiles()):
-        old, new = first / tile_path(tile), second / tile_path(tile)
-        new.parent.mkdir(parents=True, exist_ok=True)
-        if number % _CHANGED_OF:
-            os.link(old, new)
-        else:
-            data = numbered_picture(number + _OTHER)
-            new.write_bytes(data)
-            changed_bytes += len(data) - old.stat().st_size
+    written = [Imagery(ground, tiles, size_bytes, first, flight)]
+    for edition in range(1, editions):
+        written.append(_next_edition(written[-1], folder / str(edition + 1), edition))
     os.sync()
-    return (
-        Imagery(ground, tiles, size_bytes, first, flight),
-        Imagery(ground, tiles, size_bytes + changed_bytes, second, flight),
-    )
+    return tuple(written)
+
+
+def _next_edition(before: Imagery, folder: Path, edition: int) -> Imagery:
+    size_bytes = before.size_bytes
+    for number, tile in enumerate(before.ground.tiles()):
+        old, new = before.folder / tile_path(tile), folder / tile_path(tile)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if number % _CHANGED_OF != edition - 1:
+            os.link(old, new)
+            continue
+        data = numbered_picture(number + _OTHER * edition)
+        new.write_bytes(data)
+        size_bytes += len(data) - old.stat().st_size
+    return Imagery(before.ground, before.tiles, size_bytes, folder, before.flight)
 
 
 def numbered_picture(number: int) -> bytes:

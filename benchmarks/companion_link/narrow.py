@@ -9,7 +9,7 @@ from .race import CHANGED, FIRST, RSYNC, TAR, UNCHANGED, Track, entrants_of_ours
 from .scale import Scale
 
 
-def narrow_part(track: Track, workstation: Workstation, editions: tuple[Imagery, Imagery], asked: Scale) -> list[str]:
+def narrow_part(track: Track, workstation: Workstation, editions: tuple[Imagery, ...], asked: Scale) -> list[str]:
     """Return the part's lines."""
     with track.far.narrow() as reach:
         entrants = (RSYNC, *entrants_of_ours(workstation))

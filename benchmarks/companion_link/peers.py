@@ -24,6 +24,10 @@ class Sending(msgspec.Struct, frozen=True):
     work: Path
     """A folder for what the program is told."""
 
+    def of(self, imagery: Imagery) -> Sending:
+        """Return the same with another edition."""
+        return msgspec.structs.replace(self, imagery=imagery)
+
 
 Sender = Callable[[Sending], Command]
 

@@ -20,6 +20,7 @@ from .peers import Command, Sender, Sending
 REFERENCE = "`rsync -a`"
 FIRST, UNCHANGED, CHANGED = "first time", "nothing changed", "5 % changed"
 _OUTCOMES = {FIRST: "success", UNCHANGED: "idempotent_no_op", CHANGED: "success"}
+_SENT_SHARES = {FIRST: (0.99, 1.0), UNCHANGED: (0.0, 0.0), CHANGED: (0.03, 0.07)}
 
 
 class Entrant(msgspec.Struct, frozen=True):
@@ -81,6 +82,10 @@ class Track(msgspec.Struct, frozen=True):
         report = ours.report(sending)
         if report["outcome"] != _OUTCOMES[occasion]:
             raise SystemExit(f"{entrant.name}, {occasion}: {report['outcome']}")
+        share = report["bytes"]["sent"] / sending.imagery.size_bytes
+        low, high = _SENT_SHARES[occasion]
+        if not low <= share <= high:  # such as an old cache taken again, with nothing sent at all
+            raise SystemExit(f"{entrant.name}, {occasion}: {share:.1%} of the bytes were sent")
         return msgspec.structs.replace(took, phases_s=report["duration_s"])
 
     def command(self, command: Command) -> Took:
@@ -103,18 +108,17 @@ class Track(msgspec.Struct, frozen=True):
 def empty(folder: Path) -> None:
     """Take the disk and the memory from what lies in a folder, and leave the names.
 
-    Where many files were removed just now, ext4 takes several times as long for a new one. What other folders hold,
-    too, is left as it is.
+    Where many files were removed just now, ext4 takes several times as long for a new one.
     """
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
+        if path.is_file() and not path.is_symlink():
             os.truncate(path, 0)
 
 
 def rounds(
     track: Track,
     entrants: Sequence[Entrant],
-    editions: tuple[Imagery, Imagery],
+    editions: tuple[Imagery, ...],
     reach: Reach,
     runs: int,
     *,
@@ -128,8 +132,7 @@ def rounds(
     for _ in range(runs):
         for entrant in (*entrants, *first_only):
             with track.sending(editions[0], reach) as sending:
-                changed = msgspec.structs.replace(sending, imagery=editions[1])
-                occasions = ((FIRST, sending), (UNCHANGED, sending), (CHANGED, changed))
+                occasions = ((FIRST, sending), (UNCHANGED, sending), (CHANGED, sending.of(editions[1])))
                 for occasion, to_send in occasions[: 1 if entrant in first_only else None]:
                     took = track.once(entrant, occasion, to_send)
                     measured.setdefault((entrant.name, occasion), []).append(took)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .far_side import far_side, python
 from .fleet import fleet_part
-from .imagery import Imagery, two_editions
+from .imagery import Imagery, editions_of
 from .many import many_part
 from .narrow import narrow_part
 from .one_file import file_part
@@ -42,18 +42,19 @@ def section() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _part(part: str, track: Track, desk: Workstation, editions: tuple[Imagery, Imagery], asked: Scale) -> list[str]:
+def _part(part: str, track: Track, desk: Workstation, editions: tuple[Imagery, ...], asked: Scale) -> list[str]:
     match part:
         case "tiles":
             return tiles_part(track, desk, editions, asked)
         case "narrow":
             return narrow_part(track, desk, editions, asked)
         case "many":
-            return many_part(track, desk, prepared(track.folder / "many", track, desk, asked.many_tiles), asked)
+            many = prepared(track.folder / "many", track, desk, asked.many_tiles, asked.many_runs + 1)
+            return many_part(track, desk, many, asked)
         case "file":
             return file_part(track, asked)
         case "fleet":
-            few = two_editions(track.folder / "fleet", asked.fleet_tiles)[0]
+            few = editions_of(track.folder / "fleet", asked.fleet_tiles)[0]
             desk.download(few)
             return fleet_part(track, desk, few, asked)
         case "overlap":
@@ -72,6 +73,10 @@ def _head(imagery: Imagery, asked: Scale) -> list[str]:
         "Ours ends with an MBTiles of which the companion has hashed every tile, which is on its disk (fsync), which a",
         "manifest describes and which it has switched to; the store was filled before the clock. What the peers leave",
         "are bare files in the page cache, and what was replaced is replaced one by one.",
+        "",
+        "Where nothing changed, rsync looks at every file's size and time, and so does the companion of ours at those,",
+        "the inode and the ctime of its one file: it has hashed it since it started, and would hash it again, were one",
+        "of them another.",
         "",
         "The late and the narrow links are a proxy in userspace that delays and paces bytes; it takes its share of the",
         "processors, the same for all. CPU here is of the command and its children, CPU there of sshd's sessions and",

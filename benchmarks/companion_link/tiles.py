@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .far_side import ROUND_TRIP_S
-from .imagery import Imagery, two_editions
+from .imagery import Imagery, editions_of
 from .ours import Workstation
 from .race import (
     CHANGED,
@@ -31,14 +31,14 @@ from .scale import Scale
 _OCCASIONS = (FIRST, UNCHANGED, CHANGED)
 
 
-def tiles_part(track: Track, workstation: Workstation, editions: tuple[Imagery, Imagery], asked: Scale) -> list[str]:
+def tiles_part(track: Track, workstation: Workstation, editions: tuple[Imagery, ...], asked: Scale) -> list[str]:
     """Return the part's lines."""
     ours = entrants_of_ours(workstation)
     raw = track.far.raw
     straight = rounds(track, (RSYNC, *ours), editions, raw, asked.runs, first_only=(RSYNC_GCM, TAR, SFTP, SCP))
     with track.far.late() as reach:
         late = rounds(track, (RSYNC, *ours), editions, reach, asked.runs, first_only=(TAR,))
-        few = two_editions(track.folder / "few", asked.each_tiles)
+        few = editions_of(track.folder / "few", asked.each_tiles)
         each = rounds(track, (), few, reach, 1, first_only=(SCP, SFTP))
     milliseconds = f"{ROUND_TRIP_S * 1000:.0f} ms"
     return [
@@ -83,12 +83,12 @@ def _phase_cell(runs: list[Took], phase: str) -> str:
     return f"{median(runs, lambda took: took.phases_s[phase]):.2f}"
 
 
-def prepared(folder: Path, track: Track, workstation: Workstation, tiles: int) -> tuple[Imagery, Imagery]:
-    """Write the imagery, download both editions, and have the agent on the companion."""
-    editions = two_editions(folder, tiles)
+def prepared(folder: Path, track: Track, workstation: Workstation, tiles: int, count: int = 2) -> tuple[Imagery, ...]:
+    """Write the imagery, download all editions, and have the agent on the companion."""
+    editions = editions_of(folder, tiles, count)
     for imagery in editions:
         workstation.download(imagery)
-    few = two_editions(folder.with_name(f"{folder.name}-agent"), 200)[0]
+    few = editions_of(folder.with_name(f"{folder.name}-agent"), 200)[0]
     workstation.download(few)
     for entrant in entrants_of_ours(workstation):
         with track.sending(few, track.far.raw) as sending:
