@@ -1,4 +1,4 @@
-"""A build that something happens to: an operator, a real sshd, a companion that has an older cache, and what holds then.
+"""A build that something happens to: an operator, a real sshd, a companion with an older cache, and what holds then.
 
 Whatever happens: the older cache stays as it is, the locks are free, the one report says what and where, and the same
 command, once the cause is gone, ends well and sends what was not kept, to the byte.
@@ -256,6 +256,18 @@ class Running:
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def rot(database: Path, picture: bytes) -> None:
+    """Change one bit of one picture in a database that nobody has open, as a bad sector does."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        # Looking at it takes back what a killed agent had not committed.
+        connection.execute("SELECT count(*) FROM images").fetchone()
+    content = bytearray(database.read_bytes())
+    # A page holds only the beginning of a picture, and all of these begin alike up to their comment.
+    comment = picture.index(b"\xff\xfe") + 4
+    content[content.index(picture[comment : comment + 64]) + 32] ^= 1
+    database.write_bytes(content)
 
 
 def wait_until(condition: Callable[[], object], within_s: float, otherwise: str) -> None:

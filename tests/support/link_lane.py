@@ -22,6 +22,8 @@ class Way:
         """Read from the senders."""
         self.given_bytes = 0
         """Passed on to the receivers."""
+        self.flip_at_bytes: list[int] = []
+        """Bytes, counted as they are taken, that are to arrive with a bit changed; each once, in rising order."""
         self._delay_s = delay_s
         self._bytes_per_s = bytes_per_s
         self._free_s = 0.0
@@ -32,6 +34,14 @@ class Way:
         if self._bytes_per_s is None:
             return _READ_BYTES
         return max(1, min(_READ_BYTES, int(self._bytes_per_s * _READ_S)))
+
+    def flipped(self, data: bytes) -> bytes:
+        """Take these bytes; return what is to arrive."""
+        begin, self.taken_bytes = self.taken_bytes, self.taken_bytes + len(data)
+        while self.flip_at_bytes and self.flip_at_bytes[0] < self.taken_bytes:
+            place = max(0, self.flip_at_bytes.pop(0) - begin)
+            data = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        return data
 
     @property
     def reads_again_s(self) -> float:
@@ -79,7 +89,7 @@ class Lane:
         except BlockingIOError:
             return
         self._source_ended = not data
-        self.way.taken_bytes += len(data)
+        data = self.way.flipped(data)
         if swallow:
             return
         self._arriving.append((self.way.due_s(len(data), now_s), memoryview(data)))

@@ -90,6 +90,10 @@ class RealSshd:
         """Return the processes that serve connections, the programs that they run not among them."""
         return tuple(pid for pid in _descendants(self.pid) if _name(pid).startswith("sshd"))
 
+    def programs(self) -> tuple[int, ...]:
+        """Return the processes of the programs that connections run."""
+        return tuple(pid for pid in _descendants(self.pid) if not _name(pid).startswith("sshd"))
+
     def send_to_sessions(self, number: signal.Signals) -> None:
         """Signal every process that serves a connection."""
         for pid in self.sessions():

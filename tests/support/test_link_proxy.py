@@ -77,6 +77,17 @@ def test_bytes_pass_unchanged_both_ways_and_the_end_of_a_stream_too(echo: Echo) 
         assert (link.down.taken_bytes, link.down.given_bytes) == (len(data), len(data))
 
 
+def test_a_bit_arrives_changed_where_it_is_to(echo: Echo) -> None:
+    """Two bytes of a megabyte come back with a bit changed, the rest as it was sent."""
+    data = bytes(range(256)) * 4096
+    with LinkProxy(echo.address) as link, _reach(link) as end:
+        link.up.flip_at_bytes = [0, 700_000]
+        threading.Thread(target=_say_all, args=(end, data), daemon=True).start()
+        came = _all_of(end)
+    assert [place for place, (a, b) in enumerate(zip(data, came, strict=True)) if a != b] == [0, 700_000]
+    assert {data[place] ^ came[place] for place in (0, 700_000)} == {1}
+
+
 def test_an_answer_takes_a_round_trip_and_so_does_opening(echo: Echo) -> None:
     """The first answer comes after two round trips, as over TCP, each later one after one."""
     with LinkProxy(echo.address, round_trip_s=0.1) as link:

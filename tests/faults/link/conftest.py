@@ -15,7 +15,7 @@ TRANSPORTS = ("ssh", "openssh")
 
 @pytest.fixture(scope="session")
 def imagery(tmp_path_factory: pytest.TempPathFactory) -> Imagery:
-    """About 12 MB in pictures of 30 kB: more than a batch."""
+    """6 MB in 199 pictures of 30 kB."""
     return Imagery(tmp_path_factory.mktemp("imagery"), picture_bytes=30_000, metres=500)
 
 

@@ -1,4 +1,4 @@
-"""Companions that can't be reached or trusted, by the whole command: nothing is transferred, and the report says why."""
+"""Companions that can't be reached or trusted, by the whole command: nothing is sent, and the report says why."""
 
 from __future__ import annotations
 
