@@ -332,11 +332,13 @@ def test_case_078_a_rerun_waits_for_its_own_orphan_and_says_so(tmp_path: Path, s
 
     context = RunContext(run_id="run-1", state_dir=tmp_path / "state", user_agent="operator-tool/test", emit=emit)
     provisioner = provisioner_of(root, context, lock_wait_s=0.0)
-    with holder, BreakingSession(tmp_path, never) as session:
+    with BreakingSession(tmp_path, never) as session:
         hold("prepare")
         provisioner.prepare(session, order)
         hold("transfer")
         summary = provisioner.transfer(session, order, supply)
+    # The build begins with the last tile; here it does so over another session.
+    with holder, BreakingSession(tmp_path, never) as session:
         hold("build")
         assert provisioner.build(session, order, summary).tiles == 30
     assert len(told) == 1
