@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -98,6 +99,17 @@ class TestCase057Login:
             add(tmp_path / "locked", "open sesame")
             connect(sshd, key_file=key_file, use_agent=True).close()
             assert "refused user" in failure(sshd, key_file=key_file, use_agent=False).message
+
+    def test_a_certificate_lets_in(self, sshd: RealSshd, tmp_path: Path) -> None:
+        """One that lies beside the key, of an authority that the companion trusts."""
+        make_key(tmp_path / "authority")
+        extra = f"TrustedUserCAKeys {tmp_path / 'authority.pub'}\n"
+        with real_sshd(tmp_path / "certified", extra=extra) as server:
+            (server.folder / "authorized_keys").write_text("")
+            assert "refused user" in failure(server).message
+            argv = ["ssh-keygen", "-q", "-s", str(tmp_path / "authority"), "-I", "operator", "-n", server.user]
+            subprocess.run([*argv, f"{server.key_file}.pub"], check=True, timeout=60)
+            connect(server).close()
 
     def test_case_057_a_banner_is_no_message_of_ssh(self, sshd: RealSshd) -> None:
         """Whatever it claims: the key of the host was taken, and the login refused."""
