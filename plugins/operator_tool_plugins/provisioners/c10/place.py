@@ -47,6 +47,10 @@ def place_for(session: CompanionSession, settings: C10Settings) -> Place:
 
 def check_paths(settings: C10Settings) -> None:
     """Raise ``ConfigError`` for a path that can't mean the same to a program and to a file transfer."""
-    for name, text in (("cache_root", settings.cache_root), ("agent_dir", settings.agent_dir)):
+    for name, text in (
+        ("cache_root", settings.cache_root),
+        ("agent_dir", settings.agent_dir),
+        ("mount_point", settings.mount_point),
+    ):
         if not text.isprintable() or (text.startswith("~") and not text.startswith("~/")):
             raise ConfigError(f"c10.{name} = {text!r}: give an absolute path, a relative one, or one with ~/")

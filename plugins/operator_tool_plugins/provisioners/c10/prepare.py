@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -12,13 +14,15 @@ from operator_tool.api import (
     CompanionError,
     CompanionSession,
     CompanionState,
-    LinkError,
     NotReadyError,
+    RunContext,
 )
 
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
+from .gated import GATED_HINT, check_refused
+from .install import check_identity, install_agent
 from .place import Place
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
@@ -75,6 +79,11 @@ class Greeting(msgspec.Struct, frozen=True):
     staged_bytes: Count
     free_bytes: Count | None = None
     free_inodes: Count | None = None
+    machine: str = ""
+    armed: str = ""
+    """``no``, ``yes``, ``unknown``, or ``not asked``."""
+    gated: bool = False
+    """The login is locked to the agent's gate."""
 
 
 def greet(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
@@ -89,17 +98,33 @@ def greet(conversation: Conversation, place: Place, settings: C10Settings, order
         "orphan_wait_s": 0.0 if order.dry_run else ORPHAN_WAIT_S,
         "end_if_verified": True,
     }
+    return _hello(conversation, request, settings, lambda report: order.dry_run or report.get("last") is True)
+
+
+def greet_without_order(
+    conversation: Conversation, place: Place, settings: C10Settings, context: RunContext
+) -> Greeting:
+    """Return what the agent answers where no cache is to be built, and have it end. Raises as ``greet``."""
+    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": context.run_id, "root": place.root}
+    return _hello(conversation, request, settings, lambda _report: True)
+
+
+def _hello(
+    conversation: Conversation,
+    request: dict[str, object],
+    settings: C10Settings,
+    last: Callable[[dict[str, Any]], bool],
+) -> Greeting:
+    asked = {**request, "mount_point": settings.mount_point}
     try:
-        return conversation.call(
-            "hello",
-            request,
-            Greeting,
-            CompanionError,
-            silence_s=_SILENCE_S,
-            last=lambda report: order.dry_run or report.get("last") is True,
-        )
+        greeting = conversation.call("hello", asked, Greeting, CompanionError, silence_s=_SILENCE_S, last=last)
     except AgentFailureError as error:
         raise CompanionError(f"the companion's agent could not answer: {error}") from None
+    except NoAgentError as error:
+        check_refused(str(error), "the companion's agent can't be asked")
+        raise
+    check_identity(greeting.companion_id, settings)
+    return greeting
 
 
 def greet_installing(
@@ -111,7 +136,8 @@ def greet_installing(
     for installed in (False, True):
         try:
             greeting = greet(conversation, place, settings, order)
-            if greeting.agent_sha256 == bundle.sha256:
+            if greeting.agent_sha256 == bundle.sha256 or greeting.gated:
+                # A gate's agent speaks our protocol, and is not ours to replace.
                 return greeting
             conversation.close()
             stderr = "its file is not the one that belongs to this program"
@@ -120,12 +146,7 @@ def greet_installing(
         if order.dry_run:
             return None
         if not installed:
-            try:
-                session.put(bundle.data, place.agent)
-            except LinkError as error:
-                if error.retryable:
-                    raise
-                raise NotReadyError((f"the agent can't be put there: {error.message}",)) from None
+            install_agent(session, place, settings)
     raise CompanionError(f"the agent at {place.agent} does not run: {printable(stderr)}", hint=_INSTALL_HINT)
 
 
@@ -133,7 +154,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
     """Return the companion's state. Raises ``NotReadyError`` or ``BuildLockHeldError``."""
     verified = greeting.verified
     up_to_date = verified is not None and verified.ok
-    reasons = [printable(reason) for reason in greeting.reasons]
+    reasons = reasons_of(greeting, settings)
     if not up_to_date:
         reasons += _space_reasons(greeting, settings, order)
     if reasons:
@@ -143,15 +164,12 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
         raise BuildLockHeldError(
             f"another build is running on the companion ({holder or 'it does not say whose'})", holder=holder
         )
-    notes = []
+    notes = notes_of(greeting)
     if verified is not None and not verified.ok:
         notes.append(f"the companion's current cache is damaged and will be built anew: {printable(verified.problem)}")
-    skew_s = greeting.clock - time.time()
-    if abs(skew_s) > _CLOCK_SKEW_S:
-        notes.append(f"the companion's clock is {abs(skew_s):,.0f} s {'ahead of' if skew_s > 0 else 'behind'} this one")
     return CompanionState(
         companion_id=printable(greeting.companion_id, at_most=64),
-        agent_version=f"{printable(greeting.agent, at_most=32)}+{agent_bundle().sha256[:12]}",
+        agent_version=agent_version(greeting),
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
         up_to_date=up_to_date,
         verified_tiles=verified.tiles if verified is not None and verified.ok else 0,
@@ -161,6 +179,31 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
         notes=tuple(notes),
         facts={"verified": printable(verified.how, at_most=32)} if up_to_date and verified is not None else {},
     )
+
+
+def reasons_of(greeting: Greeting, settings: C10Settings) -> list[str]:
+    """Return why this companion can't be built, whatever is to be built."""
+    reasons = [printable(reason) for reason in greeting.reasons]
+    if settings.machine and greeting.machine != settings.machine:
+        seen = printable(greeting.machine, at_most=64) or "a machine that its agent does not name"
+        reasons.append(f"the companion is {seen}, and c10.machine asks for {settings.machine}")
+    return reasons
+
+
+def notes_of(greeting: Greeting) -> list[str]:
+    """Return what is worth knowing and keeps nobody from building."""
+    notes = []
+    if greeting.gated and greeting.agent_sha256 != agent_bundle().sha256:
+        notes.append(f"the companion's agent {agent_version(greeting)} is not this program's own. {GATED_HINT}")
+    skew_s = greeting.clock - time.time()
+    if abs(skew_s) > _CLOCK_SKEW_S:
+        notes.append(f"the companion's clock is {abs(skew_s):,.0f} s {'ahead of' if skew_s > 0 else 'behind'} this one")
+    return notes
+
+
+def agent_version(greeting: Greeting) -> str:
+    """Return the agent's version and the beginning of its file's hash."""
+    return f"{printable(greeting.agent, at_most=32)}+{printable(greeting.agent_sha256, at_most=64)[:12]}"
 
 
 def _space_reasons(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> list[str]:

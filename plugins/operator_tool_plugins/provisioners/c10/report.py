@@ -121,7 +121,8 @@ class Transcript:
             raise failure(
                 f"the companion's agent speaks protocol {printable(repr(self._protocol), at_most=20)}, "
                 f"this program speaks {PROTOCOL}",
-                hint="Use the same version of operator-tool on both, or remove the agent from the companion.",
+                hint="Use the same version of operator-tool on both: operator-tool companion install, or, where the"
+                " login is locked to the agent's gate, have the companion's administrator do it.",
             )
         problem: str | None = None
         report: dict[str, Any] = {}

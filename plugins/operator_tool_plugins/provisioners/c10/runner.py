@@ -18,6 +18,7 @@ from .conversation import Conversation
 from .place import Place, check_paths, place_for
 from .prepare import Greeting, greet, greet_installing, state_of
 from .settings import C10Settings
+from .status import install, status
 from .transfer import Sent, transfer
 
 
@@ -57,6 +58,24 @@ class C10Provisioner:
         except BaseException:
             conversation.close()
             raise
+
+    def install(self, session: CompanionSession) -> CompanionState:
+        """Put the agent there where it isn't, and ask it without an order."""
+        place = place_for(session, self._settings)
+        conversation = self._with(session, place)
+        try:
+            return install(session, conversation, place, self._settings, self._context)
+        finally:
+            conversation.close()
+
+    def status(self, session: CompanionSession) -> CompanionState:
+        """Ask without an order; an agent that isn't there is a problem of the companion."""
+        place = place_for(session, self._settings)
+        conversation = self._with(session, place)
+        try:
+            return status(conversation, place, self._settings, self._context)
+        finally:
+            conversation.close()
 
     def transfer(self, session: CompanionSession, order: CacheOrder, tiles: TileSupply) -> TransferSummary:
         """Send what ``receive`` says is lacking."""

@@ -29,6 +29,24 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
     agent_dir: Annotated[
         str, Meta(description="The folder that the agent is put into; by default the folder agent of the cache root.")
     ] = ""
+    mount_point: Annotated[
+        str,
+        Meta(
+            description="Where the companion's cache volume is mounted; while nothing is mounted there, or the cache"
+            " root does not lie below it, nothing is built. By default any volume will do."
+        ),
+    ] = ""
+    machine: Annotated[
+        str,
+        Meta(description="What the companion's uname -m must say, such as aarch64; by default any machine will do."),
+    ] = ""
+    companion_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{32})?$",
+            description="The id that companion status shows; another companion at the same address is refused.",
+        ),
+    ] = ""
     keep_free_bytes: Annotated[int, Meta(ge=0, description="Bytes that must stay free on the companion's volume.")] = (
         64 * 1024 * 1024
     )

@@ -137,6 +137,7 @@ def _attempt(
         "lock_wait_s": settings.lock_wait_s,
         "orphan_wait_s": ORPHAN_WAIT_S,
         "keep_free_bytes": settings.keep_free_bytes,
+        "mount_point": settings.mount_point,
         "wanted_tiles": order.wanted_tiles,
     }
     try:

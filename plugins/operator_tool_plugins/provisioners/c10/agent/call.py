@@ -98,3 +98,5 @@ class Call(NamedTuple):
     inlet: Inlet
     outlet: Outlet
     dead_man: DeadMan
+    gated: bool = False
+    """The login is locked to the gate."""

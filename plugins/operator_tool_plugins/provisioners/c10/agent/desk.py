@@ -29,9 +29,10 @@ class Answer(NamedTuple):
 class Desk:
     """Answers calls one after the other; each ends in exactly one report, whatever went wrong."""
 
-    def __init__(self, inlet: Inlet, outlet: Outlet) -> None:
+    def __init__(self, inlet: Inlet, outlet: Outlet, only_root: Optional[str] = None) -> None:
         self._inlet = inlet
         self._outlet = outlet
+        self._only_root = only_root
         self._dead_man = DeadMan(inlet)
 
     def answer_one(self, verb: str) -> int:
@@ -74,9 +75,14 @@ class Desk:
             self._outlet.begin(verb, PROTOCOL, request.text("run_id"))
             place = os.path.expanduser(request.text("root"))
             request.check_protocol(PROTOCOL)
+            gated = self._only_root is not None
+            if self._only_root is not None:
+                from .gate import check_root
+
+                check_root(request.text("root"), self._only_root)
             self._dead_man.arm()
             module = importlib.import_module("." + VERBS[verb], __package__)
-            return Answer(verb, module.run(Call(request, self._inlet, self._outlet, self._dead_man)), None)
+            return Answer(verb, module.run(Call(request, self._inlet, self._outlet, self._dead_man, gated)), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
             return Answer(verb or "unknown", {}, as_agent_error(error, place))
         finally:

@@ -17,7 +17,9 @@ from .faults import AgentError, free_space
 from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
 from .manifest import Manifest, belongs, read_manifest
+from .own_config import ask_armed
 from .trust import is_verified_since_boot, look, note_verified
+from .volume import why_not_mounted
 
 
 def run(call: Call) -> Dict[str, object]:
@@ -26,7 +28,11 @@ def run(call: Call) -> Dict[str, object]:
     layout = Layout(request.text("root"))
     key = request.content_key("")
     reasons = not_writable(layout.root)
+    unmounted = why_not_mounted(layout, request.text("mount_point", ""))
+    reasons += [unmounted] if unmounted else []
     held = not reasons and is_held(layout, patience_of(call, 0.0))
+    armed = ask_armed(layout)
+    reasons += [armed.reason] if armed.reason else []
     current = layout.current()
     verified = _verified(call, layout, current, key) if current and key else None
     return {
@@ -35,6 +41,9 @@ def run(call: Call) -> Dict[str, object]:
         "agent": VERSION,
         "agent_sha256": own_sha256(),
         "python": "%d.%d.%d" % sys.version_info[:3],
+        "machine": os.uname().machine,
+        "gated": call.gated,
+        "armed": armed.state,
         "companion_id": companion_id(),
         "boot_id": boot_id(),
         "clock": int(time.time()),

@@ -16,6 +16,7 @@ from .faults import AgentError
 from .guard import BuildLock
 from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, generation_name, sync_folder, write_whole
 from .manifest import Manifest
+from .own_config import refuse_if_armed
 from .trust import look_at, note_verified
 
 COMMIT_WAIT_S = 120.0
@@ -42,6 +43,8 @@ def publish(
     call.outlet.event("ready", generation=name)
     if call.inlet.word(_MAX_LINE_BYTES, COMMIT_WAIT_S) != b"commit":
         raise AgentError("not_committed", "the workstation did not commit; the old cache is current")
+    # The vehicle may have been armed since the greeting; what was built stays, for the next attempt.
+    refuse_if_armed(layout)
     # From here on it is quicker to finish than to be ended half-way; the workstation may ask again what came of it.
     call.dead_man.let_finish()
     lock.check()

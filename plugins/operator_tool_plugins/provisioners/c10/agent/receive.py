@@ -19,6 +19,7 @@ from .layout import Layout
 from .manifest import read_manifest
 from .seed import copy_database, is_worth_it, trusted_current
 from .staging import Picture, Row, Staging, open_staging
+from .volume import check_mounted
 
 COMMIT_BYTES = 8 * 1024 * 1024
 COMMIT_EVERY_S = 1.0
@@ -39,6 +40,7 @@ def run(call: Call) -> Dict[str, object]:
     request = call.request
     layout = Layout(request.text("root"))
     content_key = request.content_key()
+    check_mounted(layout, request.text("mount_point", ""))
     layout.make()
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),

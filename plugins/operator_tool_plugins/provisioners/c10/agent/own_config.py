@@ -1,0 +1,133 @@
+"""The companion's own file: what its keeper says of it. No workstation can override it.
+
+``/etc/c10/companion.json``, or else ``companion.json`` beside the lock in the cache root. Whatever can't be read, be
+relied on, or be told counts as a reason not to build.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from .faults import AgentError
+from .layout import Layout
+
+SYSTEM_FILE = "/etc/c10/companion.json"
+NAME = "companion.json"
+ARMED_S = 5.0
+"""How long the command that knows may take."""
+_NOT_ARMED, _ARMED = 0, 1
+_MAX_BYTES = 64 * 1024
+_MAX_WORDS = 64
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Armed(NamedTuple):
+    """What came of asking whether the vehicle is armed."""
+
+    state: str
+    """``not asked`` where no command is named, ``no``, ``yes``, or ``unknown``."""
+    reason: str = ""
+    """Why nothing may be built; empty where it may."""
+
+
+def ask_armed(layout: Layout) -> Armed:
+    """Have the command of the companion's own file run, where it names one."""
+    try:
+        argv = armed_command(layout)
+    except AgentError as error:
+        return Armed("unknown", error.message)
+    return Armed("not asked") if argv is None else _ask(argv)
+
+
+def refuse_if_armed(layout: Layout) -> None:
+    """Raise ``armed`` unless the vehicle is known not to be, or nobody is to be asked."""
+    reason = ask_armed(layout).reason
+    if reason:
+        raise AgentError("armed", reason)
+
+
+def armed_command(layout: Layout) -> Optional[List[str]]:
+    """Return the command that tells whether the vehicle is armed, None where there is none. Raises ``armed``."""
+    for path in (SYSTEM_FILE, os.path.join(layout.root, NAME)):
+        try:
+            fields = _read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError, RecursionError) as error:
+            raise AgentError("armed", "the companion's own file %s can't be relied on: %s" % (path, error)) from None
+        if "armed_command" not in fields:
+            return None
+        argv = fields["armed_command"]
+        if not isinstance(argv, list) or not 1 <= len(argv) <= _MAX_WORDS or not all(map(_is_word, argv)):
+            text = "armed_command must be a list of words, the first an absolute path"
+        elif not os.path.isabs(argv[0]):
+            text = "armed_command must begin with an absolute path, not %s" % ascii(argv[0])[:200]
+        else:
+            return argv
+        raise AgentError("armed", "the companion's own file %s can't be relied on: %s" % (path, text))
+    return None
+
+
+def _read(path: str) -> Dict[str, object]:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a regular file")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.geteuid()):
+            raise ValueError("others than root and the agent's own user may write to it")
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError("it is larger than %d bytes" % _MAX_BYTES)
+    fields = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    if not isinstance(fields, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - all flaws are one kind
+    return fields
+
+
+def _no_duplicates(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice")
+    return fields
+
+
+def _is_word(word: object) -> bool:
+    return isinstance(word, str) and bool(word) and "\0" not in word
+
+
+def _ask(argv: List[str]) -> Armed:
+    # It takes its time to import, and most companions name no command.
+    import signal
+    import subprocess
+
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the companion's keeper names it, in a file that nobody else may write
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": _PATH},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return _unknown("%s can't be started: %s" % (argv[0], error))
+    try:
+        status = process.wait(ARMED_S)
+    except subprocess.TimeoutExpired:
+        # All that it started, so that nobody is left behind at every greeting.
+        os.killpg(process.pid, signal.SIGKILL)
+        return _unknown("%s did not end within %g s" % (argv[0], ARMED_S))
+    if status == _NOT_ARMED:
+        return Armed("no")
+    if status == _ARMED:
+        return Armed("yes", "busy: armed")
+    return _unknown("%s ended with %d, where 0 is not armed and 1 is armed" % (argv[0], status))
+
+
+def _unknown(why: str) -> Armed:
+    return Armed("unknown", "whether the vehicle is armed can't be told: " + why)

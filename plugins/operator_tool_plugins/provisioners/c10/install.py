@@ -1,0 +1,181 @@
+"""The agent on the companion: its Python is asked first, then the file is put there, whole and checked, and linked."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from operator_tool.api import CompanionError, CompanionSession, LinkError, NotReadyError, RunLimits
+
+from .bundle import agent_bundle
+from .escaping import printable
+from .gated import check_refused
+from .place import Place
+from .report import MAX_NOISE_LINES, NOT_STARTED
+from .settings import C10Settings
+
+STABLE_NAME = "c10-agent.pyz"
+"""The link beside the agent's file that forced commands name; it is replaced by rename."""
+_OLDEST, _TOO_NEW = (3, 8), (4, 0)
+_LIMITS = RunLimits(silence_s=60.0, run_s=120.0, total_bytes=4 * 1024 * 1024)
+_INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10.agent_dir can be written."
+
+# For any Python there is, 2 as well. The answer begins on a line of its own, after a word that no noise can know. The
+# last word is the companion's id as the agent tells it, before there is an agent.
+_ASK = r"""
+import hashlib, os, sys
+name = b""
+for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+    try:
+        with open(path, "rb") as file:
+            name = name or file.read(4096).strip()
+    except (IOError, OSError):
+        pass
+if not name:
+    name = os.uname()[1]
+    name = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+who = hashlib.sha256(b"c10 companion\0" + name).hexdigest()[:32]
+sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((sys.argv[1],) + tuple(sys.version_info[:3]) + (os.uname()[4], who)))
+"""
+
+# Arguments: the word, folder, name, SHA-256, link. Nothing gets the name but a file that has arrived, reached the disk
+# and been read back. The link's folder is the file's.
+_PUT = r"""
+import hashlib, os, stat, sys, tempfile
+word, folder, name, wanted, link = sys.argv[1:]
+path, at = os.path.join(folder, name), os.path.join(folder, link)
+
+def sync_folder():
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(fd)
+    os.close(fd)
+
+def is_whole(path):
+    try:
+        with open(path, "rb") as file:
+            return stat.S_ISREG(os.lstat(path).st_mode) and hashlib.sha256(file.read()).hexdigest() == wanted
+    except OSError:
+        return False
+
+def put(data):
+    fd, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+        if not is_whole(temporary):
+            sys.exit("the agent's file is not what was sent")
+        os.replace(temporary, path)
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+    sync_folder()
+
+def point():
+    temporary = tempfile.mktemp(prefix=".new-", dir=folder)
+    os.symlink(name, temporary)
+    os.replace(temporary, at)
+    sync_folder()
+
+try:
+    os.makedirs(folder, exist_ok=True)
+    data = sys.stdin.buffer.read()
+    done = "kept"
+    if not is_whole(path):
+        put(data)
+        done = "written"
+    if not os.path.islink(at) or os.readlink(at) != name:
+        point()
+        done = "written"
+except OSError as error:
+    sys.exit(str(error))
+sys.stdout.write("\n%s %s\n" % (word, done))
+"""
+
+
+class Interpreter(msgspec.Struct, frozen=True):
+    """The companion's Python, and the machine that it runs on."""
+
+    version: str
+    machine: str
+    companion_id: str
+
+
+def install_agent(session: CompanionSession, place: Place, settings: C10Settings) -> Interpreter:
+    """Put the agent there where it isn't, with the link to it; return what its Python said of itself.
+
+    Raises ``NotReadyError`` for a Python that can't run it or a folder that can't be written, ``CompanionError`` for
+    another companion than the configured one; then nothing was written.
+    """
+    interpreter = _ask(session, place)
+    check_identity(interpreter.companion_id, settings)
+    _check_version(interpreter, place)
+    bundle = agent_bundle()
+    folder = place.agent.rpartition("/")[0] or "."
+    argv = (place.python, "-I", "-S", "-B", "-c", _PUT)
+    answer = _answer(session, argv, (folder, bundle.name, bundle.sha256, STABLE_NAME), bundle.data)
+    if answer.words not in (["kept"], ["written"]):
+        reason = answer.stderr.strip() or f"its program ended with {answer.exit_status} and did not say why"
+        raise NotReadyError((f"the agent can't be put there: {printable(reason)}",), hint=_INSTALL_HINT)
+    return interpreter
+
+
+def check_identity(companion_id: str, settings: C10Settings) -> None:
+    """Raise ``CompanionError`` where this is another companion than the one that is configured."""
+    if settings.companion_id and companion_id != settings.companion_id:
+        raise CompanionError(
+            f"this is the companion {printable(companion_id, at_most=64) or 'without an id'}, and c10.companion_id says"
+            f" {settings.companion_id}",
+            hint="Another drone may have this address. Check which one is connected, or mend the setting.",
+        )
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    words: list[str]
+    """What followed the word; empty where it never came."""
+    exit_status: int | None
+    stderr: str
+
+
+def _ask(session: CompanionSession, place: Place) -> Interpreter:
+    answer = _answer(session, (place.python, "-c", _ASK), ())
+    if answer.exit_status in NOT_STARTED and not answer.words:
+        raise CompanionError(
+            f"the companion's Python {place.python} is not installed or not executable (exit {answer.exit_status})",
+            hint="Install python3 on the companion, or name it with -o c10.python=PATH.",
+        )
+    if len(answer.words) != 3:
+        seen = printable(answer.stderr, at_most=300).strip() or "it said nothing that answers"
+        raise CompanionError(
+            f"{place.python} on the companion does not run as a Python does (exit {answer.exit_status}): {seen}",
+            hint=_INSTALL_HINT,
+        )
+    version, machine, companion_id = (printable(word, at_most=64) for word in answer.words)
+    return Interpreter(version, machine, companion_id)
+
+
+def _check_version(interpreter: Interpreter, place: Place) -> None:
+    numbers = tuple(int(number) for number in interpreter.version.split(".") if number.isdecimal())
+    if not _OLDEST <= numbers < _TOO_NEW:
+        raise NotReadyError(
+            (f"the companion's {place.python} is Python {interpreter.version}; the agent needs 3.8 or newer, below 4",),
+            hint="Install such a Python on the companion, or name it with -o c10.python=PATH.",
+        )
+
+
+def _answer(session: CompanionSession, argv: tuple[str, ...], more: tuple[str, ...], data: bytes = b"") -> _Answer:
+    """Run a program that prints a word of ours before its answer; what a login prints before that is passed over."""
+    word = secrets.token_hex(16)
+    words: list[str] = []
+    with session.run([*argv, word, *more], stdin=(data,) if data else (), limits=_LIMITS) as run:
+        for number, line in enumerate(run):
+            if number > MAX_NOISE_LINES:
+                raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the program's", retryable=False)
+            first, *rest = line.decode("utf-8", "replace").split() or [""]
+            if first == word:
+                words = rest
+        check_refused(run.stderr_tail, f"{argv[0]} can't be run on the companion")
+        return _Answer(words, run.exit_status, run.stderr_tail)

@@ -1,0 +1,87 @@
+"""``companion install`` and ``companion status``: the agent put there, and what it says of its companion."""
+
+from __future__ import annotations
+
+import time
+
+from operator_tool.api import CompanionError, CompanionSession, CompanionState, RunContext
+
+from .bundle import agent_bundle
+from .conversation import Conversation, NoAgentError
+from .escaping import printable
+from .install import install_agent
+from .place import Place
+from .prepare import MIN_FREE_INODES, Greeting, agent_version, greet_without_order, notes_of, reasons_of
+from .report import holder_text
+from .settings import C10Settings
+
+_INSTALL = "operator-tool companion install puts it there"
+
+
+def install(
+    session: CompanionSession, conversation: Conversation, place: Place, settings: C10Settings, context: RunContext
+) -> CompanionState:
+    """Put the agent there where it isn't, and return what it then answers: its own file's hash is ours."""
+    install_agent(session, place, settings)
+    try:
+        greeting = greet_without_order(conversation, place, settings, context)
+    except NoAgentError as error:
+        raise CompanionError(f"the agent was put at {place.agent} and does not run: {printable(str(error))}") from None
+    if greeting.agent_sha256 != agent_bundle().sha256:
+        seen = printable(greeting.agent_sha256, at_most=64) or "none"
+        raise CompanionError(
+            f"the agent was put at {place.agent}, and the one that answers has the SHA-256 {seen} and not"
+            f" {agent_bundle().sha256}",
+            hint="Look for what changes files there, and install again.",
+        )
+    return _state(greeting, settings)
+
+
+def status(conversation: Conversation, place: Place, settings: C10Settings, context: RunContext) -> CompanionState:
+    """Return what the agent answers; one that isn't there, or is damaged, is a problem of the companion."""
+    try:
+        greeting = greet_without_order(conversation, place, settings, context)
+    except NoAgentError as error:
+        why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
+        problem = f"the agent is not installed at {place.agent}{why}: {_INSTALL}"
+        return CompanionState(companion_id="", agent_version="", problems=(problem,))
+    damaged = not greeting.gated and greeting.agent_sha256 != agent_bundle().sha256
+    problem = f"the agent at {place.agent} is not the file that belongs to this program: {_INSTALL}"
+    return _state(greeting, settings, *([problem] if damaged else []))
+
+
+def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> CompanionState:
+    return CompanionState(
+        companion_id=printable(greeting.companion_id, at_most=64),
+        agent_version=agent_version(greeting),
+        generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
+        free_bytes=greeting.free_bytes,
+        notes=tuple(notes_of(greeting)),
+        problems=(*problems, *reasons_of(greeting, settings), *_no_room(greeting, settings)),
+        facts=_facts(greeting),
+    )
+
+
+def _no_room(greeting: Greeting, settings: C10Settings) -> list[str]:
+    problems = []
+    if greeting.free_bytes is not None and greeting.free_bytes < settings.keep_free_bytes:
+        problems.append(f"too little space: {settings.keep_free_bytes / 1e6:,.1f} MB must stay free")
+    if greeting.free_inodes is not None and greeting.free_inodes < MIN_FREE_INODES:
+        problems.append(f"too few free inodes: {greeting.free_inodes}")
+    return problems
+
+
+def _facts(greeting: Greeting) -> dict[str, str]:
+    texts = {
+        "python": greeting.python,
+        "machine": greeting.machine,
+        "protocol": str(greeting.protocol),
+        "root": greeting.root,
+        "inodes": "no table of them" if greeting.free_inodes is None else f"{greeting.free_inodes:,} free",
+        "clock": f"{greeting.clock - time.time():+,.0f} s against this one",
+        "boot": greeting.boot_id,
+        "armed": greeting.armed,
+        "login": "locked to the agent's gate" if greeting.gated else "",
+        "busy": "" if greeting.busy is None else holder_text(greeting.busy) or "it does not say whose build",
+    }
+    return {name: printable(text, at_most=300) for name, text in texts.items() if text}
