@@ -33,6 +33,6 @@ def many_part(track: Track, workstation: Workstation, editions: tuple[Imagery, .
     gigabytes = editions[0].size_bytes / 1e9
     return [
         f"\n### {asked.many_tiles:,} tiles, {gigabytes:.1f} GB, straight over the loopback\n",
-        f"Medians of {asked.many_runs} runs; the first time is one run.\n",
+        f"Runs: {asked.many_runs}; of the first time, one.\n",
         *table(measured, (UNCHANGED, CHANGED, FIRST)),
     ]

@@ -22,7 +22,8 @@ class Scale(msgspec.Struct, frozen=True):
     each_tiles: int = 200
     """For who takes round trips a tile."""
     many_tiles: int = 150_000
-    many_runs: int = 3
+    many_runs: int = 1
+    """One takes six minutes, most of them to write the imagery, fill the store, and send all for the first time."""
     file_mb: int = 300
     fleet_tiles: int = 2_000
     fleet_runs: int = 1
