@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from paramiko import Channel, SSHException  # type: ignore[import-untyped]
+from paramiko import Channel, ChannelException, SSHException  # type: ignore[import-untyped]
 
 from operator_tool.api import CompanionIdentity, LinkError, LinkStalledError
 
@@ -23,6 +23,8 @@ from .client import ClientTransport, hang_up
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
+_REFUSED_S = 1.0
+_LOOK_AGAIN_S = 0.02
 _OPEN_S = 15.0
 _FOR_EVER_S = 24 * 3600.0
 
@@ -97,8 +99,16 @@ class Link:
             self._watchdog.join(1.0)
 
     def _open(self) -> Channel:
-        # The limit is that of at_most: paramiko's own would leave a link behind that is not to be trusted any more.
-        return self.transport.open_session(timeout=_FOR_EVER_S)
+        until_s = time.monotonic() + _REFUSED_S
+        while True:
+            try:
+                # The limit is that of at_most: paramiko's own would leave a link that is not to be trusted any more.
+                return self.transport.open_session(timeout=_FOR_EVER_S)
+            except ChannelException:
+                # A server of few sessions may not have done with the one before.
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_S):
