@@ -97,6 +97,7 @@ def greet(conversation: Conversation, place: Place, settings: C10Settings, order
         "lock_wait_s": 0.0 if order.dry_run else settings.lock_wait_s,
         "orphan_wait_s": 0.0 if order.dry_run else ORPHAN_WAIT_S,
         "end_if_verified": True,
+        "only_look": order.dry_run,
     }
     return _hello(conversation, request, settings, lambda report: order.dry_run or report.get("last") is True)
 

@@ -142,6 +142,20 @@ def test_case_137_a_dry_run_puts_nothing(session: CompanionSession, tmp_path: Pa
     assert provisioner.prepare(session, order_of(5, dry_run=True)).up_to_date
 
 
+
+def test_case_137_a_dry_run_notes_nothing(session: CompanionSession, tmp_path: Path) -> None:
+    """A cache of another boot is read wholly, and not even that is written down; a build would."""
+    root = tmp_path / "cache"
+    build_cache(session, root, supply_of(5))
+    (root / "state" / "verified.json").unlink()
+    before = snapshot(root)
+    state = provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(5, dry_run=True))
+    assert (state.up_to_date, state.facts["verified"]) == (True, "full")
+    assert snapshot(root) == before
+    provisioner_of(root, context_of(tmp_path)).prepare(session, order_of(5))
+    assert (root / "state" / "verified.json").exists()
+
+
 def test_a_damaged_agent_is_replaced(session: CompanionSession, tmp_path: Path) -> None:
     """The agent tells its own hash, and one that can't run at all is put anew."""
     root = tmp_path / "cache"

@@ -1,6 +1,6 @@
 """``hello`` and ``status``: what this companion is and holds, and whether it can be built.
 
-Nothing is written but the note that a cache was just verified wholly.
+Nothing is written but the note that a cache was just verified wholly, and not even that with ``only_look``.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _full(call: Call, layout: Layout, current: Generation, manifest: Manifest) -
 
     seen = look(current.path)
     problem = find_problem(current, manifest, progress(call, manifest.tiles))
-    if problem is None:
+    if problem is None and not call.request.flag("only_look"):
         note_verified(layout, current.name, seen)
     return problem
 
