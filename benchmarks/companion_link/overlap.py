@@ -19,7 +19,7 @@ from .ours import Workstation, right_in_cache, settings, transports
 from .race import Track, empty
 from .scale import Scale
 
-_MBIT_PER_S = 100.0
+_MBIT_PER_S = 50.0
 _CONNECTIONS = 16
 """So many that the download is held up by the link and not by its round trips."""
 

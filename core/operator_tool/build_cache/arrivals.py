@@ -16,7 +16,7 @@ from .tally import Tally
 
 BATCH_TILES = 2000
 BATCH_BYTES = 32 * 1024 * 1024
-BATCH_AGE_S = 1.0
+BATCH_AGE_S = 0.25
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):

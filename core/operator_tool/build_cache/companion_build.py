@@ -101,6 +101,10 @@ class CompanionBuild:
     ) -> BuildCacheOutcome:
         state = self._ask(link, order)
         if state.up_to_date and self._still_right(plan, request, state):
+            how = f" ({state.facts['verified']})" if "verified" in state.facts else ""
+            self._notebook.notes.append(
+                f"every byte of the companion's {state.verified_tiles:,} tiles was verified{how}"
+            )
             return BuildCacheOutcome.NO_OP
         transferred = self._begun_again_once(
             lambda anew: self._download_and_transfer(plan, request, order, link, anew=anew)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport, ProviderShare
-from operator_tool.api.errors import ConfigError, OperatorToolError
+from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.redaction import REDACTOR
 
@@ -152,7 +152,7 @@ def _companion(report: CacheBuildReport) -> str:
     if report.outcome == BuildCacheOutcome.SUCCESS and companion.generation_after:
         return f"{where}: now {companion.generation_after}, before {companion.generation_before or 'none'}"
     if not companion.id:
-        return f"{where}: not reached"
+        return f"{where}: {'not ready' if report.exit_code == NotReadyError.exit_code else 'not reached'}"
     return f"{where}: {companion.generation_after or 'no cache yet'}"
 
 
