@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-MAY_SKIP = {"shared_missions", "old_python", "own_mounts"}
+MAY_SKIP = {"shared_missions", "old_python", "own_mounts", "own_network"}
 """Markers of tests that need something that the project does not install."""
 
 

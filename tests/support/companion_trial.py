@@ -17,7 +17,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +181,7 @@ class Trial:
 
     def tiles(self) -> dict[TileId, bytes]:
         """Return what the current cache holds, read as any tool reads it."""
-        database = self.root / "current" / "tiles.mbtiles"
-        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as connection:
+        with _copy_of(self.root / "current" / "tiles.mbtiles", self.workstation.folder) as connection:
             rows = connection.execute("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles").fetchall()
         return {TileId(z, x, (1 << z) - 1 - row): data for z, x, row, data in rows}
 
@@ -192,11 +191,8 @@ class Trial:
         staged = list((self.root / "staging").glob("*/tiles.mbtiles"))
         if not staged:
             return {}
-        with tempfile.TemporaryDirectory(dir=self.workstation.folder) as folder:
-            for path in staged[0].parent.glob("tiles.mbtiles*"):
-                shutil.copy(path, folder)
-            with contextlib.closing(sqlite3.connect(Path(folder) / "tiles.mbtiles")) as connection:
-                return dict(connection.execute("SELECT sha256, tile_data FROM images").fetchall())
+        with _copy_of(staged[0], self.workstation.folder) as connection:
+            return dict(connection.execute("SELECT sha256, tile_data FROM images").fetchall())
 
     def kept_bytes(self) -> int:
         """Return how many bytes of pictures are staged."""
@@ -270,12 +266,30 @@ def rot(database: Path, picture: bytes) -> None:
     database.write_bytes(content)
 
 
+def signalled(pids: tuple[int, ...], number: signal.Signals) -> tuple[int, ...]:
+    """Signal processes, some of which may be gone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return pids
+
+
 def wait_until(condition: Callable[[], object], within_s: float, otherwise: str) -> None:
     """Wait for something to become true."""
     until_s = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < until_s, f"{otherwise}, after {within_s:g} s"
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def _copy_of(database: Path, near: Path) -> Iterator[sqlite3.Connection]:
+    """Open a copy: opening would take back what is open in it, and SQLite mistakes paths into other namespaces."""
+    with tempfile.TemporaryDirectory(dir=near) as folder:
+        for path in database.parent.glob(f"{database.name}*"):
+            shutil.copy(path, folder)
+        with contextlib.closing(sqlite3.connect(Path(folder) / database.name)) as connection:
+            yield connection
 
 
 def _is_free(lock: Path) -> bool:

@@ -39,6 +39,13 @@ def transport(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(params=["openssh", pytest.param("ssh", marks=pytest.mark.nightly)])
+def one_transport(request: pytest.FixtureRequest) -> str:
+    """One way over SSH, and nightly the other: for what happens on the companion alone."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
 def make_trial(tmp_path: Path, server: RealSshd, imagery: Imagery, older: Path) -> Callable[[str], Trial]:
     """Make a trial by the name of its transport."""

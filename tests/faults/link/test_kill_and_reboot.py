@@ -71,10 +71,10 @@ def rebooting(tmp_path: Path) -> Iterator[Rebooting]:
 
 @pytest.fixture
 def make_rebooting(
-    tmp_path: Path, rebooting: Rebooting, transport: str, imagery: Imagery, older: Path
+    tmp_path: Path, rebooting: Rebooting, one_transport: str, imagery: Imagery, older: Path
 ) -> Callable[[], Trial]:
     """Make a trial whose companion can reboot."""
-    return lambda: Trial(tmp_path / "operator", rebooting.server, transport, imagery, older)
+    return lambda: Trial(tmp_path / "operator", rebooting.server, one_transport, imagery, older)
 
 
 @pytest.mark.own_mounts

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.link.conftest import TRANSPORTS
-from tests.support.companion_trial import Imagery, Trial
+from tests.support.companion_trial import Imagery, Trial, signalled
 from tests.support.link_proxy import LinkProxy
 from tests.support.real_parts import RealSshd, real_sshd
 
@@ -48,14 +47,6 @@ def swallow_everything(_server: RealSshd, link: LinkProxy) -> tuple[int, ...]:
     return ()
 
 
-def signalled(pids: tuple[int, ...], number: signal.Signals) -> tuple[int, ...]:
-    """Signal processes, some of which may be gone."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-    return pids
-
-
 SILENCES: dict[str, Silence] = {
     "stopped sshd": stop_the_server,
     "stopped agent": stop_the_agent,
@@ -65,15 +56,16 @@ SILENCES: dict[str, Silence] = {
 
 def given_up(trial: Trial, silence: Silence) -> None:
     """Case 70: the transfer is given up in time, and the rerun sends what was not kept."""
-    address = trial.server.host, trial.server.port
-    with LinkProxy(address, up_mbit_per_s=MBIT_PER_S) as link:
-        with trial.start("-o", f"c10.no_progress_s={NO_PROGRESS_S}", port=link.port) as build:
-            trial.staged_database()
-            stopped = silence(trial.server, link)
-            began_s = time.monotonic()
-            ended = build.ended()
-            took_s = time.monotonic() - began_s
-            signalled(stopped, signal.SIGCONT)
+    with (
+        LinkProxy((trial.server.host, trial.server.port), up_mbit_per_s=MBIT_PER_S) as link,
+        trial.start("-o", f"c10.no_progress_s={NO_PROGRESS_S}", port=link.port) as build,
+    ):
+        trial.staged_database()
+        stopped = silence(trial.server, link)
+        began_s = time.monotonic()
+        ended = build.ended()
+        took_s = time.monotonic() - began_s
+        signalled(stopped, signal.SIGCONT)
     assert NO_PROGRESS_S - 1 < took_s < NO_PROGRESS_S + 8, f"noticed after {took_s:.1f} s: {ended.all}"
     trial.assert_failed(ended, 22, "transfer", retryable=True, free_s=UNHEARD_S)
     kept_bytes = trial.kept_bytes()
@@ -83,11 +75,13 @@ def given_up(trial: Trial, silence: Silence) -> None:
 
 def orphaned(trial: Trial) -> None:
     """Case 78: neither sshd nor the agent learns that the workstation and the way to it are gone."""
-    with LinkProxy((trial.server.host, trial.server.port), up_mbit_per_s=MBIT_PER_S) as link:
-        with trial.start(port=link.port) as build:
-            trial.staged_database()
-            link.swallow()
-            build.kill()
+    with (
+        LinkProxy((trial.server.host, trial.server.port), up_mbit_per_s=MBIT_PER_S) as link,
+        trial.start(port=link.port) as build,
+    ):
+        trial.staged_database()
+        link.swallow()
+        build.kill()
         assert not trial.is_free(), "the orphan holds no lock: nothing was tried"
         began_s = time.monotonic()
         ended = trial.run("-o", "c10.lock_wait_s=0")
