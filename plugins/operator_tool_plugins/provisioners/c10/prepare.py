@@ -157,7 +157,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> Co
     up_to_date = verified is not None and verified.ok
     reasons = reasons_of(greeting, settings)
     if not up_to_date:
-        reasons += _space_reasons(greeting, settings, order)
+        reasons += space_reasons(greeting, settings, order.expected_bytes)
     if reasons:
         raise NotReadyError(tuple(reasons))
     if greeting.busy is not None and not order.dry_run:
@@ -207,9 +207,10 @@ def agent_version(greeting: Greeting) -> str:
     return f"{printable(greeting.agent, at_most=32)}+{printable(greeting.agent_sha256, at_most=64)[:12]}"
 
 
-def _space_reasons(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> list[str]:
+def space_reasons(greeting: Greeting, settings: C10Settings, expected_bytes: int | None) -> list[str]:
+    """Return what room is lacking for so many bytes of pictures beside what must stay free."""
     reasons = []
-    cache_bytes = int((order.expected_bytes or 0) * _OVERHEAD)
+    cache_bytes = int((expected_bytes or 0) * _OVERHEAD)
     needed_bytes = max(0, cache_bytes - greeting.staged_bytes) + settings.keep_free_bytes
     if greeting.free_bytes is not None and greeting.free_bytes < needed_bytes:
         reasons.append(

@@ -17,6 +17,7 @@ from .wire import PROTOCOL
 MAX_REPORT_BYTES = 1024 * 1024
 MAX_NOISE_LINES = 1000
 _TAIL_LINES = 5
+_BEGIN = b'{"event":"begin"'
 NOT_STARTED = (126, 127)
 """What a shell exits with when it can't start a program."""
 
@@ -55,6 +56,9 @@ class Transcript:
 
     def feed(self, line: bytes) -> dict[str, Any] | None:
         """Take in one line; return it when it is one of the agent's events. Raises ``LinkError`` on endless noise."""
+        if not self.begun:
+            # A login's prompt or banner may have no line end of its own.
+            line = line[max(0, line.find(_BEGIN)) :]
         try:
             said = parse_strictly(line)
         except ValueError:

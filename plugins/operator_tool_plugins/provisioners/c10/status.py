@@ -11,7 +11,7 @@ from .conversation import Conversation, NoAgentError
 from .escaping import printable
 from .install import install_agent
 from .place import Place
-from .prepare import MIN_FREE_INODES, Greeting, agent_version, greet_without_order, notes_of, reasons_of
+from .prepare import Greeting, agent_version, greet_without_order, notes_of, reasons_of, space_reasons
 from .report import holder_text
 from .settings import C10Settings
 
@@ -57,18 +57,9 @@ def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> Compani
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
         free_bytes=greeting.free_bytes,
         notes=tuple(notes_of(greeting)),
-        problems=(*problems, *reasons_of(greeting, settings), *_no_room(greeting, settings)),
+        problems=(*problems, *reasons_of(greeting, settings), *space_reasons(greeting, settings, None)),
         facts=_facts(greeting),
     )
-
-
-def _no_room(greeting: Greeting, settings: C10Settings) -> list[str]:
-    problems = []
-    if greeting.free_bytes is not None and greeting.free_bytes < settings.keep_free_bytes:
-        problems.append(f"too little space: {settings.keep_free_bytes / 1e6:,.1f} MB must stay free")
-    if greeting.free_inodes is not None and greeting.free_inodes < MIN_FREE_INODES:
-        problems.append(f"too few free inodes: {greeting.free_inodes}")
-    return problems
 
 
 def _facts(greeting: Greeting) -> dict[str, str]:

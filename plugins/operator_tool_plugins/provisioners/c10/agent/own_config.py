@@ -6,6 +6,7 @@ relied on, or be told counts as a reason not to build.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ SYSTEM_FILE = "/etc/c10/companion.json"
 NAME = "companion.json"
 ARMED_S = 5.0
 """How long the command that knows may take."""
+_KILLED_S = 1.0
 _NOT_ARMED, _ARMED = 0, 1
 _MAX_BYTES = 64 * 1024
 _MAX_WORDS = 64
@@ -121,6 +123,8 @@ def _ask(argv: List[str]) -> Armed:
     except subprocess.TimeoutExpired:
         # All that it started, so that nobody is left behind at every greeting.
         os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILLED_S)
         return _unknown("%s did not end within %g s" % (argv[0], ARMED_S))
     if status == _NOT_ARMED:
         return Armed("no")
