@@ -155,7 +155,8 @@ def python_that(folder: Path, script: str) -> str:
     return str(path)
 
 
-OF_VERSION = f'exec {sys.executable} -c "import sys; sys.version_info = ({{}}, 0); sys.argv[:1] = []; exec(sys.argv[0])" "$2" "$3"'
+PRETENDS = "import sys; sys.version_info = ({}, 0); sys.argv[:1] = []; exec(sys.argv[0])"
+OF_VERSION = f'exec {sys.executable} -c "{PRETENDS}" "$2" "$3"'
 
 
 @pytest.mark.parametrize("version", ["2, 7", "3, 5", "3, 7", "4, 0"])
