@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -32,12 +33,14 @@ def content_key(trial: Trial) -> str:
 def test_case_076_a_link_in_the_place_of_a_file_is_not_followed(trial: Trial, tmp_path: Path, name: str) -> None:
     """It is taken away, what it led to stays as it was, and the cache is built."""
     victim = tmp_path / "victim"
-    victim.write_text("somebody else's")
+    # One that SQLite would gladly write to.
+    shutil.copy(trial.root / "current" / "tiles.mbtiles", victim)
+    before = victim.read_bytes()
     staging = trial.root / "staging" / content_key(trial)
     staging.mkdir(parents=True, exist_ok=True)
     (staging / name).symlink_to(victim)
     trial.assert_done_again(trial.run())
-    assert victim.read_text() == "somebody else's"
+    assert victim.read_bytes() == before
 
 
 @pytest.mark.parametrize("folder", ["staging", "generations", "staging/KEY"])
