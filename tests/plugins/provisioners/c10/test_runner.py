@@ -142,7 +142,6 @@ def test_case_137_a_dry_run_puts_nothing(session: CompanionSession, tmp_path: Pa
     assert provisioner.prepare(session, order_of(5, dry_run=True)).up_to_date
 
 
-
 def test_case_137_a_dry_run_notes_nothing(session: CompanionSession, tmp_path: Path) -> None:
     """A cache of another boot is read wholly, and not even that is written down; a build would."""
     root = tmp_path / "cache"
