@@ -81,6 +81,7 @@ def test_case_070_a_cable_that_is_pulled_for_a_while(
     assert ended.report["companion"]["reconnects"] == 0
 
 
+@pytest.mark.nightly
 def test_case_070_a_cable_that_stays_pulled(
     tmp_path: Path, hosts: TwoHosts, companion: RealSshd, larger: Imagery, older: Path
 ) -> None:

@@ -28,12 +28,12 @@ def test_case_053_nothing_listens_or_the_name_is_unknown(trial: Trial) -> None:
     trial.assert_done_again(trial.run())
 
 
-@pytest.mark.parametrize("says", [(), (b"SSH-2.0-OpenSSH_9.2\r\n",)], ids=["no banner", "no key exchange"])
-def test_case_058_a_server_that_stalls(trial: Trial, says: tuple[bytes, ...]) -> None:
-    """Each wait has a deadline, whatever was said before."""
-    with peer(*says) as port:
-        ended = trial.run("-o", f"{trial.transport}.connect_timeout_s=1", port=port, ends_s=10)
-    trial.assert_failed(ended, 30, "companion", retryable=True)
+def test_case_058_a_server_that_stalls(trial: Trial) -> None:
+    """Each wait has a deadline: for a banner, and for the key exchange after one."""
+    for says in ((), (b"SSH-2.0-OpenSSH_9.2\r\n",)):
+        with peer(*says) as port:
+            ended = trial.run("-o", f"{trial.transport}.connect_timeout_s=1", port=port, ends_s=10)
+        trial.assert_failed(ended, 30, "companion", retryable=True)
     trial.assert_done_again(trial.run())
 
 
