@@ -63,9 +63,11 @@ def given_up(trial: Trial, silence: Silence) -> None:
         trial.staged_database()
         stopped = silence(trial.server, link)
         began_s = time.monotonic()
-        ended = build.ended()
+        try:
+            ended = build.ended()
+        finally:
+            signalled(stopped, signal.SIGCONT)
         took_s = time.monotonic() - began_s
-        signalled(stopped, signal.SIGCONT)
     assert NO_PROGRESS_S - 1 < took_s < NO_PROGRESS_S + 8, f"noticed after {took_s:.1f} s: {ended.all}"
     trial.assert_failed(ended, 22, "transfer", retryable=True, free_s=UNHEARD_S)
     kept_bytes = trial.kept_bytes()
