@@ -56,6 +56,8 @@ agent = None
 # The verbs before the one that is played are the real agent's.
 while verb != "serve" and taken is None:
     line = sys.stdin.buffer.readline()
+    if not line and agent is None:
+        sys.exit(0)
     asked = json.loads(line) if line.strip() else {{}}
     if asked.get("verb") == verb:
         taken = asked
