@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +117,8 @@ REFUSED = [
     f"python3 -I -S -B '{AGENT} hello",
     f"python3 -I -S -B {AGENT} hello # x",
     f"python3 -I -S -B {AGENT} hello\x1b[2J",
+    "python3 -I -S -B '/x\n/c10-agent.pyz' hello",
+    "python3 -I -S -B '/x\x1b[2J/c10-agent.pyz' hello",
     f"python3 -I -S -B {'x' * 5000}/c10-agent.pyz hello",
     "python3 -c 'import os; os.system(\"id\")'",
 ]
@@ -178,10 +179,14 @@ def test_nothing_of_the_client_s_environment_is_left(tmp_path: Path, file: Path)
     assert ended.returncode == 0, ended
     assert "evil" not in seen.read_text()
     check = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]);"
-        "from c10_agent.gate import forget_environment; forget_environment(); print(sorted(os.environ))"
+        "import os, sys; sys.path.insert(0, sys.argv[1]); from c10_agent.__main__ import main;"
+        "main(['agent', 'gate', sys.argv[2]]); sys.stderr.write(' '.join(sorted(os.environ)))"
     )
     said = subprocess.run(
-        [sys.executable, "-c", check, str(file)], capture_output=True, check=True, env={"HOME": "/", **os.environ}
+        [sys.executable, "-c", check, str(file), str(root)],
+        input=hello(root),
+        capture_output=True,
+        check=True,
+        env={"HOME": "/", "CLIENT": "evil", "SSH_ORIGINAL_COMMAND": "hello"},
     )
-    assert said.stdout.strip() == b"['HOME']"
+    assert said.stderr.split() == [b"HOME"]

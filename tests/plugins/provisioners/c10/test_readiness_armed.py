@@ -68,6 +68,18 @@ def test_case_062_the_command_decides(tmp_path: Path, file: Path, script: str, s
             assert re.search(reason, said)
 
 
+def test_the_command_is_given_a_path_and_nothing_else(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does must not depend on whose login the agent runs in."""
+    root, seen = tmp_path / "cache", tmp_path / "seen"
+    own_file(root, {"armed_command": ["/usr/bin/env", "-S", f"sh -c 'env >{seen}'"]})
+    monkeypatch.setenv("CLIENT", "evil")
+    assert ask(file, "hello", root, order_of(1))["armed"] == "no"
+    assert "evil" not in seen.read_text()
+    assert "PATH=" in seen.read_text()
+
+
 def test_case_062_a_command_that_hangs_is_given_up_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all that it started, so that no greeting leaves a process behind."""
     monkeypatch.setattr(own_config, "ARMED_S", 0.5)
