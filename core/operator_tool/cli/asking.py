@@ -70,6 +70,7 @@ def _asking(context: RunContext, prompt: str) -> Iterator[str]:
     while not _one_question.acquire(timeout=_TICK_S):
         _refuse_when_over(context)
     try:
+        _refuse_when_over(context)  # the one before may have been given up just now
         context.emit(PromptShown())
         try:
             yield REDACTOR.line(escape_controls(prompt))
