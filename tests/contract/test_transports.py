@@ -233,6 +233,7 @@ class TestStandardInput:
     def test_a_blocked_iterable_doesn_t_hold_the_caller(self, session: CompanionSession) -> None:
         """Leaving the run is possible while the iterable waits for something that never comes."""
         wake = threading.Event()
+        before = set(threading.enumerate())
 
         def blocked() -> Iterator[bytes]:
             wake.wait(60)
@@ -243,7 +244,7 @@ class TestStandardInput:
             assert list(run) == [b"line"]
         assert time.monotonic() - began_s < 10
         wake.set()
-        _wait_until(lambda: all(thread.name != "companion-stdin" for thread in threading.enumerate()))
+        _wait_until(lambda: all(one.name != "companion-stdin" for one in set(threading.enumerate()) - before))
 
 
 class TestLimits:
