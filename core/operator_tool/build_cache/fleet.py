@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport
+from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import OperatorToolError
 from operator_tool.api.events import RunFinished, RunStarted
@@ -29,23 +30,28 @@ def build_each(
     others have ended.
     """
     parts = [_Part(companion, notebook.branch(companion.context), build) for companion in companions]
-    try:
-        for part in parts:
-            part.start()
-        for part in parts:
-            while part.is_alive():  # in steps: a signal is heard between them
-                part.join(_TICK_S)
-    except BaseException:
-        until = Deadline.after(_UNWIND_S)
-        for part in parts:
-            part.companion.context.cancelled.set()
-        for part in parts:
-            part.join(until.remaining_s())
-        raise
+    run_all(parts, [companion.context for companion in companions])
     for part in parts:
         if part.error is not None:
             raise part.error
     return fleet_report({part.companion.name: part.report for part in parts if part.report is not None})
+
+
+def run_all(threads: Sequence[threading.Thread], contexts: Sequence[RunContext]) -> None:
+    """Start the threads and wait for all of them; interrupted, tell their contexts, and wait a little."""
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():  # in steps: a signal is heard between them
+                thread.join(_TICK_S)
+    except BaseException:
+        until = Deadline.after(_UNWIND_S)
+        for context in contexts:
+            context.cancelled.set()
+        for thread in threads:
+            thread.join(until.remaining_s())
+        raise
 
 
 def fleet_report(builds: dict[str, CacheBuildReport]) -> FleetReport:

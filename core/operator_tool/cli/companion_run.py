@@ -16,6 +16,7 @@ from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import OperatorToolError, UsageError
 from operator_tool.api.events import Notice
 from operator_tool.api.roles import CompanionTransport, InstallableProvisioner
+from operator_tool.build_cache.fleet import run_all
 from operator_tool.places import Places
 from operator_tool.plugin_host.host import PluginHost
 
@@ -23,10 +24,6 @@ from .assembly import open_tool
 from .companion_choice import ChosenCompanion, chosen_companions, refuse_one_place_twice, short_settings
 from .companion_outcome import CompanionOutcome, failed, show_failure, show_outcomes
 from .options import CompanionOptions
-
-_TICK_S = 0.1
-_UNWIND_S = 10.0
-"""How long an interrupted command waits for its threads to let go of what they hold."""
 
 
 @dataclass(frozen=True)
@@ -159,19 +156,7 @@ def for_each(
     if len(companions) == 1:
         return (outcome_of(companions[0], work),)
     parts = [_Part(companion, work) for companion in companions]
-    try:
-        for part in parts:
-            part.start()
-        for part in parts:
-            while part.is_alive():  # in steps: a signal is heard between them
-                part.join(_TICK_S)
-    except BaseException:
-        until = Deadline.after(_UNWIND_S)
-        for companion in companions:
-            companion.context.cancelled.set()
-        for part in parts:
-            part.join(until.remaining_s())
-        raise
+    run_all(parts, [companion.context for companion in companions])
     return tuple(part.result() for part in parts)
 
 

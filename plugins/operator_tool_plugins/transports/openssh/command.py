@@ -16,6 +16,8 @@ _LOG = "/dev/stdout"
 
 _CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """Authenticated as a whole, so that cutting messages out (Terrapin, CVE-2023-48795) can't work; and the fastest."""
+_MACS = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
+"""Beside AES-GCM none is used; that is no reason to offer SHA-1."""
 _KEY_EXCHANGES = "^curve25519-sha256,curve25519-sha256@libssh.org"
 """First, since the hybrid ones, which stay possible, take longer; none of ssh's own choice has SHA-1."""
 _HOST_KEYS = "-ssh-rsa,ssh-dss,*-cert-v0?@openssh.com"
@@ -41,6 +43,7 @@ _INSISTED = {
     "KnownHostsCommand": "none",
     "NoHostAuthenticationForLocalhost": "no",
     "Ciphers": _CIPHERS,
+    "MACs": _MACS,
     "KexAlgorithms": _KEY_EXCHANGES,
     "HostKeyAlgorithms": _HOST_KEYS,
     "PubkeyAcceptedAlgorithms": _LOGIN_KEYS,
