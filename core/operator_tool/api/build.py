@@ -27,7 +27,7 @@ class BuildCacheOutcome(enum.StrEnum):
 
     SUCCESS = "success"
     NO_OP = "idempotent_no_op"
-    """The companion holds this very cache already, verified just now; nothing was sent."""
+    """The companion holds this very cache already, verified; nothing was sent."""
     DRY_RUN = "dry_run"
     FAILURE = "failure"
 

@@ -52,7 +52,8 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     generation: str | None = None
     """The name of the current generation, None when there is none."""
     up_to_date: bool = False
-    """The current generation has the order's content key and its bytes were verified just now."""
+    """The current generation has the order's content key, and its bytes are known to be what was built: they were read
+    just now, or since the companion started and are untouched (``facts["verified"]`` may say which)."""
     verified_tiles: int = 0
     """How many tiles that verification found, where ``up_to_date``."""
     tiles_digest: str | None = None

@@ -11,7 +11,7 @@ from .build import CacheBuildReport
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run_started"):
-    """The first event of a run."""
+    """The first event of a run, or of one companion's part of it."""
 
     run_id: str
     command: str
@@ -82,7 +82,7 @@ class PromptAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_answ
 
 
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run_finished"):
-    """The last event of a run."""
+    """The last event of a run, or of one companion's part of it."""
 
     report: CacheBuildReport
     companion: str = ""

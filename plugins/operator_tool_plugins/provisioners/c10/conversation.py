@@ -51,11 +51,6 @@ class Conversation:
         self._context = context
         self._process: AgentProcess | None = None
 
-    def say(self, word: bytes) -> None:
-        """Have the call at hand hear a word beyond its request."""
-        assert self._process is not None, "a call is open"
-        self._process.say(word)
-
     @property
     def is_open(self) -> bool:
         """Whether a process is there: what was said to it before will be answered."""
