@@ -14,6 +14,7 @@ from .layout import MAX_SEQ, Layout, companion_id, sync_path
 from .manifest import Manifest, parse_manifest
 from .publish import publish
 from .staging import open_staging, take_back
+from .state import highest_seq
 from .trust import look_at
 from .verify import Measured, compare, measure, progress
 
@@ -43,7 +44,7 @@ def run(call: Call) -> Dict[str, object]:
     with BuildLock(layout).acquire(patience_of(call, 5.0), note) as lock:
         if not take_back(layout, content_key):
             raise AgentError("staging", "nothing was received for this cache")
-        taken = layout.highest_seq()
+        taken = highest_seq(layout)
         if not taken < manifest.seq <= min(taken + MAX_SEQ_STEP, MAX_SEQ):
             raise AgentError("seq", "seq %d does not follow %d: another build came between" % (manifest.seq, taken))
         seen = _complete(call, layout, content_key, request.texts("metadata"), manifest)

@@ -18,6 +18,7 @@ from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
 from .manifest import Manifest, belongs, read_manifest
 from .own_config import ask_armed
+from .state import highest_seq
 from .trust import is_verified_since_boot, look, note_verified
 from .volume import why_not_mounted
 
@@ -50,7 +51,7 @@ def run(call: Call) -> Dict[str, object]:
         "root": layout.root,
         "reasons": reasons,
         "busy": holder(layout) if held else None,
-        "highest_seq": layout.highest_seq(),
+        "highest_seq": highest_seq(layout),
         "current": None if current is None else _described(current),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,

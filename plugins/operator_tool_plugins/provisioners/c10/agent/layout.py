@@ -12,6 +12,9 @@ from .faults import AgentError
 
 DATABASE = "tiles.mbtiles"
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
+ARTEFACTS = "artefacts"
+STAGES = "stages"
 BOOT_ID = "boot_id"
 MAX_SMALL_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 64 * 1024
@@ -40,7 +43,8 @@ class Layout:
         self.current_link = os.path.join(self.root, "current")
         self.stagings = os.path.join(self.root, "staging")
         self.state = os.path.join(self.root, "state")
-        self.highest_seq_file = os.path.join(self.state, "highest_seq")
+        self.quarantine = os.path.join(self.root, "quarantine")
+        self.pins = os.path.join(self.root, "pins")
         self.lock = os.path.join(self.root, "lock")
         self.lock_holder = os.path.join(self.root, "lock.holder")
 
@@ -77,18 +81,6 @@ class Layout:
         found = (self._generation(name) for name in sorted(names, reverse=True))
         return [generation for generation in found if generation]
 
-    def committed_seq(self) -> int:
-        """Return the highest seq that was ever switched to and noted; 0 before the first."""
-        try:
-            text = read_small(self.highest_seq_file).strip()
-        except OSError:
-            return 0
-        return int(text) if re.match(rb"[0-9]{1,8}\Z", text) else 0
-
-    def highest_seq(self) -> int:
-        """Return the highest seq that is taken, also by a generation that was never switched to."""
-        return max([self.committed_seq()] + [generation.seq for generation in self.all_generations()])
-
     def _generation(self, name: str) -> Optional[Generation]:
         match = _NAME.match(name)
         path = os.path.join(self.generations, name)
@@ -100,6 +92,11 @@ class Layout:
 def generation_name(seq: int, content_key: str) -> str:
     """Return the folder's name of a generation."""
     return "%08d-%s" % (seq, content_key[:12])
+
+
+def is_generation_name(name: str) -> bool:
+    """Tell whether ``name`` is shaped as a generation's folder is."""
+    return _NAME.match(name) is not None
 
 
 def companion_id() -> str:

@@ -17,6 +17,7 @@ from .guard import BuildLock
 from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, generation_name, sync_folder, write_whole
 from .manifest import Manifest
 from .own_config import refuse_if_armed
+from .state import Record, write_record
 from .trust import look_at, note_verified
 
 COMMIT_WAIT_S = 120.0
@@ -49,7 +50,7 @@ def publish(
     call.dead_man.let_finish()
     lock.check()
     _switch(layout, name)
-    write_whole(layout.highest_seq_file, b"%d\n" % manifest.seq)
+    write_record(layout, Record(manifest.seq, name))
     _look_through_current(layout, manifest)
     note_verified(layout, name, seen)
     return {

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Type
 
 from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, boot_id, is_folder, make_folder, read_small, write_whole
+from .state import committed_seq
 
 Picture = Tuple[int, bytes, memoryview]
 """tile_id, SHA-256, bytes."""
@@ -161,7 +162,7 @@ def take_back(layout: Layout, content_key: str) -> bool:
     if not is_folder(folder):
         current = layout.current()
         for generation in layout.all_generations():
-            if generation.seq > layout.committed_seq() and generation.key_prefix == content_key[:12]:
+            if generation.seq > committed_seq(layout) and generation.key_prefix == content_key[:12]:
                 if generation == current:
                     continue
                 os.rename(generation.path, folder)
