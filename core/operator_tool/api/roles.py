@@ -11,7 +11,19 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from .build import RemoteBuildReport
-from .companion import CompanionIdentity, CompanionState, HostKeyOffer, RunLimits, TransferSummary
+from .companion import (
+    CompanionIdentity,
+    CompanionState,
+    GcReport,
+    HostKeyOffer,
+    RollbackReport,
+    RunLimits,
+    SignerEnrolment,
+    SignerOffer,
+    Soundness,
+    SoundnessAsked,
+    TransferSummary,
+)
 from .flight import Flight
 from .order import CacheOrder, TileSupply
 from .tiles import ProviderInfo, TileResult, WantedTile
@@ -209,4 +221,57 @@ class InstallableProvisioner(Provisioner, Protocol):
 
     def status(self, session: CompanionSession) -> CompanionState:
         """Ask what the companion is and holds. Writes nothing there. Raises ``CompanionError``."""
+        ...
+
+
+@runtime_checkable
+class KeepingProvisioner(Provisioner, Protocol):
+    """A provisioner that keeps several caches on the companion: it can look at them, go back to one, and tidy.
+
+    Each method raises ``CompanionError`` where its program is not there or can't answer, and lets ``LinkError`` pass;
+    the core asks once.
+    """
+
+    def verify(self, session: CompanionSession, asked: SoundnessAsked) -> Soundness:
+        """Have the companion look at what it holds. Changes nothing there; what is not sound is in the answer.
+
+        Raises ``NotReadyError`` where there is no cache at all.
+        """
+        ...
+
+    def rollback(self, session: CompanionSession, seq: int | None = None) -> RollbackReport:
+        """Make the generation with this number current, or, without one, the last that a consumer has loaded well.
+
+        Raises ``VerifyError`` where that one is not sound: nothing was switched then; ``NotReadyError`` where there is
+        none to go back to, or the vehicle is armed; ``BuildLockHeldError`` while somebody builds.
+        """
+        ...
+
+    def gc(self, session: CompanionSession, *, dry_run: bool = False) -> GcReport:
+        """Remove what nobody needs any more. Raises ``BuildLockHeldError`` while somebody builds."""
+        ...
+
+
+@runtime_checkable
+class EnrollingProvisioner(Provisioner, Protocol):
+    """A provisioner whose companion can be told whose caches it takes; from then on it takes no other."""
+
+    def offered_signer(self, session: CompanionSession, name: str) -> SignerOffer:
+        """Return the operator's signing key, offered under ``name`` (empty: the operator's own), and whom the companion
+        takes already.
+
+        Writes nothing. Raises ``ConfigError`` without a usable key, ``NotReadyError`` where the companion's files can't
+        be relied on, ``CompanionError``.
+        """
+        ...
+
+    def enrol_signer(
+        self, session: CompanionSession, offer: SignerOffer, *, replace: bool = False, signed_by: str = ""
+    ) -> SignerEnrolment:
+        """Have the companion take what the offered key signs.
+
+        Where it takes somebody's signature already, that signer must agree: ``signed_by`` names the key, as the setting
+        of the signing key does; empty: the operator's signing key. ``replace`` takes that key out and revokes it.
+        Raises ``CompanionError`` where the companion refuses, ``ConfigError`` for a key that can't be used.
+        """
         ...
