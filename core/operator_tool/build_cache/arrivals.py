@@ -9,6 +9,7 @@ import msgspec
 
 from operator_tool.api.order import TileRecord
 from operator_tool.api.tiles import TileId
+from operator_tool.failpoints import failpoint
 from operator_tool.tile_store import TileStore
 from operator_tool.tile_store.disk import check_reserve
 
@@ -70,7 +71,9 @@ class Arrivals:
         self._open_bytes = 0
         if self._store.pending_tiles:
             check_reserve(self._store.folder)
+        failpoint("download.before_commit")
         self._store.commit()
+        failpoint("download.after_commit")
         self._opened_s = time.monotonic()
         for one in arrived:
             self._tally.note_arrival(one.imagery_date, unchanged=one.unchanged, downgraded=one.downgraded)

@@ -21,6 +21,7 @@ from operator_tool.api.errors import BuildError, LinkError, OperatorToolError, T
 from operator_tool.api.events import Notice
 from operator_tool.api.order import CacheOrder
 from operator_tool.api.tile_table import TileTable
+from operator_tool.failpoints import failpoint
 from operator_tool.tile_store import DamagedTileError
 
 from .companion_link import CompanionLink
@@ -106,14 +107,17 @@ class CompanionBuild:
                 f"every byte of the companion's {state.verified_tiles:,} tiles was verified{how}"
             )
             return BuildCacheOutcome.NO_OP
+        failpoint("companion.after_ask")
         transferred = self._begun_again_once(
             lambda anew: self._download_and_transfer(plan, request, order, link, anew=anew)
         )
+        failpoint("transfer.after_transfer")
         lock.confirm()
         with self._notebook.phase("build"), _link_errors_as(BuildError):
             built = link.through_breaks(
                 lambda session: self._parts.provisioner.build(session, order, transferred), attempts=BUILD_ATTEMPTS
             )
+        failpoint("build.after_build")
         self._note_built(built, transferred)
         return BuildCacheOutcome.SUCCESS
 

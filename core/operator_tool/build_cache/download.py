@@ -17,6 +17,7 @@ from operator_tool.api.errors import DownloadError
 from operator_tool.api.events import PhaseFinished, PhaseProgress, PhaseStarted
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
+from operator_tool.failpoints import failpoint
 from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
 from operator_tool.tile_store import TileStore
@@ -157,6 +158,7 @@ class Download:
         for name, info in plan.providers:
             store = TileStore.open(self._stores_dir, provider=name, dataset=info.dataset)
             self._stores.append(store)
+            failpoint("download.after_open")
             reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
             check_room(self._stores_dir, bytes_to_come(store, info, reach, ranges()))
             one = ProviderPass(

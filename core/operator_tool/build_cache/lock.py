@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from operator_tool.api.errors import BuildLockHeldError, ConfigError
+from operator_tool.failpoints import failpoint
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -102,7 +103,9 @@ def companion_lock(
             hint="Give --data-dir a folder on a local disk that is yours alone.",
         ) from error
     with _released(lock, sidecar):
+        failpoint("lock.after_acquire")
         _write_holder(sidecar, companion, operator, run_id)
+        failpoint("lock.after_holder")
         yield CompanionLock(path, inode[-1])
 
 

@@ -18,6 +18,7 @@ from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import ProviderInfo
+from operator_tool.failpoints import failpoint
 from operator_tool.sectors import Sector
 from operator_tool.tile_store import DamagedTileError
 
@@ -97,9 +98,11 @@ class Orchestrator:
         """Resolve the flight and plan its tiles; nothing is written. Raises what fails."""
         with self._notebook.phase("resolve", request.flight):
             flight = resolve_flight(self._parts.flight_source, request.flight)
+        failpoint("plan.after_resolve")
         with self._notebook.phase("plan"):
             described = [(name, _described(name, provider)) for name, provider in self._parts.providers]
             plan = make_plan(flight, request, described, sectors=self._sectors)
+        failpoint("plan.after_plan")
         self._notebook.note_plan(plan)
         for note in (*flight.notes, *self._notebook.notes):
             self._context.emit(Notice(text=note))

@@ -13,6 +13,7 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.errors import DownloadError
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
+from operator_tool.failpoints import failpoint
 from operator_tool.pictures import Repeats
 
 from .download import Download
@@ -36,7 +37,9 @@ class Reading:
     def read(self, record: TileRecord) -> bytes:
         """As the download's."""
         self.pictures += 1
-        return self._download.read(record)
+        picture = self._download.read(record)
+        failpoint("transfer.after_read")
+        return picture
 
 
 class Supplies:

@@ -12,6 +12,7 @@ import msgspec
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport, ProviderShare
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
+from operator_tool.failpoints import failpoint
 from operator_tool.redaction import REDACTOR
 
 from .assembly import Run, open_run
@@ -43,6 +44,7 @@ def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> i
 
 def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions) -> int:
     problem = _write_report(report, options.report) if options.report else None
+    failpoint("report.after_write")
     if options.as_json:
         say(as_document(msgspec.to_builtins(report)))
     else:
@@ -191,7 +193,9 @@ def _write_report(report: CacheBuildReport | FleetReport, path: Path) -> ConfigE
         return ConfigError(f"the report can't be written to {path}, which is no file", hint="Name a file.")
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
+        failpoint("report.before_write")
         new.write_text(as_document(msgspec.to_builtins(report)) + "\n", encoding="ascii")
+        failpoint("report.before_rename")
         new.replace(path)
     except OSError as error:
         return ConfigError(f"the report can't be written to {path}: {error.strerror}")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from operator_tool.api import PictureFormat, TileId, TileRecord
+from operator_tool.failpoints import failpoint
 
 from .index_connection import IndexConnection
 from .records import Batch, Damage, Place, StoredTile
@@ -113,6 +114,7 @@ class Index(IndexConnection):
                 "UPDATE tiles SET fetched_at_s = ? WHERE z = ? AND y = ? AND x = ?",
                 [(at.timestamp(), *_key(tile_id)) for tile_id, at in batch.confirmed.items()],
             )
+            failpoint("store.inside_index")
 
     def drop_before(self, before_s: float) -> None:
         """Drop the tiles and the absences that were told before a moment, and all that nothing refers to any longer:

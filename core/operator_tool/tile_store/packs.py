@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from operator_tool.api import DownloadError
+from operator_tool.failpoints import failpoint
 
 from .disk import free_text, megabytes, sync_folder
 from .records import Place
@@ -57,6 +58,7 @@ class PackWriter:
             return
         try:
             self._write()
+            failpoint("store.after_pack_written")
             if self._end > self._durable_end:
                 os.fsync(self._fd)
                 if self._durable_end == 0:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from operator_tool.api import DownloadError, PictureFormat, Tile, TileId, TileRecord
+from operator_tool.failpoints import failpoint
 
 from .damaged import DamagedTileError
 from .disk import free_text, make_durable_folder
@@ -239,6 +240,7 @@ class TileStore:
         try:
             # Nothing refers to what is not yet durable: the pictures first, then the rows that name them.
             self._pack.make_durable()
+            failpoint("store.after_pack_synced")
             self._index_to_write().apply(self._batch)
             if len(self._fresh) > _FRESH_CONTENTS:
                 self._forget_fresh()
