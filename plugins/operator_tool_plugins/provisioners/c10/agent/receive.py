@@ -11,6 +11,7 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError, free_space
 from .guard import BuildLock, patience_of
 from .held import HeldPictures
@@ -51,8 +52,10 @@ def run(call: Call) -> Dict[str, object]:
     def tick(done: int) -> None:
         call.outlet.event("progress", rehashed=done)
 
-    with BuildLock(layout).acquire(patience_of(call, 5.0), note):  # noqa: SIM117 - for Python 3.8
+    with BuildLock(layout).acquire(patience_of(call, 5.0), note):
+        failpoint("receive.after_lock")
         with open_staging(layout, content_key, tick) as staging:
+            failpoint("receive.after_open")
             held = HeldPictures(layout, content_key)
             try:
                 intake = Intake(call.inlet)
@@ -128,6 +131,7 @@ class Receiver:
             raise AgentError("eof", "standard input ended before the seal; %d pictures were kept" % self._received)
         self._call.dead_man.arm()
         self._check(job)
+        failpoint("receive.after_seal")
         return {
             "tiles": self._tiles,
             "bytes": self._bytes,
@@ -217,7 +221,9 @@ class Receiver:
         self._committed_s = time.monotonic()
         if not self._uncommitted and self._done_batch == said_batch:
             return said_batch
+        failpoint("receive.before_commit")
         self._staging.commit()
+        failpoint("receive.after_commit")
         self._staging.begin()
         self._uncommitted = 0
         self._flusher.flush()

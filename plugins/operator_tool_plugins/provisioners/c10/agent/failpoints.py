@@ -1,0 +1,80 @@
+"""Places at which a test build of the agent fails on purpose; in every other build they are one check.
+
+A test build is a zipapp with one more file, ``armed.py``, which names the place. The agent that is installed has no
+such file, and nothing that anybody could say to it or set for it stands in its stead.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import threading
+from types import ModuleType
+from typing import NamedTuple, Optional
+
+_DISK = {"enospc": errno.ENOSPC, "eio": errno.EIO}
+
+
+class Failpoint(NamedTuple):
+    """One place, what was done when it is reached, and what was not begun yet."""
+
+    name: str
+    before: str
+    after: str
+
+
+FAILPOINTS = (
+    Failpoint("receive.after_lock", "the lock is held", "the staging folder is opened"),
+    Failpoint("receive.after_open", "the staging folder is open", "the first tile is taken in"),
+    Failpoint("receive.before_commit", "tiles are in the open transaction", "they are committed"),
+    Failpoint("receive.after_commit", "a batch is committed", "the workstation is told"),
+    Failpoint("receive.after_seal", "every tile is committed", "the report says so"),
+)
+
+
+class _Armed:
+    """What a test build's ``armed.py`` says."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._name = str(module.NAME)
+        self._action = str(module.ACTION)
+        self._marker = str(module.MARKER)
+        self._left = int(module.NTH)
+        self._once = bool(module.ONCE)
+        self._lock = threading.Lock()
+
+    def reached(self, name: str) -> None:
+        """Act from the ``NTH`` hit on; with ``ONCE`` only where no process of this build did before."""
+        if name != self._name:
+            return
+        with self._lock:
+            self._left -= 1
+            if self._left > 0 or (self._once and os.path.exists(self._marker)):
+                return
+        os.close(os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o600))
+        if self._action == "kill9":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while self._action == "hang":
+            threading.Event().wait(3600.0)
+        number = _DISK.get(self._action)
+        if number is not None:
+            raise OSError(number, os.strerror(number))
+        raise RuntimeError("failpoint " + name)
+
+
+def _armed_here() -> Optional[_Armed]:
+    try:
+        return _Armed(importlib.import_module(".armed", __package__))
+    except ImportError:
+        return None
+
+
+_armed = _armed_here()
+
+
+def failpoint(name: str) -> None:
+    """Fail here in a test build that was armed for this name; do nothing in any other."""
+    if _armed is not None:
+        _armed.reached(name)
