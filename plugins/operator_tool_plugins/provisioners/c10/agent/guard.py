@@ -11,6 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Type
 
+from .ending import end_now
 from .faults import AgentError
 from .layout import Layout, read_small, write_whole
 from .wire import Inlet
@@ -64,13 +65,13 @@ class DeadMan:
         while True:
             time.sleep(_WATCH_S)
             if self._armed and poller.poll(0) and self._armed:
-                os._exit(EXIT_STDIN_CLOSED)
+                end_now(EXIT_STDIN_CLOSED)
             now = self._inlet.heard()
             # A stopped machine's clock runs on: what may have come meanwhile is looked at once more.
             if now != heard or self._inlet.is_behind():
                 heard_s, heard = time.monotonic(), now
             elif self._listens and time.monotonic() - heard_s > UNHEARD_S:
-                os._exit(EXIT_STDIN_CLOSED)
+                end_now(EXIT_STDIN_CLOSED)
 
 
 class Patience(NamedTuple):

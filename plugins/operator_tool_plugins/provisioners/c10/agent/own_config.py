@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .faults import AgentError
+from .kept_file import read_kept
 from .layout import Layout
 
 SYSTEM_FILE = "/etc/c10/companion.json"
@@ -21,9 +21,8 @@ ARMED_S = 5.0
 """How long the command that knows may take."""
 _KILLED_S = 1.0
 _NOT_ARMED, _ARMED = 0, 1
-_MAX_BYTES = 64 * 1024
 _MAX_WORDS = 64
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Armed(NamedTuple):
@@ -53,41 +52,52 @@ def refuse_if_armed(layout: Layout) -> None:
 
 def armed_command(layout: Layout) -> Optional[List[str]]:
     """Return the command that tells whether the vehicle is armed, None where there is none. Raises ``armed``."""
+    own = read_own(layout, "armed")
+    if "armed_command" not in own.fields:
+        return None
+    argv = own.fields["armed_command"]
+    problem = why_no_command(argv)
+    if problem:
+        raise own.unreliable("armed", "armed_command " + problem)
+    assert isinstance(argv, list)
+    return argv
+
+
+class OwnFile(NamedTuple):
+    """The companion's own file."""
+
+    path: str
+    fields: Dict[str, object]
+    """Empty where there is no such file."""
+
+    def unreliable(self, code: str, why: str) -> AgentError:
+        """Return the error that says why this file can't be relied on."""
+        return AgentError(code, "the companion's own file %s can't be relied on: %s" % (self.path, why))
+
+
+def read_own(layout: Layout, code: str) -> OwnFile:
+    """Return the first file that is there; raises ``code`` where it can't be read or relied on."""
     for path in (SYSTEM_FILE, os.path.join(layout.root, NAME)):
+        own = OwnFile(path, {})
         try:
-            fields = _read(path)
+            fields = json.loads(read_kept(path).decode("utf-8"), object_pairs_hook=_no_duplicates)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError, RecursionError) as error:
-            raise AgentError("armed", "the companion's own file %s can't be relied on: %s" % (path, error)) from None
-        if "armed_command" not in fields:
-            return None
-        argv = fields["armed_command"]
-        if not isinstance(argv, list) or not 1 <= len(argv) <= _MAX_WORDS or not all(map(_is_word, argv)):
-            text = "armed_command must be a list of words, the first an absolute path"
-        elif not os.path.isabs(argv[0]):
-            text = "armed_command must begin with an absolute path, not %s" % ascii(argv[0])[:200]
-        else:
-            return argv
-        raise AgentError("armed", "the companion's own file %s can't be relied on: %s" % (path, text))
-    return None
+            raise own.unreliable(code, str(error)) from None
+        if not isinstance(fields, dict):
+            raise own.unreliable(code, "it is not a JSON object")
+        return OwnFile(path, fields)
+    return OwnFile("", {})
 
 
-def _read(path: str) -> Dict[str, object]:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is not a regular file")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.geteuid()):
-            raise ValueError("others than root and the agent's own user may write to it")
-        data = file.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise ValueError("it is larger than %d bytes" % _MAX_BYTES)
-    fields = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
-    if not isinstance(fields, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - all flaws are one kind
-    return fields
+def why_no_command(argv: object) -> str:
+    """Return why something can't be a program and its arguments; empty where it can."""
+    if not isinstance(argv, list) or not 1 <= len(argv) <= _MAX_WORDS or not all(map(_is_word, argv)):
+        return "must be a list of words, the first an absolute path"
+    if not os.path.isabs(argv[0]):
+        return "must begin with an absolute path, not %s" % ascii(argv[0])[:200]
+    return ""
 
 
 def _no_duplicates(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
@@ -113,7 +123,7 @@ def _ask(argv: List[str]) -> Armed:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PATH": _PATH},
+            env={"PATH": PATH},
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

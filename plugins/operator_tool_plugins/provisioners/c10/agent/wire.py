@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Dict, Optional, Tuple
 
+from .ending import end_now
 from .faults import AgentError
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -23,7 +24,7 @@ HEARTBEAT_S = 5.0
 EXIT_UNHEARD = 74
 """The exit status when nobody reads standard output any more."""
 
-FRAME_PING, FRAME_OFFER, FRAME_DATA, FRAME_SEAL, FRAME_CANCEL = range(5)
+FRAME_PING, FRAME_OFFER, FRAME_DATA, FRAME_SEAL, FRAME_CANCEL, FRAME_ARTEFACT = range(6)
 FRAME_HEAD = struct.Struct(">BI")
 _BEHIND_BYTES = 4096
 _COUNT = struct.Struct("=i")
@@ -165,4 +166,4 @@ class Outlet:
                 while data:
                     data = data[os.write(self._fd, data) :]
             except OSError:
-                os._exit(EXIT_UNHEARD)
+                end_now(EXIT_UNHEARD)
