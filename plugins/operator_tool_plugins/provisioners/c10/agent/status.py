@@ -1,0 +1,71 @@
+"""``status``: what ``hello`` tells, and all that lies here: generations, what was begun or put aside, what was done.
+
+Nothing is written, and no generation is read but its manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Dict, List
+
+from . import hello
+from .audit import last_lines
+from .call import Call
+from .faults import AgentError
+from .known import kept
+from .layout import Generation, Layout
+from .manifest import read_manifest_bytes
+from .removal import disk_bytes, names_in
+from .signers import signers
+from .verify import memory_problems
+
+_AUDIT_LINES = 5
+_MAX_TEXT = 200
+_MAX_NAMES = 100
+
+
+def run(call: Call) -> Dict[str, object]:
+    """Answer."""
+    layout = Layout(call.request.text("root"))
+    generations = layout.all_generations()
+    why, notes = kept(layout, generations)
+    problems = [str(problem["problem"]) for problem in memory_problems(layout)]
+    takes: List[Dict[str, str]] = []
+    try:
+        takes = signers(layout) or []
+    except AgentError as error:
+        problems.append(error.message)
+    return {
+        **hello.run(call),
+        "generations": [_described(one, why[one.name]) for one in generations[:_MAX_NAMES]],
+        "stagings": _sizes(layout.stagings),
+        "quarantine": _sizes(layout.quarantine),
+        "signers": takes,
+        "audit": last_lines(layout, _AUDIT_LINES),
+        "notes": notes + problems,
+    }
+
+
+def _described(generation: Generation, why: List[str]) -> Dict[str, object]:
+    said: Dict[str, object] = {
+        "name": generation.name,
+        "seq": generation.seq,
+        "bytes": disk_bytes(generation.path),
+        "kept_for": why,
+        "problem": "",
+    }
+    try:
+        fields = json.loads(read_manifest_bytes(generation.path).decode("utf-8"))
+        flight = fields.get("flight", {})
+        texts = {name: fields.get(name, "") for name in ("run_id", "created_by")}
+        texts["flight_id"] = flight.get("id", "")
+    except AgentError as error:
+        return {**said, "problem": error.message}
+    except (ValueError, AttributeError, RecursionError) as error:
+        return {**said, "problem": "the manifest can't be read: %s" % error}
+    return {**said, **{name: str(text)[:_MAX_TEXT] for name, text in texts.items()}}
+
+
+def _sizes(folder: str) -> Dict[str, int]:
+    return {name[:100]: disk_bytes(os.path.join(folder, name)) for name in names_in(folder)[:_MAX_NAMES]}
