@@ -34,7 +34,7 @@ from operator_tool.api import (
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
 from operator_tool_plugins.provisioners.c10.settings import C10Settings
-from operator_tool_plugins.provisioners.c10.wire import data_frame, lacking, offer_frame, seal_frame
+from operator_tool_plugins.provisioners.c10.wire import PROTOCOL, data_frame, lacking, offer_frame, seal_frame
 
 ZOOM = 16
 
@@ -199,10 +199,15 @@ class Agent:
 
 
 def manifest_of(order: CacheOrder, supply: Supply, *, seq: int, companion_id: str, **changes: object) -> str:
-    """Return the least manifest that the agent takes."""
+    """Return the least order that the agent takes."""
     rows = sorted((r.id.z, r.id.x, r.id.y, r.sha256) for r in supply.records)
     fields = {
+        "format": 2,
         "content_key": order.content_key,
+        "nonce": "",
+        "metadata": {"name": "n"},
+        "artefacts": [],
+        "stages": [],
         "seq": seq,
         "companion_id": companion_id,
         "run_id": order.run_id,
@@ -225,14 +230,22 @@ def build_once(
     """Have what was received built, with or without the commit; return the report."""
     greeting = ask(file, "hello", root, order)
     fields: dict[str, Any] = {"seq": greeting["highest_seq"] + 1, "companion_id": greeting["companion_id"], **changes}
-    request = request_of(root, order, manifest=manifest_of(order, supply, **fields), metadata={"name": "n"})
-    with Agent(file, "build", request) as agent:
+    ordered = manifest_of(order, supply, **fields)
+    with Agent(file, "build", request_of(root, order, manifest=ordered)) as agent:
         report: dict[str, Any] = {}
         for said in agent.lines():
+            if said.get("event") == "made":
+                agent.say(final_line(ordered, said["files"]))
             if said.get("event") == "ready":
                 agent.say(b"commit\n") if commit else agent.hang_up()
             report = said
         return report
+
+
+def final_line(ordered: str, files: list[dict[str, Any]], signature: str | None = None) -> bytes:
+    """Return what answers ``made``: the order with these files."""
+    manifest = json.dumps({**json.loads(ordered), "files": files})
+    return json.dumps({"manifest": manifest, "signature": signature}).encode() + b"\n"
 
 
 def receive_once(file: Path, root: Path, order: CacheOrder, supply: Supply) -> tuple[int, dict[str, Any]]:
@@ -265,7 +278,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 def request_of(root: Path, order: CacheOrder, **fields: object) -> dict[str, object]:
     """Return a request for any verb."""
     return {
-        "protocol": 1,
+        "protocol": PROTOCOL,
         "run_id": order.run_id,
         "root": str(root),
         "content_key": order.content_key,

@@ -1,4 +1,5 @@
-"""``build``: the manifest goes over, the companion completes and verifies, the commit is given, the report judged."""
+"""``build``: the order goes over, the companion makes and verifies, its files are put into the final manifest, the
+commit is given, the report judged."""
 
 from __future__ import annotations
 
@@ -8,11 +9,9 @@ import msgspec
 
 from operator_tool.api import (
     BuildError,
-    CacheInputs,
     CacheOrder,
     RemoteBuildReport,
     RunContext,
-    TakeoffOrigin,
     TileTable,
     TransferSummary,
     VerifyError,
@@ -20,42 +19,13 @@ from operator_tool.api import (
 
 from .conversation import Conversation, NoAgentError, Progress, request_line
 from .escaping import printable
+from .manifest import DATABASE, FileEntry, Manifest, manifest_of
 from .place import Place
 from .prepare import ORPHAN_WAIT_S, Greeting
 from .report import AgentFailureError, Count
 from .settings import C10Settings
+from .signing import SIGN_NAMESPACE, Signer
 from .wire import PROTOCOL
-
-MANIFEST_FORMAT = 1
-
-
-class ManifestFlight(msgspec.Struct, frozen=True, kw_only=True):
-    """The flight that a cache was built for."""
-
-    id: str
-    name: str
-    source: str
-    waypoints: int
-    takeoff_origin: TakeoffOrigin
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies beside a generation's database: what it holds, for which companion, from which inputs."""
-
-    format: int
-    content_key: str
-    seq: int
-    companion_id: str
-    run_id: str
-    tiles: int
-    bytes: int
-    tiles_digest: str
-    inputs: CacheInputs
-    flight: ManifestFlight
-    attribution: str
-    synthetic: bool
-    operator: str
-    created_by: str
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -67,13 +37,21 @@ class Built(msgspec.Struct, frozen=True):
     tiles: Count
     bytes: Count
     tiles_digest: str
+    files: Count
+    signer: str
 
 
 class PreparedBuild(msgspec.Struct, frozen=True):
     """A build as it is asked for: the manifest that will lie beside the database, and the request that holds it."""
 
     manifest: Manifest
+    """The order: the manifest without the files that are still to be made."""
     request: dict[str, object]
+    signer: Signer | None
+
+    def final(self, files: tuple[FileEntry, ...]) -> Manifest:
+        """Return the manifest that knows these files."""
+        return msgspec.structs.replace(self.manifest, files=files)
 
 
 def prepare_build(
@@ -84,9 +62,10 @@ def prepare_build(
     greeting: Greeting,
     table: TileTable,
     tiles_digest: str,
+    signer: Signer | None,
 ) -> PreparedBuild:
     """Return the build of what was offered, as the generation after those that the greeting told of."""
-    manifest = _manifest(context, order, greeting, table, tiles_digest)
+    manifest = manifest_of(context, order, greeting, table, tiles_digest)
     request: dict[str, object] = {
         "protocol": PROTOCOL,
         "run_id": order.run_id,
@@ -95,11 +74,10 @@ def prepare_build(
         "operator": order.operator,
         "lock_wait_s": settings.lock_wait_s,
         "orphan_wait_s": ORPHAN_WAIT_S,
-        "manifest": msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode(),
-        "metadata": _metadata(order, table),
+        **_signed(manifest, signer),
         "last": True,
     }
-    return PreparedBuild(manifest, request)
+    return PreparedBuild(manifest, request, signer)
 
 
 def following_line(prepared: PreparedBuild) -> bytes:
@@ -110,20 +88,13 @@ def following_line(prepared: PreparedBuild) -> bytes:
 def build(
     conversation: Conversation, settings: C10Settings, context: RunContext, prepared: PreparedBuild, *, said: bool
 ) -> RemoteBuildReport:
-    """Order the switch, have the cache built, and return the report that was judged against what this side sent.
+    """Have the cache built, and return the report that was judged against what this side sent.
 
-    The switch is ordered at once: the agent makes it only when all that it verified is what the manifest says.
+    The switch is ordered together with the final manifest: the agent makes it only when all that it verified is what
+    the manifest says.
     """
-    manifest = prepared.manifest
     progress = Progress(context, "build")
-    ready = False
-
-    def on_event(event: dict[str, Any]) -> None:
-        nonlocal ready
-        ready = ready or event["event"] == "ready"
-        if event["event"] == "progress" and isinstance(event.get("done"), int):
-            progress.tell(min(max(event["done"], 0), manifest.tiles), manifest.tiles)
-
+    steps = _Steps(conversation, prepared, progress)
     try:
         built = conversation.call(
             "build",
@@ -132,9 +103,8 @@ def build(
             BuildError,
             silence_s=settings.silence_s,
             last=lambda _report: True,
-            on_event=on_event,
+            on_event=steps.on_event,
             said=said,
-            then=b"commit\n",
         )
     except AgentFailureError as error:
         kind = VerifyError if error.code == "verify" else BuildError
@@ -142,11 +112,13 @@ def build(
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
     except BuildError as error:
-        if ready:
+        if steps.ready:
             hint = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
             raise BuildError(error.message, hint=hint, retryable=error.retryable) from None
         raise
-    _compare(built, manifest)
+    if steps.final is None:
+        raise BuildError("the companion reports a cache, and never said which files it made")
+    _compare(built, steps.final)
     progress.tell(built.tiles, built.tiles)
     return RemoteBuildReport(
         generation=built.generation,
@@ -155,6 +127,44 @@ def build(
         bytes=built.bytes,
         tiles_digest=built.tiles_digest,
     )
+
+
+class _Steps:
+    """What happens between the order and the report."""
+
+    def __init__(self, conversation: Conversation, prepared: PreparedBuild, progress: Progress) -> None:
+        self._conversation = conversation
+        self._prepared = prepared
+        self._progress = progress
+        self.final: Manifest | None = None
+        self.ready = False
+        """The generation is there: the switch may follow at any moment."""
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        tiles = self._prepared.manifest.tiles
+        if event["event"] == "progress" and isinstance(event.get("done"), int):
+            self._progress.tell(min(max(event["done"], 0), tiles), tiles)
+        elif event["event"] == "made":
+            self._complete(event.get("files"))
+        elif event["event"] == "ready":
+            self.ready = True
+
+    def _complete(self, said: object) -> None:
+        """Answer what was made with the final manifest, and order the switch."""
+        if self.final is not None:
+            raise BuildError("the companion said twice which files it made")
+        try:
+            files = msgspec.convert(said, tuple[FileEntry, ...])
+        except msgspec.ValidationError as error:
+            raise BuildError(f"what the companion says that it made can't be relied on: {error}") from None
+        stages = tuple(f"stages/{stage.name}/" for stage in self._prepared.manifest.stages)
+        strange = [file.path for file in files if file.path != DATABASE and not file.path.startswith(stages)]
+        if strange or DATABASE not in {file.path for file in files}:
+            names = ", ".join(printable(repr(path), at_most=100) for path in strange[:5]) or f"no {DATABASE}"
+            raise BuildError(f"the companion says that it made what was not ordered: {names}")
+        self.final = self._prepared.final(files)
+        line = msgspec.json.encode(_signed(self.final, self._prepared.signer)) + b"\n"
+        self._conversation.say(line + b"commit\n")
 
 
 def recovered(
@@ -184,60 +194,17 @@ def _compare(built: Built, manifest: Manifest) -> None:
         if theirs != ours:
             raise VerifyError(f"the companion reports {name} {theirs!r}, this side sent {ours!r}")
     name = f"{manifest.seq:08d}-{manifest.content_key[:12]}"
+    files = len(manifest.files) + len(manifest.artefacts)
+    if built.files != files:
+        raise VerifyError(f"the companion reports {built.files} files, this side signed for {files}")
     if built.generation != name:
         raise VerifyError(f"the companion reports generation {built.generation!r}, expected was {name!r}")
 
 
-def _manifest(
-    context: RunContext,
-    order: CacheOrder,
-    greeting: Greeting,
-    table: TileTable,
-    tiles_digest: str,
-) -> Manifest:
-    flight = order.flight
-    return Manifest(
-        format=MANIFEST_FORMAT,
-        content_key=order.content_key,
-        seq=greeting.highest_seq + 1,
-        companion_id=greeting.companion_id,
-        run_id=order.run_id,
-        tiles=table.tiles,
-        bytes=table.bytes,
-        tiles_digest=tiles_digest,
-        inputs=order.inputs,
-        flight=ManifestFlight(
-            id=flight.id,
-            name=flight.name,
-            source=flight.source,
-            waypoints=len(flight.waypoints),
-            takeoff_origin=flight.takeoff_origin,
-        ),
-        attribution=order.attribution,
-        synthetic=order.synthetic,
-        operator=order.operator,
-        created_by=context.user_agent,
-    )
-
-
-def _metadata(order: CacheOrder, table: TileTable) -> dict[str, str]:
-    """Return the rows of MBTiles' metadata table."""
-    west, south, east, north = order.bounds_deg
-    # Where the area crosses 180°, MBTiles' bounds can only say "all round".
-    crossing = west > east
-    zooms = table.zooms or [0]
-    metadata = {
-        "name": order.flight.name or order.flight.id,
-        "format": str(table.format),
-        "type": "baselayer",
-        "version": "1",
-        "description": f"{table.tiles} tiles for flight {order.flight.id}"
-        + (", synthetic imagery" if order.synthetic else ""),
-        "bounds": f"{-180.0 if crossing else west:.7f},{south:.7f},{180.0 if crossing else east:.7f},{north:.7f}",
-        "minzoom": str(zooms[0]),
-        "maxzoom": str(zooms[-1]),
-        "attribution": order.attribution,
+def _signed(manifest: Manifest, signer: Signer | None) -> dict[str, str | None]:
+    """Return a manifest's exact text, and the signature over its bytes."""
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    return {
+        "manifest": data.decode(),
+        "signature": None if signer is None else signer.sign(data, SIGN_NAMESPACE),
     }
-    if not crossing:
-        metadata["center"] = f"{(west + east) / 2:.7f},{(south + north) / 2:.7f},{zooms[0]}"
-    return metadata

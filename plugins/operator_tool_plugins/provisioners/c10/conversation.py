@@ -50,11 +50,18 @@ class Conversation:
         self._limits = msgspec.structs.replace(_LIMITS, silence_s=longest_s)
         self._context = context
         self._process: AgentProcess | None = None
+        self.processes = 0
+        """How many were begun so far: what the last one said of itself is not another one's."""
 
     @property
     def is_open(self) -> bool:
         """Whether a process is there: what was said to it before will be answered."""
         return self._process is not None
+
+    def say(self, data: bytes) -> None:
+        """Have the process hear this in the midst of a call."""
+        if self._process is not None:
+            self._process.say(data)
 
     def close(self) -> None:
         """End the process; the next call begins another."""
@@ -75,11 +82,10 @@ class Conversation:
         feed: Feed | None = None,
         on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
         said: bool = False,
-        then: bytes = b"",
     ) -> T:
         """Return the report of one verb. Raises as ``Transcript.judge``, or ``NoAgentError``; others pass through.
 
-        ``said``: the request went out already, behind the call before. ``then`` is sent behind it at once.
+        ``said``: the request went out already, behind the call before. ``on_event`` may ``say`` what answers it.
 
         The process ends, and its exit status is judged, after a report that is ``last`` and after each failure but
         that with the code ``goes_on_after``.
@@ -89,8 +95,6 @@ class Conversation:
             process = self._opened()
             if not said:
                 process.say(request_line(verb, request))
-            if then:
-                process.say(then)
             if feed is not None:
                 process.say(feed)
             try:
@@ -111,6 +115,7 @@ class Conversation:
     def _opened(self) -> AgentProcess:
         if self._process is None:
             self._process = AgentProcess(self.session, self._argv, self._limits)
+            self.processes += 1
         return self._process
 
     def _listen(

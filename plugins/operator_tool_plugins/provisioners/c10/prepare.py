@@ -23,6 +23,7 @@ from .conversation import Conversation, NoAgentError
 from .escaping import printable
 from .gated import GATED_HINT, check_refused
 from .install import check_identity, install_agent
+from .manifest import StageEntry
 from .place import Place
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
@@ -80,6 +81,9 @@ class Greeting(msgspec.Struct, frozen=True):
     free_bytes: Count | None = None
     free_inodes: Count | None = None
     machine: str = ""
+    nonce: str = ""
+    stages: list[StageEntry] = []
+    """The companion's own stages, in their order."""
     armed: str = ""
     """``no``, ``yes``, ``unknown``, or ``not asked``."""
     gated: bool = False
@@ -108,6 +112,13 @@ def greet_without_order(
     """Return what the agent answers where no cache is to be built, and have it end. Raises as ``greet``."""
     request: dict[str, object] = {"protocol": PROTOCOL, "run_id": context.run_id, "root": place.root}
     return _hello(conversation, request, settings, lambda _report: True)
+
+
+def greet_again(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
+    """Return what a process answers that was begun after the link broke; it stays for what follows. Raises as
+    ``greet``."""
+    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": order.run_id, "root": place.root}
+    return _hello(conversation, request, settings, lambda _report: False)
 
 
 def _hello(

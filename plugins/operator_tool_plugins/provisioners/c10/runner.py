@@ -16,8 +16,9 @@ from operator_tool.api import (
 from .build import PreparedBuild, build, following_line, prepare_build, recovered
 from .conversation import Conversation
 from .place import Place, check_paths, place_for
-from .prepare import Greeting, greet, greet_installing, state_of
+from .prepare import Greeting, greet, greet_again, greet_installing, state_of
 from .settings import C10Settings
+from .signing import Signer
 from .status import install, status
 from .transfer import Sent, transfer
 
@@ -34,10 +35,12 @@ class C10Provisioner:
         self._context = context
         self._conversation: Conversation | None = None
         self._greeting: Greeting | None = None
+        self._greeted_process: tuple[Conversation, int] | None = None
         self._table: TileTable | None = None
         self._sent = Sent()
         self._following: PreparedBuild | None = None
         self._build_was_asked = False
+        self._signer: Signer | None = None
 
     @property
     def site(self) -> str:
@@ -53,7 +56,7 @@ class C10Provisioner:
             if greeting is None:
                 note = f"the agent is not installed on the companion; it would be put at {place.agent}"
                 return CompanionState(companion_id="", agent_version="", notes=(note,))
-            self._greeting = greeting
+            self._note(conversation, greeting)
             return state_of(greeting, self._settings, order)
         except BaseException:
             conversation.close()
@@ -81,11 +84,11 @@ class C10Provisioner:
         """Send what ``receive`` says is lacking."""
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
-        greeting = self._greeting
-        assert greeting is not None, "prepare comes first"
+        assert self._greeting is not None, "prepare comes first"
+        greeting = self._greeted(conversation, place, order)
 
         def follow(table: TileTable, digest: str) -> bytes:
-            self._following = prepare_build(place, self._settings, self._context, order, greeting, table, digest)
+            self._following = self._prepared(place, order, greeting, table, digest)
             return following_line(self._following)
 
         summary, self._table = transfer(
@@ -99,21 +102,36 @@ class C10Provisioner:
         assert self._table is not None, "transfer comes first"
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
-        prepared, said = self._following, conversation.is_open
+        said = conversation.is_open and not self._build_was_asked
         if self._build_was_asked:
-            now = greet(conversation, place, self._settings, order)
-            report = recovered(now, order, self._greeting, transferred, self._table)
+            before, now = self._greeting, greet(conversation, place, self._settings, order)
+            report = recovered(now, order, before, transferred, self._table)
             if report is not None:
                 return report
-            prepared, said = None, False
-            greeting = now
-        else:
-            greeting = self._greeting
+            self._note(conversation, now)
         self._build_was_asked = True
+        prepared = self._following
         if prepared is None or not said:
-            digest = transferred.tiles_digest
-            prepared = prepare_build(place, self._settings, self._context, order, greeting, self._table, digest)
+            greeting = self._greeted(conversation, place, order)
+            prepared = self._prepared(place, order, greeting, self._table, transferred.tiles_digest)
         return build(conversation, self._settings, self._context, prepared, said=said)
+
+    def _note(self, conversation: Conversation, greeting: Greeting) -> None:
+        self._greeting = greeting
+        self._greeted_process = conversation, conversation.processes
+
+    def _greeted(self, conversation: Conversation, place: Place, order: CacheOrder) -> Greeting:
+        """Return the greeting of the process at hand: an order is signed for that one alone."""
+        greeted = self._greeted_process == (conversation, conversation.processes) and conversation.is_open
+        if not greeted:
+            self._note(conversation, greet_again(conversation, place, self._settings, order))
+        assert self._greeting is not None
+        return self._greeting
+
+    def _prepared(
+        self, place: Place, order: CacheOrder, greeting: Greeting, table: TileTable, digest: str
+    ) -> PreparedBuild:
+        return prepare_build(place, self._settings, self._context, order, greeting, table, digest, self._signer)
 
     def _with(self, session: CompanionSession, place: Place) -> Conversation:
         """Return the conversation over this session, the one at hand if it is the same."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from operator_tool.api import PictureFormat, TileRecord
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_OFFER_TILES = 512
 """Some 8 MB of pictures: small against the window, large against a frame's head."""
 FRAME_BYTES = 512 * 1024

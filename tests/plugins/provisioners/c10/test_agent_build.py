@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -34,7 +35,9 @@ def test_a_generation_is_an_mbtiles_file_and_a_manifest(tmp_path: Path, file: Pa
     assert sorted(os.listdir(root / "current/")) == ["manifest.json", "tiles.mbtiles"]
     companion_id = json.loads((root / "current" / "manifest.json").read_text())["companion_id"]
     wanted = manifest_of(order, supply, seq=1, companion_id=companion_id)
-    assert (root / "current" / "manifest.json").read_text() == wanted
+    database = (root / "current" / "tiles.mbtiles").read_bytes()
+    files = [{"path": "tiles.mbtiles", "sha256": hashlib.sha256(database).hexdigest(), "bytes": len(database)}]
+    assert (root / "current" / "manifest.json").read_text() == json.dumps({**json.loads(wanted), "files": files})
     assert not list((root / "staging").iterdir())
 
 
@@ -58,7 +61,7 @@ def test_the_next_generation_follows_and_the_previous_stays(tmp_path: Path, file
     assert (first["seq"], second["seq"]) == (1, 2)
     assert (first["previous_generation"], second["previous_generation"]) == (None, first["generation"])
     assert (root / "generations" / first["generation"] / "tiles.mbtiles").stat().st_size > 20_000
-    assert (root / "state" / "highest_seq").read_text() == "2\n"
+    assert json.loads((root / "state" / "generations.json").read_text())["highest_seq"] == 2
 
 
 def test_case_082_without_the_commit_nothing_is_switched(tmp_path: Path, file: Path) -> None:

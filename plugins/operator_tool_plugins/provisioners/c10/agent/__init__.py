@@ -4,7 +4,7 @@ It runs alone, from one zipapp, on Python 3.8 and the standard library. The prot
 ``docs/reference/agent-protocol.md``.
 """
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Rises when an older workstation or agent could not understand the other."""
 
-VERSION = "1.0"
+VERSION = "2.0"

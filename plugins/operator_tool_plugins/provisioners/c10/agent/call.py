@@ -75,6 +75,17 @@ class Request:
             raise AgentError("request", "%s: expected an object of texts" % name)
         return value
 
+    def data(self, name: str) -> bytes:
+        """Return a text's bytes in UTF-8."""
+        try:
+            return self.text(name).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise AgentError("request", "%s: %s" % (name, error)) from None
+
+    def text_or_none(self, name: str) -> Optional[str]:
+        """Return a text field, None where it is null or isn't there."""
+        return None if self._fields.get(name) is None else self.text(name)
+
     def content_key(self, default: Optional[str] = None) -> str:
         """Return the content key: 64 lower-case hex digits, so that it is safe as a folder's name."""
         value = self.text("content_key", default)
@@ -98,5 +109,7 @@ class Call(NamedTuple):
     inlet: Inlet
     outlet: Outlet
     dead_man: DeadMan
+    nonce: str = ""
+    """This process's own: who signs for it can't have signed before it began."""
     gated: bool = False
     """The login is locked to the gate."""

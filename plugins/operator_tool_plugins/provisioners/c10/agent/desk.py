@@ -13,7 +13,14 @@ from .faults import AgentError, as_agent_error
 from .guard import DeadMan
 from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
 
-VERBS = {"hello": "hello", "receive": "receive", "build": "build", "status": "hello", "verify": "verify"}
+VERBS = {
+    "hello": "hello",
+    "receive": "receive",
+    "build": "build",
+    "status": "hello",
+    "verify": "verify",
+    "enrol_signer": "enrol_signer",
+}
 """Each verb's module, whose ``run(call)`` gives the report's fields; imported when it is asked for."""
 REQUEST_WAIT_S = 60.0
 
@@ -34,6 +41,7 @@ class Desk:
         self._outlet = outlet
         self._only_root = only_root
         self._dead_man = DeadMan(inlet)
+        self._nonce = os.urandom(16).hex()
 
     def answer_one(self, verb: str) -> int:
         """Take one request for ``verb`` and return the exit status."""
@@ -82,7 +90,8 @@ class Desk:
                 check_root(request.text("root"), self._only_root)
             self._dead_man.arm()
             module = importlib.import_module("." + VERBS[verb], __package__)
-            return Answer(verb, module.run(Call(request, self._inlet, self._outlet, self._dead_man, gated)), None)
+            call = Call(request, self._inlet, self._outlet, self._dead_man, self._nonce, gated)
+            return Answer(verb, module.run(call), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
             return Answer(verb or "unknown", {}, as_agent_error(error, place))
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional
 
 from .faults import AgentError
 
@@ -66,8 +66,9 @@ def listing_problem(found: Dict[str, int], wanted: Dict[str, Optional[int]]) -> 
     for path in sorted(wanted):
         if path not in found:
             return "%s is missing" % path
-        if wanted[path] is not None and found[path] != wanted[path]:
-            return "%s has %d bytes, the manifest says %d" % (path, found[path], wanted[path])
+        size = wanted[path]
+        if size is not None and found[path] != size:
+            return "%s has %d bytes, the manifest says %d" % (path, found[path], size)
     for path in sorted(found):
         if path not in wanted:
             return "%s is there, and the manifest does not know it" % ascii(path)
@@ -97,8 +98,3 @@ def _list(folder: str, prefix: str, depth: int, found: Dict[str, int]) -> None:
                 found[path] = status.st_size
             else:
                 raise AgentError("verify", "%s is neither a file nor a folder" % ascii(path))
-
-
-def list_names(found: Dict[str, int]) -> List[str]:
-    """Return the paths in their order."""
-    return sorted(found)

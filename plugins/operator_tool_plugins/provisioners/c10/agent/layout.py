@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 from typing import List, NamedTuple, Optional
 
@@ -144,6 +145,14 @@ def make_folder(path: str) -> None:
     except FileExistsError:
         if not is_folder(path):
             raise AgentError("layout", "%s is not a folder" % path) from None
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link, or a folder with all that is in it."""
+    if is_folder(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def read_small(path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""From a verified staging folder to the current generation: one rename makes it a generation, one makes it current.
+"""From a staging folder to the current generation: one rename makes it a generation, one makes it current.
 
 Nothing is visible before it is verified and synced, and nothing is reported before the last sync. The order of the
 steps is the promise; a power cut between any two of them leaves ``current`` at the old or the new generation, whole.
@@ -6,71 +6,156 @@ steps is the promise; a power cut between any two of them leaves ``current`` at 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from typing import Dict, List
+from typing import Dict, NamedTuple, Optional
 from urllib.parse import quote
 
+from .audit import note
 from .call import Call
 from .faults import AgentError
+from .files import list_files, listing_problem
 from .guard import BuildLock
-from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, generation_name, sync_folder, write_whole
-from .manifest import Manifest
+from .layout import (
+    BOOT_ID,
+    DATABASE,
+    MANIFEST,
+    SIGNATURE,
+    Generation,
+    Layout,
+    generation_name,
+    sync_folder,
+    write_whole,
+)
+from .made import Made
+from .manifest import Manifest, check_completes
 from .own_config import refuse_if_armed
-from .state import Record, write_record
-from .trust import look_at, note_verified
+from .quarantine import quarantine
+from .signature import SIGN_NAMESPACE, check_signature
+from .state import Record, committed_seq, record_or_none, write_record
+from .tidy import tidy
+from .trust import look, note_verified
+from .wire import MAX_REQUEST_BYTES
 
+FINAL_WAIT_S = 120.0
 COMMIT_WAIT_S = 120.0
 _MAX_LINE_BYTES = 64
 
 
-def publish(
-    call: Call, layout: Layout, lock: BuildLock, manifest: Manifest, manifest_bytes: bytes, database: List[int]
-) -> Dict[str, object]:
-    """Make the staging folder a generation, wait for the word, switch to it, and return the report's fields.
+class Final(NamedTuple):
+    """The final manifest as it came: what lies beside the database for good."""
 
-    ``database`` is how the kernel knew the database when its verification began.
-    """
-    staging = layout.staging(manifest.content_key)
-    name = generation_name(manifest.seq, manifest.content_key)
+    manifest: Manifest
+    data: bytes
+    signature: Optional[str]
+
+
+def publish(call: Call, layout: Layout, lock: BuildLock, order: bytes, made: Made, signer: str) -> Dict[str, object]:
+    """Make the staging folder a generation, wait for the word, switch to it, and return the report's fields."""
+    final = _final(call, layout, order, made)
+    manifest = final.manifest
+    generation = _lay_down(layout, final)
     previous = layout.current()
-    # A folder that is taken back to staging must not be believed for its boot's sake.
-    os.unlink(os.path.join(staging, BOOT_ID))
-    write_whole(os.path.join(staging, MANIFEST), manifest_bytes)
-    seen = {DATABASE: database, MANIFEST: look_at(os.path.join(staging, MANIFEST))}
-    os.rename(staging, os.path.join(layout.generations, name))
-    sync_folder(layout.generations)
-    sync_folder(layout.stagings)
-    call.outlet.event("ready", generation=name)
+    call.outlet.event("ready", generation=generation.name)
     if call.inlet.word(_MAX_LINE_BYTES, COMMIT_WAIT_S) != b"commit":
         raise AgentError("not_committed", "the workstation did not commit; the old cache is current")
     # The vehicle may have been armed since the greeting; what was built stays, for the next attempt.
     refuse_if_armed(layout)
+    seen = look(generation.path)
     # From here on it is quicker to finish than to be ended half-way; the workstation may ask again what came of it.
     call.dead_man.let_finish()
     lock.check()
-    _switch(layout, name)
-    write_record(layout, Record(manifest.seq, name))
-    _look_through_current(layout, manifest)
-    note_verified(layout, name, seen)
-    return {
-        "generation": name,
+    switch_to(layout, generation)
+    try:
+        _look_through_current(layout, manifest)
+    except (AgentError, OSError, sqlite3.Error) as error:
+        _take_back_switch(layout, generation, previous)
+        raise AgentError("verify", "the new cache can't be read through current: %s" % error) from None
+    note_verified(layout, generation.name, seen)
+    said: Dict[str, object] = {
+        "generation": generation.name,
         "previous_generation": previous.name if previous else None,
         "seq": manifest.seq,
+    }
+    note(layout, "build", **said, run_id=manifest.run_id, operator=call.request.text("operator", ""), signer=signer)
+    return {
+        **said,
         "tiles": manifest.tiles,
         "bytes": manifest.bytes,
         "tiles_digest": manifest.tiles_digest,
+        "files": len(manifest.all_files),
+        "signer": signer,
+        "tidied": tidy(layout, lock),
         "last": call.request.flag("last"),
     }
 
 
-def _switch(layout: Layout, name: str) -> None:
+def switch_to(layout: Layout, generation: Generation) -> None:
+    """Make a verified generation the current one: the intent noted, one rename, and noted as done."""
+    record = record_or_none(layout) or Record()
+    current = layout.current()
+    # The link itself tells what is current, should an earlier switch not have been noted.
+    record = record._replace(
+        highest_seq=committed_seq(layout), current=current.name if current else None, switching_to=generation.name
+    )
+    write_record(layout, record)
     temporary = os.path.join(layout.root, ".new-current")
     if os.path.lexists(temporary):
         os.unlink(temporary)
-    os.symlink("generations/" + name, temporary)
+    os.symlink("generations/" + generation.name, temporary)
     os.replace(temporary, layout.current_link)
     sync_folder(layout.root)
+    highest = max(record.highest_seq, generation.seq)
+    previous = record.previous if record.current in (None, generation.name) else record.current
+    write_record(layout, Record(highest, generation.name, None, previous))
+
+
+def _final(call: Call, layout: Layout, order: bytes, made: Made) -> Final:
+    """Tell what was made, and take the manifest that names it."""
+    call.outlet.event("made", files=[entry._asdict() for entry in made.files])
+    line = call.inlet.word(MAX_REQUEST_BYTES, FINAL_WAIT_S)
+    if line is None:
+        raise AgentError("eof", "standard input ended before the final manifest")
+    try:
+        said = json.loads(line.decode("utf-8"))
+        data = said["manifest"].encode("utf-8")
+        signature = None if said["signature"] is None else said["signature"].encode("ascii").decode("ascii")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise AgentError("request", "the final manifest can't be read: %s" % type(error).__name__) from None
+    check_signature(layout, data, signature, SIGN_NAMESPACE)
+    return Final(check_completes(data, order, made.files), data, signature)
+
+
+def _lay_down(layout: Layout, final: Final) -> Generation:
+    """Complete the staging folder and rename it to a generation, with everything synced."""
+    manifest = final.manifest
+    staging = layout.staging(manifest.content_key)
+    # A folder that is taken back to staging must not be believed for its boot's sake.
+    os.unlink(os.path.join(staging, BOOT_ID))
+    if final.signature is not None:
+        write_whole(os.path.join(staging, SIGNATURE), final.signature.encode("utf-8"))
+    write_whole(os.path.join(staging, MANIFEST), final.data)
+    problem = listing_problem(list_files(staging), manifest.listing(final.signature is not None))
+    if problem is not None:
+        raise AgentError("verify", problem)
+    name = generation_name(manifest.seq, manifest.content_key)
+    path = os.path.join(layout.generations, name)
+    os.rename(staging, path)
+    sync_folder(layout.generations)
+    sync_folder(layout.stagings)
+    return Generation(name, path, manifest.seq, manifest.content_key[:12])
+
+
+def _take_back_switch(layout: Layout, generation: Generation, previous: Optional[Generation]) -> None:
+    if previous is not None:
+        switch_to(layout, previous)
+    else:
+        os.unlink(layout.current_link)
+        sync_folder(layout.root)
+        record = record_or_none(layout) or Record()
+        write_record(layout, record._replace(current=None, switching_to=None))
+    quarantine(layout, generation, "it could not be read through current")
 
 
 def _look_through_current(layout: Layout, manifest: Manifest) -> None:

@@ -8,7 +8,19 @@ import sqlite3
 from types import TracebackType
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Type
 
-from .layout import BOOT_ID, DATABASE, MANIFEST, Layout, boot_id, is_folder, make_folder, read_small, write_whole
+from .layout import (
+    BOOT_ID,
+    DATABASE,
+    MANIFEST,
+    SIGNATURE,
+    Layout,
+    boot_id,
+    is_folder,
+    make_folder,
+    read_small,
+    remove,
+    write_whole,
+)
 from .state import committed_seq
 
 Picture = Tuple[int, bytes, memoryview]
@@ -20,18 +32,18 @@ _PAGE_BYTES = 4096
 """5 % over the bytes of pictures of 15 kB; at 16 and 32 KiB it is 20 and 36 %, for a tenth of the time."""
 _CACHE_KIB = 8 * 1024
 """Enough for the index of a million pictures' upper pages; what is larger is only copied more (32 MiB: 15 % slower)."""
-_SCHEMA = """
-CREATE TABLE metadata (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE images (tile_id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, tile_data BLOB NOT NULL);
-CREATE TABLE map (
+SCHEMA_TEXTS = (
+    "CREATE TABLE metadata (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE images (tile_id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, tile_data BLOB NOT NULL)",
+    """CREATE TABLE map (
     zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL, tile_id INTEGER NOT NULL,
     PRIMARY KEY (zoom_level, tile_column, tile_row)
-) WITHOUT ROWID;
-CREATE VIEW tiles AS
-    SELECT zoom_level, tile_column, tile_row, tile_data FROM map JOIN images USING (tile_id);
-PRAGMA application_id = 0x4d504258;
-"""
-"""0x4d504258 is "MPBX", MBTiles' number."""
+) WITHOUT ROWID""",
+    "CREATE VIEW tiles AS SELECT zoom_level, tile_column, tile_row, tile_data FROM map JOIN images USING (tile_id)",
+)
+"""The tables as SQLite keeps their texts, in the order of their making."""
+_MBTILES_NUMBER = 0x4D504258
+"""SQLite's application_id of MBTiles: "MPBX"."""
 
 
 class Staging:
@@ -143,7 +155,14 @@ class Staging:
             self._connection.close()
             _remove(self.path)
             self._connection = _open(self.path)
-            self._connection.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+            self._make_tables()
+
+    def _make_tables(self) -> None:
+        self.begin()
+        for text in SCHEMA_TEXTS:
+            self._connection.execute(text)
+        self._connection.execute("PRAGMA application_id = %d" % _MBTILES_NUMBER)
+        self.commit()
 
     def _drop_rotten(self, tick: Callable[[int], None]) -> None:
         rotten = []
@@ -178,8 +197,12 @@ def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) 
     for name in os.listdir(folder):
         # Only our own regular files may lie here; what SQLite opens by its path must not lead elsewhere.
         path = os.path.join(folder, name)
-        if name == MANIFEST or os.path.islink(path) or name.startswith("."):
-            os.unlink(path)
+        if name in (MANIFEST, SIGNATURE) or os.path.islink(path) or name.startswith("."):
+            remove(path)
+    database = os.path.join(folder, DATABASE)
+    if os.path.lexists(database):
+        # A generation's database can't be written to; one that was taken back can.
+        os.chmod(database, 0o644)
     return Staging(folder, tick)
 
 

@@ -1,7 +1,7 @@
 """What the agent remembers between its calls, in files that tell when they were changed by anybody else.
 
 ``state/generations.json`` is written before and after each switch: the highest number so far, what is current, what is
-being switched to, and which generations a consumer has loaded. The link ``current`` stays the only pointer; this
+being switched to, and what was current before. The link ``current`` stays the only pointer; this
 says whether it stands where the agent left it.
 """
 
@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Set
 
 from .faults import AgentError
-from .layout import MAX_SEQ, Generation, Layout, is_generation_name, read_small, write_whole
+from .layout import MAX_SEQ, Layout, is_generation_name, read_small, write_whole
 
 NAME = "generations.json"
-_MAX_NAMES = 1000
 
 
 class Record(NamedTuple):
@@ -27,8 +26,8 @@ class Record(NamedTuple):
     current: Optional[str] = None
     switching_to: Optional[str] = None
     """Set before the link is renamed, and cleared after it was: in between the link may show either."""
-    good: Tuple[str, ...] = ()
-    """What a consumer said that it has loaded, the oldest first."""
+    previous: Optional[str] = None
+    """What was current before it: where no consumer ever said what it has loaded, that is the way back."""
 
 
 def read_record(layout: Layout) -> Record:
@@ -42,12 +41,12 @@ def read_record(layout: Layout) -> Record:
         fields.get("highest_seq", 0),  # type: ignore[arg-type]
         fields.get("current"),  # type: ignore[arg-type]
         fields.get("switching_to"),  # type: ignore[arg-type]
-        tuple(fields.get("good", ())),  # type: ignore[arg-type]
+        fields.get("previous"),  # type: ignore[arg-type]
     )
-    names = [name for name in (record.current, record.switching_to, *record.good) if name is not None]
+    names = [name for name in (record.current, record.switching_to, record.previous) if name is not None]
     if type(record.highest_seq) is not int or not 0 <= record.highest_seq <= MAX_SEQ:
         raise AgentError("state", "%s: highest_seq is no number of a generation" % path)
-    if len(names) > _MAX_NAMES or not all(isinstance(name, str) and is_generation_name(name) for name in names):
+    if not all(isinstance(name, str) and is_generation_name(name) for name in names):
         raise AgentError("state", "%s names what can't be generations" % path)
     return record
 
@@ -73,7 +72,7 @@ def why_pointer_is_strange(layout: Layout, record: Record) -> Optional[str]:
         target = None
     except OSError as error:
         return "current is no link: %s" % error
-    expected = {_target(name) for name in (record.current, record.switching_to) if name is not None}
+    expected: Set[Optional[str]] = {_target(name) for name in (record.current, record.switching_to) if name}
     if record.current is None:
         # Before the first switch there is no link; and where nothing was ever noted, any will do.
         expected.add(None)
@@ -100,17 +99,11 @@ def committed_seq(layout: Layout) -> int:
     return max(record.highest_seq, current.seq if current else 0)
 
 
-def good_generations(layout: Layout) -> List[Generation]:
-    """Return the generations that a consumer has loaded and that are still there, the newest first."""
-    record = record_or_none(layout) or Record()
-    return [generation for generation in layout.all_generations() if generation.name in record.good]
-
-
 def read_checked(path: str) -> Dict[str, object]:
     """Return the fields of a file that ``write_checked`` wrote. Raises ``state`` where a byte of it was changed."""
     data = read_small(path)
     try:
-        fields = json.loads(data.decode("utf-8"))
+        fields: Dict[str, object] = json.loads(data.decode("utf-8"))
         said = fields.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise AgentError("state", "%s can't be read: %s: %s" % (path, type(error).__name__, error)) from None

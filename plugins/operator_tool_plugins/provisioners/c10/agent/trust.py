@@ -1,19 +1,21 @@
 """What was verified since this machine started, and has not been touched since: it need not be read again.
 
-The note names both files of a generation as the kernel knows them. Whoever writes to a file, replaces it, or sets its
-times changes its ctime or its inode; another boot makes every note worthless. What no note can tell is a disk that
-forgets what it was given, before the machine has started again.
+The note names every file of a generation as the kernel knows it. Whoever writes to a file, replaces it, adds one, or
+sets its times changes its ctime, its inode or the listing; another boot makes every note worthless. What no note can
+tell is a disk that forgets what it was given, before the machine has started again.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Dict, List, Optional
 
 from .faults import AgentError
-from .layout import DATABASE, MANIFEST, Generation, Layout, boot_id, is_folder, read_small, write_whole
+from .files import list_files
+from .layout import Generation, Layout, boot_id, is_folder
+from .state import read_checked, write_checked
 
+NAME = "verified.json"
 Seen = Dict[str, List[int]]
 """For each file: device, inode, size, mtime_ns, ctime_ns, and its type and permissions."""
 
@@ -21,8 +23,8 @@ Seen = Dict[str, List[int]]
 def look(folder: str) -> Optional[Seen]:
     """Return how the kernel knows the files of a generation now; take it before their bytes are read."""
     try:
-        return {name: look_at(os.path.join(folder, name)) for name in (DATABASE, MANIFEST)}
-    except OSError:
+        return {name: look_at(os.path.join(folder, name)) for name in sorted(list_files(folder))}
+    except (OSError, AgentError):
         return None
 
 
@@ -37,9 +39,8 @@ def note_verified(layout: Layout, generation: str, seen: Optional[Seen]) -> None
     boot = boot_id()
     if seen is None or not boot or not is_folder(layout.state):
         return
-    note = {"boot_id": boot, "generation": generation, "files": seen}
     try:
-        write_whole(_path(layout), json.dumps(note).encode("ascii"), durable=False)
+        write_checked(_path(layout), {"boot_id": boot, "generation": generation, "files": seen}, durable=False)
     except OSError:
         return
 
@@ -47,8 +48,8 @@ def note_verified(layout: Layout, generation: str, seen: Optional[Seen]) -> None
 def is_verified_since_boot(layout: Layout, generation: Generation) -> bool:
     """Tell whether the files of this generation are, untouched, those that were verified in this boot."""
     try:
-        note = json.loads(read_small(_path(layout)).decode("utf-8"))
-    except (OSError, ValueError, RecursionError, AgentError):
+        note = read_checked(_path(layout))
+    except (OSError, AgentError):
         return False
     boot = boot_id()
     wanted = {"boot_id": boot, "generation": generation.name, "files": look(generation.path)}
@@ -56,4 +57,4 @@ def is_verified_since_boot(layout: Layout, generation: Generation) -> bool:
 
 
 def _path(layout: Layout) -> str:
-    return os.path.join(layout.state, "verified.json")
+    return os.path.join(layout.state, NAME)

@@ -1,107 +1,95 @@
-"""Every byte of a generation, read back and hashed: what a no-op, a build and ``verify`` rely on."""
+"""``verify``: the current generation, or all of them, against their manifests; and the agent's own memory of them."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sqlite3
-import struct
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, Optional
 
 from .call import Call
 from .faults import AgentError
-from .hashing import Hashing, open_immutable
-from .layout import DATABASE, Generation, Layout, is_plain_file
-from .manifest import Manifest, belongs, read_manifest
+from .layout import Generation, Layout
+from .soundness import FULL, QUICK, find_problem, sample_problem
+from .state import read_checked, read_record, why_pointer_is_strange
 from .trust import look, note_verified
 
-_ROW = struct.Struct(">III32s")
-
-
-class Measured(NamedTuple):
-    """What a database holds, by its own bytes."""
-
-    tiles: int
-    bytes: int
-    """Over all tiles, so a picture that two tiles share counts twice."""
-    tiles_digest: str
-    rotten: List[int]
-    """The tile_ids of pictures whose bytes are not their hash's, the first of them where there are thousands."""
+MAX_SAMPLE = 1_000_000
 
 
 def run(call: Call) -> Dict[str, object]:
-    """Verify the current generation wholly; a generation that is not what its manifest says is a ``verify`` error."""
-    layout = Layout(call.request.text("root"))
-    generation = layout.current()
-    if generation is None:
+    """Verify what is asked for; whatever is not as it was built is an error that names it."""
+    request = call.request
+    layout = Layout(request.text("root"))
+    how = request.text("how", FULL)
+    if how not in (QUICK, FULL):
+        raise AgentError("request", "how: expected %s or %s" % (QUICK, FULL))
+    pictures = min(request.number("sample", 0), MAX_SAMPLE)
+    current = layout.current()
+    problems = memory_problems(layout)
+    asked = layout.all_generations() if request.flag("all") else [current] if current else []
+    if current is None and not problems:
         raise AgentError("no_cache", "there is no current generation under %s" % layout.root)
-    manifest = read_manifest(generation.path)
-    seen = look(generation.path)
-    problem = find_problem(generation, manifest, progress(call, manifest.tiles))
-    if problem is None:
-        note_verified(layout, generation.name, seen)
-    else:
-        raise AgentError("verify", "%s: %s" % (generation.name, problem))
-    return {"generation": generation.name, **manifest._asdict()}
+    generations = [_verified(call, layout, generation, how, pictures) for generation in asked]
+    problems += [said for said in generations if not said["ok"]]
+    fields: Dict[str, object] = {"current": current.name if current else None, "generations": generations}
+    if problems:
+        first = problems[0]
+        raise AgentError(str(first["code"]), _told(first), {**fields, "problems": problems})
+    return fields
 
 
-def progress(call: Call, total: int) -> Callable[[int], None]:
+def memory_problems(layout: Layout) -> List[Dict[str, object]]:
+    """Return what is wrong with the link ``current`` and with the agent's own files, each with its code."""
+    problems: List[Dict[str, object]] = []
+    for name in sorted(_names(layout.state)):
+        if name.endswith(".json") and not name.startswith("."):
+            problem = _problem_of(lambda path: read_checked(path), os.path.join(layout.state, name))
+            problems += [{"code": "state", "problem": problem}] if problem else []
+    try:
+        pointer = why_pointer_is_strange(layout, read_record(layout))
+    except AgentError as error:
+        said: Dict[str, object] = {"code": "state", "problem": error.message}
+        return problems if said in problems else [*problems, said]
+    if pointer is None and os.path.lexists(layout.current_link) and layout.current() is None:
+        pointer = "current leads to no generation"
+    return problems + ([{"code": "pointer", "problem": pointer}] if pointer else [])
+
+
+def progress(call: Call, total: Optional[int]) -> Callable[[int], None]:
     """Return what tells the workstation of each step."""
     return lambda done: call.outlet.event("progress", done=done, total=total)
 
 
-def find_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:
-    """Return what is wrong with a generation's bytes against its manifest, None when nothing is."""
-    problem = belongs(generation, manifest)
-    if problem:
-        return problem
-    path = os.path.join(generation.path, DATABASE)
-    if not is_plain_file(path):
-        return "there is no %s" % DATABASE
+def _verified(call: Call, layout: Layout, generation: Generation, how: str, pictures: int) -> Dict[str, object]:
+    seen = look(generation.path)
+    problem = find_problem(layout, generation, how, progress(call, None)) or sample_problem(generation, pictures)
+    if problem is None and how == FULL and generation == layout.current():
+        note_verified(layout, generation.name, seen)
+    return {
+        "name": generation.name,
+        "how": how + (" and %d pictures" % pictures if pictures else ""),
+        "ok": problem is None,
+        "code": problem.code if problem else "",
+        "problem": problem.message if problem else "",
+    }
+
+
+def _told(problem: Dict[str, object]) -> str:
+    name = problem.get("name")
+    return "%s: %s" % (name, problem["problem"]) if name else str(problem["problem"])
+
+
+def _names(folder: str) -> List[str]:
     try:
-        measured = measure(path, tick)
-    except sqlite3.Error as error:
-        return "the database can't be read: %s" % error
-    return compare(measured, manifest)
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
-def compare(measured: Measured, manifest: Manifest) -> Optional[str]:
-    """Return how what was measured differs from the manifest, None when it doesn't."""
-    if measured.rotten:
-        return "%d pictures are not what their hashes say" % len(measured.rotten)
-    for name in ("tiles", "bytes", "tiles_digest"):
-        found, wanted = getattr(measured, name), getattr(manifest, name)
-        if found != wanted:
-            return "%s is %s, the manifest says %s" % (name, found, wanted)
+def _problem_of(read: Callable[[str], object], path: str) -> Optional[str]:
+    try:
+        read(path)
+    except AgentError as error:
+        return error.message
+    except OSError as error:
+        return "%s can't be read: %s" % (path, error)
     return None
-
-
-def measure(path: str, tick: Callable[[int], None]) -> Measured:
-    """Read the whole database and hash each picture. ``sqlite3.Error`` passes through: it is not a sound database."""
-    hashing = Hashing(path, tick)
-    try:
-        connection = open_immutable(path)
-        try:
-            tiles, size, digest = _measure_rows(connection)
-        finally:
-            connection.close()
-    finally:
-        rotten = hashing.rotten()
-    return Measured(tiles, size, digest, rotten)
-
-
-def _measure_rows(connection: sqlite3.Connection) -> Tuple[int, int, str]:
-    digest = hashlib.sha256()
-    tiles = size = 0
-    # Ascending by z, x, y in the XYZ scheme: TMS counts its rows from the south, so they descend.
-    rows = connection.execute(
-        "SELECT zoom_level, tile_column, tile_row, sha256, length(tile_data) FROM map LEFT JOIN images"
-        " USING (tile_id) ORDER BY zoom_level, tile_column, tile_row DESC"
-    )
-    for zoom, column, row, name, length in rows:
-        if name is None:
-            raise AgentError("verify", "tile %d/%d/row %d has no picture" % (zoom, column, row))
-        digest.update(_ROW.pack(zoom, column, (1 << zoom) - 1 - row, name))
-        tiles += 1
-        size += length
-    return tiles, size, digest.hexdigest()

@@ -1,0 +1,81 @@
+"""Whether a generation is what it was built as: signed, whole, nothing beside it, and, if asked, to the byte."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Callable, Optional
+
+from .faults import AgentError
+from .files import hash_file, list_files, listing_problem
+from .layout import DATABASE, SIGNATURE, Generation, Layout, companion_id, read_small
+from .manifest import Manifest, belongs, parse_manifest, read_manifest_bytes
+from .signature import SIGN_NAMESPACE, check_signature, signers_enrolled
+
+QUICK, FULL = "quick", "full"
+
+
+def check_generation(layout: Layout, generation: Generation, how: str, tick: Callable[[int], None]) -> Manifest:
+    """Return the manifest of a sound generation; raises ``verify``, ``signature`` or ``signers`` where it isn't.
+
+    ``quick`` looks at the signature, the names and the sizes; ``full`` also reads every byte. ``tick`` is told of the
+    bytes read so far.
+    """
+    data = read_manifest_bytes(generation.path)
+    found = list_files(generation.path)
+    signature = _signature(generation) if SIGNATURE in found else None
+    check_signature(layout, data, signature, SIGN_NAMESPACE)
+    manifest = parse_manifest(data)
+    problem = belongs(generation, manifest)
+    if problem is None and manifest.companion_id != companion_id():
+        problem = "it was built for companion %s" % manifest.companion_id
+    if problem is None:
+        must_be_signed = signature is not None or signers_enrolled(layout)
+        problem = listing_problem(found, manifest.listing(must_be_signed))
+    if problem is None and how == FULL:
+        problem = _hash_problem(generation, manifest, tick)
+    if problem is not None:
+        raise AgentError("verify", problem)
+    return manifest
+
+
+def find_problem(
+    layout: Layout, generation: Generation, how: str, tick: Callable[[int], None] = lambda _bytes: None
+) -> Optional[AgentError]:
+    """Return what is wrong with a generation, None when nothing is."""
+    try:
+        check_generation(layout, generation, how, tick)
+    except AgentError as error:
+        return error
+    except OSError as error:
+        return AgentError("verify", "it can't be read: %s" % error)
+    return None
+
+
+def sample_problem(generation: Generation, pictures: int) -> Optional[AgentError]:
+    """Hash so many pictures, picked at random; return what is wrong with them."""
+    # SQLite takes its time to import, and nothing else here needs it.
+    from .measure import sample
+
+    problem = sample(os.path.join(generation.path, DATABASE), pictures) if pictures else None
+    return AgentError("verify", problem) if problem else None
+
+
+def _signature(generation: Generation) -> str:
+    try:
+        return read_small(os.path.join(generation.path, SIGNATURE)).decode("ascii")
+    except UnicodeDecodeError:
+        raise AgentError("signature", "the signature is not text") from None
+
+
+def _hash_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:
+    done = 0
+    for entry in manifest.all_files:
+        if hash_file(os.path.join(generation.path, entry.path), functools.partial(_add, tick, done)) != entry.sha256:
+            return "the bytes of %s are not those that were built" % entry.path
+        done += entry.bytes
+    return None
+
+
+def _add(tick: Callable[[int], None], done: int, more: int) -> None:
+    tick(done + more)
