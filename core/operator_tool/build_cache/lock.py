@@ -103,8 +103,11 @@ def companion_lock(
             hint="Give --data-dir a folder on a local disk that is yours alone.",
         ) from error
     with _released(lock, sidecar):
-        failpoint("lock.after_acquire")
-        _write_holder(sidecar, companion, operator, run_id)
+        try:
+            failpoint("lock.after_acquire")
+            _write_holder(sidecar, companion, operator, run_id)
+        except OSError as error:
+            _log.warning("who holds the lock can't be noted in %s: %s", sidecar, error.strerror)
         failpoint("lock.after_holder")
         yield CompanionLock(path, inode[-1])
 

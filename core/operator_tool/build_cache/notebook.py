@@ -21,8 +21,16 @@ from operator_tool.api.build import (
     TileCounts,
 )
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import OperatorToolError
+from operator_tool.api.errors import (
+    BuildError,
+    CompanionError,
+    DownloadError,
+    FlightError,
+    OperatorToolError,
+    TransferError,
+)
 from operator_tool.api.events import Notice, PhaseFinished, PhaseStarted
+from operator_tool.overdue import HINT, OverdueRun
 
 from .download import Download
 from .plan import CachePlan, flight_sha256
@@ -34,6 +42,13 @@ _PHASE_OF = {
     "download": FailurePhase.DOWNLOAD,
     "transfer": FailurePhase.TRANSFER,
     "build": FailurePhase.BUILD,
+}
+_ERROR_OF: dict[str, type[OperatorToolError]] = {
+    "resolve": FlightError,
+    "companion": CompanionError,
+    "download": DownloadError,
+    "transfer": TransferError,
+    "build": BuildError,
 }
 
 
@@ -70,6 +85,11 @@ class Notebook:
     def blame(self, name: str) -> None:
         """Say which phase an error is of, where two of them overlap."""
         self._phase = name
+
+    def overdue(self, overdue: OverdueRun) -> OperatorToolError:
+        """Return what a run that hung fails with: the error of the phase that it hung in."""
+        kind = _ERROR_OF.get(self._phase, OperatorToolError)
+        return kind(f"{overdue}: it hung in the phase {self._phase}", hint=HINT, retryable=True)
 
     def note_plan(self, plan: CachePlan) -> None:
         """Keep the plan; the report is written from it."""

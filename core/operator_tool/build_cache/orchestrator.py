@@ -19,6 +19,7 @@ from operator_tool.api.order import CacheOrder
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import ProviderInfo
 from operator_tool.failpoints import failpoint
+from operator_tool.overdue import OverdueRun
 from operator_tool.sectors import Sector
 from operator_tool.tile_store import DamagedTileError
 
@@ -123,6 +124,8 @@ class Orchestrator:
             raise
         except OperatorToolError as error:
             report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
+        except OverdueRun as overdue:
+            report = self._notebook.report(BuildCacheOutcome.FAILURE, self._notebook.overdue(overdue))
         self._context.emit(RunFinished(report=report))
         return report
 

@@ -17,6 +17,7 @@ from operator_tool.api.errors import OperatorToolError, UsageError
 from operator_tool.api.events import Notice
 from operator_tool.api.roles import CompanionTransport, InstallableProvisioner
 from operator_tool.build_cache.fleet import run_all
+from operator_tool.overdue import ended_after
 from operator_tool.places import Places
 from operator_tool.plugin_host.host import PluginHost
 
@@ -137,7 +138,7 @@ def run_for_companions(options: CompanionOptions, work: Callable[[CompanionRun],
     """
     try:
         run = CompanionRun(options)
-        with run.running():
+        with ended_after(options.deadline), run.running():
             outcomes = work(run)
     except OperatorToolError as error:
         if not options.as_json:

@@ -9,6 +9,8 @@ from types import FrameType
 
 import click
 
+from operator_tool.overdue import EXIT_CODE, HINT, OverdueRun
+
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -33,6 +35,10 @@ def run(group: click.Group) -> int:
     except InterruptedRun as interrupted:
         _complain("interrupted: what had arrived is kept; run the same command again to go on")
         code = interrupted.code
+    except OverdueRun as overdue:
+        _complain(f"error: {overdue}")
+        _complain(f"next: {HINT}")
+        code = EXIT_CODE
     except click.ClickException as error:
         error.show()
         code = error.exit_code

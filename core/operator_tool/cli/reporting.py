@@ -13,6 +13,7 @@ from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetRe
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.failpoints import failpoint
+from operator_tool.overdue import ended_after
 from operator_tool.redaction import REDACTOR
 
 from .assembly import Run, open_run
@@ -22,24 +23,28 @@ from .options import RunOptions
 
 def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *, companion: bool) -> int:
     """Run, report and return the exit code; what fails before there is a run is reported in the same form."""
-    try:
-        with open_run(options, companion=companion, writes=not options.dry_run) as run:
-            report = work(run)
-    except OperatorToolError as error:
-        report = _failure(error)
-    return _told(report, as_text(report), options)
+    with ended_after(options.deadline):
+        try:
+            with open_run(options, companion=companion, writes=not options.dry_run) as run:
+                report = work(run)
+        except OperatorToolError as error:
+            report = _failure(error)
+        return _told(report, as_text(report), options)
 
 
 def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> int:
     """As :func:`reported_run`, for several companions: what fails before there is a run is one report for all."""
-    try:
-        with open_run(options, companion=True, writes=not options.dry_run) as run:
-            fleet = work(run)
-    except OperatorToolError as error:
-        report = _failure(error)
-        return _told(report, as_text(report), options)
-    blocks = [f"companion {name}\n{textwrap.indent(as_text(report), '  ')}" for name, report in fleet.builds.items()]
-    return _told(fleet, "\n".join(blocks), options)
+    with ended_after(options.deadline):
+        try:
+            with open_run(options, companion=True, writes=not options.dry_run) as run:
+                fleet = work(run)
+        except OperatorToolError as error:
+            report = _failure(error)
+            return _told(report, as_text(report), options)
+        blocks = [
+            f"companion {name}\n{textwrap.indent(as_text(report), '  ')}" for name, report in fleet.builds.items()
+        ]
+        return _told(fleet, "\n".join(blocks), options)
 
 
 def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions) -> int:

@@ -209,3 +209,15 @@ def test_a_lock_is_a_value_that_can_be_asked(tmp_path: Path) -> None:
     """The orchestrator confirms it before the switch."""
     with companion_lock(tmp_path, "drone", timeout_s=0, operator="me", run_id="r") as lock:
         assert isinstance(lock, CompanionLock)
+
+
+def test_who_cannot_be_noted_as_the_holder_holds_the_lock_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The note is for people alone: a disk that refuses it is told, and is no reason not to build."""
+    take(tmp_path)
+    lock_file(tmp_path).with_suffix(".holder.new").mkdir()
+    with companion_lock(tmp_path, "drone", timeout_s=0, operator="me", run_id="r-2"):
+        assert "can't be noted" in caplog.text
+        with pytest.raises(BuildLockHeldError):
+            take(tmp_path)

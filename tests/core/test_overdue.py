@@ -1,0 +1,65 @@
+"""A run that outlasts its deadline is interrupted where it hangs, and ended where that doesn't help."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from operator_tool import overdue
+from operator_tool.overdue import OverdueRun, ended_after
+
+NEVER_UNWINDS = """
+import threading
+from operator_tool import overdue
+overdue.GRACE_S = 0.2
+with overdue.ended_after(0.05):
+    while True:
+        try:
+            threading.Event().wait(60)
+        except BaseException:
+            print("interrupted", flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wants to wait ten seconds."""
+    monkeypatch.setattr(overdue, "GRACE_S", 0.1)
+
+
+def test_a_block_that_hangs_is_interrupted() -> None:
+    """The exception comes up where it hangs, so that what was held is freed on the way out."""
+    freed = []
+    begun_s = time.monotonic()
+    with pytest.raises(OverdueRun, match="deadline"), ended_after(0.05):
+        try:
+            threading.Event().wait(60)
+        finally:
+            freed.append("lock")
+    assert freed == ["lock"]
+    assert 0.15 <= time.monotonic() - begun_s < 30
+
+
+@pytest.mark.parametrize("seconds", [None, 0.05])
+def test_a_block_that_ends_is_let_be(seconds: float | None) -> None:
+    """Neither in the block nor after it does anything come up, and the signal is whose it was before."""
+    before = signal.getsignal(signal.SIGALRM)
+    with ended_after(seconds):
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert not threading.Event().wait(0.4)
+
+
+def test_a_block_that_does_not_unwind_is_ended() -> None:
+    """What swallows the exception ends with the process, and the operator reads what to do."""
+    done = subprocess.run([sys.executable, "-c", NEVER_UNWINDS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == overdue.EXIT_CODE
+    assert done.stdout == "interrupted\n"
+    assert "error: the run's deadline passed" in done.stderr
+    assert "next: " in done.stderr
+    assert "Traceback" not in done.stderr
