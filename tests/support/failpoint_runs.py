@@ -1,0 +1,289 @@
+"""Whole builds over a failpoint: the real command, a real companion on this machine, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operator_tool import failpoints
+from operator_tool_plugins.provisioners.c10.agent import failpoints as agent_failpoints
+from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
+from tests.support.c10_rig import agent_file, ask, order_of, tiles_in
+from tests.support.command import Ended, Workstation
+
+WORKSTATION = "workstation"
+COMPANION = "companion"
+DEADLINE_S = 2.5
+"""What every armed run may take by itself; it must end soon after."""
+_GRACE_S = 1.0
+_ENDS_S = 25.0
+_ORPHAN_S = 30.0
+_FLIGHT = {
+    "id": "F-7",
+    "name": "failpoints",
+    "waypoints": [
+        {"ordinal": 0, "lat": 47.05, "lon": 8.30, "alt_m": 100},
+        {"ordinal": 1, "lat": 47.054, "lon": 8.308, "alt_m": 100},
+    ],
+}
+OLD, NEW = ("--zoom", "15"), ("--zoom", "16,17")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One failpoint of one side, and what happens there: at each hit, or ``once`` in the whole run."""
+
+    side: str
+    name: str
+    action: str
+    once: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.side}-{self.name}-{self.action}{'-once' if self.once else ''}"
+
+    @property
+    def kills_the_command(self) -> bool:
+        """Whether the command itself can't say anything any more."""
+        return self.side == WORKSTATION and self.action == "kill9"
+
+
+def all_faults() -> list[Fault]:
+    """Return every failpoint of the registries with every action; the agent's death also as one that isn't repeated."""
+    faults = [Fault(side, name, action) for side, name in registered() for action in failpoints.ACTIONS]
+    return faults + [Fault(COMPANION, one.name, "kill9", once=True) for one in agent_failpoints.FAILPOINTS]
+
+
+def registered() -> list[tuple[str, str]]:
+    """Return each failpoint: its side and its name."""
+    return [
+        *((WORKSTATION, one.name) for one in failpoints.FAILPOINTS),
+        *((COMPANION, one.name) for one in agent_failpoints.FAILPOINTS),
+    ]
+
+
+def armed_agent(fault: Fault, marker: Path) -> bytes:
+    """Return the agent's zipapp with the one more file that arms it."""
+    armed = (
+        f"NAME = {fault.name!r}\nACTION = {fault.action!r}\nMARKER = {str(marker)!r}\nNTH = 1\nONCE = {fault.once}\n"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(agent_bundle().data)) as real, zipfile.ZipFile(buffer, "w") as test_build:
+        for entry in real.infolist():
+            test_build.writestr(entry, real.read(entry))
+        test_build.writestr("c10_agent/armed.py", armed)
+    return buffer.getvalue()
+
+
+class Rig:
+    """A workstation whose companion has an older cache; each trial begins with a copy of both."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.flight = folder / "flight.json"
+        self.flight.write_text(json.dumps(_FLIGHT))
+        self._before = Workstation(folder / "before")
+        self._before.folder.mkdir()
+        _succeed(self._before.run(*self.command(self._before, *OLD)))
+        undisturbed = Workstation(folder / "undisturbed")
+        shutil.copytree(self._before.folder, undisturbed.folder, symlinks=True)
+        _succeed(undisturbed.run(*self.command(undisturbed, *NEW)))
+        self.old_tiles = _current_tiles(self._before)
+        self.new_tiles = _current_tiles(undisturbed)
+        assert len(self.new_tiles) > len(self.old_tiles) > 0
+        self.agent = agent_file(folder)
+
+    def command(self, workstation: Workstation, *more: str) -> list[str]:
+        """Return the arguments of a build."""
+        return workstation.build_arguments(self.flight, "--corridor", "100", "--json", *more)
+
+    @contextmanager
+    def trial(self, fault: Fault) -> Iterator[Trial]:
+        """Give a trial in a folder of its own, which is removed when it went well."""
+        folder = self.folder / str(fault)
+        shutil.copytree(self._before.folder, folder, symlinks=True)
+        yield Trial(self, Workstation(folder), fault)
+        shutil.rmtree(folder)
+
+
+class Trial:
+    """One command with one fault in it, and what is left."""
+
+    def __init__(self, rig: Rig, workstation: Workstation, fault: Fault) -> None:
+        self.rig = rig
+        self.workstation = workstation
+        self.fault = fault
+        self.marker = workstation.folder / "hit"
+        self.report_file = workstation.folder / "report.json"
+        self.old = self.current()
+        self.took_s = 0.0
+
+    def current(self) -> str:
+        """Return where ``current`` leads."""
+        return os.readlink(self.workstation.cache_root / "current")
+
+    def tiles(self) -> dict[tuple[int, int, int], bytes]:
+        """Return what ``current`` shows."""
+        return _current_tiles(self.workstation)
+
+    def command(self) -> list[str]:
+        """Return the arguments of the command."""
+        return self.rig.command(self.workstation, *NEW, "--report", str(self.report_file))
+
+    def run_armed(self) -> Ended:
+        """Run the command as a test build of the side that fails."""
+        begun_s = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", self._program(), *self.command(), "--deadline", str(DEADLINE_S)],
+            env=self.workstation.environment(),
+            cwd=self.workstation.folder,
+            capture_output=True,
+            timeout=100,
+            stdin=subprocess.DEVNULL,
+        )
+        self.took_s = time.monotonic() - begun_s
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
+
+    def run_again(self) -> Ended:
+        """Run the same command as it is shipped."""
+        return self.workstation.run(*self.command())
+
+    def _program(self) -> str:
+        if self.fault.side == WORKSTATION:
+            arming = (
+                "from operator_tool import failpoints\n"
+                f"failpoints.arm({self.fault.name!r}, {self.fault.action!r}, {str(self.marker)!r})\n"
+            )
+        else:
+            data = armed_agent(self.fault, self.marker)
+            file = self.workstation.folder / "armed.pyz"
+            file.write_bytes(data)
+            sha256 = hashlib.sha256(data).hexdigest()
+            arming = (
+                "from pathlib import Path\n"
+                "from operator_tool_plugins.provisioners.c10 import bundle\n"
+                f"data = Path({str(file)!r}).read_bytes()\n"
+                f"armed = bundle.AgentBundle('c10-agent-{sha256[:12]}.pyz', data, {sha256!r})\n"
+                "bundle.agent_bundle = lambda: armed\n"
+            )
+        patience = f"from operator_tool import overdue\noverdue.GRACE_S = {_GRACE_S}\n"
+        return f"{arming}{patience}from operator_tool.cli import main\nmain()\n"
+
+    def problems(self, ended: Ended) -> list[str]:
+        """Return what does not hold after the armed run, in words; the shared defaults of the catalogue."""
+        found = []
+        if not self.marker.exists():
+            found.append("the failpoint was never reached")
+        if self.took_s > _ENDS_S:
+            found.append(f"it took {self.took_s:.1f} s to end")
+        if "Traceback" in ended.err:
+            found.append("there is a traceback on standard error")
+        found += self.strange_locks()
+        found += self._strange_cache(ended)
+        return found if self.fault.kills_the_command else [*found, *self._strange_words(ended)]
+
+    def _strange_cache(self, ended: Ended) -> Iterator[str]:
+        new = self.current() != self.old
+        tiles = self.tiles()
+        if tiles != (self.rig.new_tiles if new else self.rig.old_tiles):
+            yield f"current shows {len(tiles)} tiles that are neither the old cache's nor the new one's"
+        report = ask(self.rig.agent, "verify", self.workstation.cache_root, order_of(1), how="full")
+        if not report.get("ok"):
+            yield f"the companion's cache does not verify: {report.get('error')}"
+        if ended.code == 0 and not new:
+            yield "it said that all is well, and the old cache is current"
+        if ended.code != 0 and new and "still has its old cache" in ended.all:
+            yield "it said that the drone has its old cache, and it has the new one"
+
+    def _strange_words(self, ended: Ended) -> Iterator[str]:
+        """Judge the exit code, and whether the one message says what to do next."""
+        if ended.code not in codes_of(self.fault):
+            yield f"exit code {ended.code} does not fit: {ended.all}"
+        if ended.code == 0:
+            return
+        if ended.out.strip():
+            report: dict[str, Any] = ended.report
+            if report["exit_code"] and not (report["message"] and report["remediation"]):
+                yield f"the report does not say what to do next: {report}"
+            if report["exit_code"] not in (0, ended.code):
+                yield f"the report says {report['exit_code']}, the command {ended.code}"
+            if report["exit_code"] == 0 and "error: " not in ended.err:
+                yield "nothing says why it failed"
+        elif "\nnext: " not in ended.err:
+            yield f"nothing says what to do next: {ended.err}"
+
+    def strange_locks(self) -> list[str]:
+        """Return the locks that are held although nobody runs."""
+        until_s = time.monotonic() + _ORPHAN_S
+        locks = [self.workstation.cache_root / "lock", *(self.workstation.data / "locks").glob("*.lock")]
+        while (held := [path for path in locks if _is_held(path)]) and time.monotonic() < until_s:
+            time.sleep(0.05)  # an agent that was cut off has its time to notice; the deadline above judges it
+        return [f"{path} is still held" for path in held]
+
+
+def codes_of(fault: Fault) -> frozenset[int]:
+    """Return the exit codes that fit a fault; 0 fits only where the new cache is current, which is judged beside it.
+
+    What nobody expects is 1. Who looks at the deadline first, where one phase waits for another, is a matter of luck.
+    """
+    place = fault.name.partition(".")[0]
+    if fault.side == COMPANION:
+        return _OF_THE_COMPANION[place]
+    if fault.action == "hang":
+        return _OF_A_HANG[place]
+    disk = next(one.disk for one in failpoints.FAILPOINTS if one.name == fault.name)
+    return _OF_A_DISK[place] if disk and fault.action in ("enospc", "eio") else frozenset({1})
+
+
+_OF_THE_COMPANION = {
+    "receive": frozenset({0, 22}),
+    "build": frozenset({0, 21, 23}),
+    "publish": frozenset({0, 21, 23}),
+}
+_OF_A_HANG = {
+    "plan": frozenset({1, 90}),
+    "lock": frozenset({1}),
+    "companion": frozenset({30}),
+    "download": frozenset({20, 22}),
+    "store": frozenset({20, 22}),
+    "transfer": frozenset({22}),
+    "build": frozenset({21}),
+    "report": frozenset({1}),
+}
+_OF_A_DISK = {"lock": frozenset({0}), "store": frozenset({20}), "report": frozenset({11})}
+
+
+def one_each(faults: Sequence[Fault], actions: Sequence[str]) -> list[Fault]:
+    """Return each failpoint once, with the actions in turn."""
+    names = list(dict.fromkeys((fault.side, fault.name) for fault in faults))
+    return [Fault(side, name, actions[place % len(actions)]) for place, (side, name) in enumerate(names)]
+
+
+def _succeed(ended: Ended) -> None:
+    assert ended.code == 0, ended.all
+
+
+def _current_tiles(workstation: Workstation) -> dict[tuple[int, int, int], bytes]:
+    return tiles_in(workstation.cache_root / "current" / "tiles.mbtiles")
+
+
+def _is_held(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
