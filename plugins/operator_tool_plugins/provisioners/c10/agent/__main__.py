@@ -13,14 +13,20 @@ from .wire import Inlet, Outlet
 
 SERVE = "serve"
 GATE = "gate"
+CONSUMER = "consumer"
 EXIT_USAGE = 64
 
 
 def main(argv: List[str]) -> int:
     """Do what ``argv[1]`` names and return the exit status: 0 only after reports that say ``ok``.
 
-    ``gate ROOT`` is for sshd: it does what the client's command names, for that cache root alone.
+    ``gate ROOT`` is for sshd: it does what the client's command names, for that cache root alone. ``consumer`` is for
+    whoever navigates by the cache.
     """
+    if len(argv) > 1 and argv[1] == CONSUMER:
+        from . import consumer
+
+        return consumer.main(argv[2:])
     verb, root = argv[1] if len(argv) == 2 else "", None
     if len(argv) == 3 and argv[1] == GATE:
         from .gate import EXIT_REFUSED, asked_verb, forget_environment

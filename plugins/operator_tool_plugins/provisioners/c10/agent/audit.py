@@ -11,9 +11,13 @@ import json
 import os
 import stat
 import time
-from typing import Dict, List
+from typing import TYPE_CHECKING, Dict, List
 
+from .faults import AgentError
 from .layout import Layout, boot_id, sync_folder
+
+if TYPE_CHECKING:
+    from .call import Request
 
 NAME = "audit.jsonl"
 OLDER = "audit.jsonl.1"
@@ -32,6 +36,18 @@ def note(layout: Layout, event: str, **fields: object) -> None:
     # Without a root, or without a right to write there, there is nobody's cache to tell of.
     with contextlib.suppress(OSError, ValueError):
         _append(layout, line_of(event, fields))
+
+
+def note_failure(verb: str, request: "Request", fault: AgentError) -> None:
+    """Append that a call which would have changed something did not, and why; one that only met another is nothing."""
+    if fault.code in ("busy", "request"):
+        return
+    try:
+        layout = Layout(request.text("root"))
+        who = {name: request.text(name, "") for name in ("run_id", "operator")}
+    except AgentError:
+        return
+    note(layout, verb, **who, outcome=fault.code, problem=fault.message)
 
 
 def line_of(event: str, fields: Dict[str, object]) -> bytes:

@@ -17,11 +17,15 @@ VERBS = {
     "hello": "hello",
     "receive": "receive",
     "build": "build",
-    "status": "hello",
+    "status": "status",
     "verify": "verify",
+    "rollback": "rollback",
+    "gc": "tidy",
     "enrol_signer": "enrol_signer",
 }
 """Each verb's module, whose ``run(call)`` gives the report's fields; imported when it is asked for."""
+CHANGING = ("build", "rollback", "gc", "enrol_signer")
+"""The verbs that change what is current, what is kept or who is trusted: their failures are logged, too."""
 REQUEST_WAIT_S = 60.0
 
 
@@ -89,14 +93,26 @@ class Desk:
 
                 check_root(request.text("root"), self._only_root)
             self._dead_man.arm()
-            module = importlib.import_module("." + VERBS[verb], __package__)
             call = Call(request, self._inlet, self._outlet, self._dead_man, self._nonce, gated)
-            return Answer(verb, module.run(call), None)
+            return Answer(verb, self._done(verb, call), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
             return Answer(verb or "unknown", {}, as_agent_error(error, place))
         finally:
             # The workstation closes our input as soon as it has the report: that must not spoil the exit status.
             self._dead_man.disarm()
+
+    def _done(self, verb: str, call: Call) -> Dict[str, object]:
+        module = importlib.import_module("." + VERBS[verb], __package__)
+        fields: Dict[str, object]
+        try:
+            fields = module.run(call)
+        except Exception as error:
+            if verb in CHANGING:
+                from .audit import note_failure
+
+                note_failure(verb, call.request, as_agent_error(error, "/"))
+            raise
+        return fields
 
     def _report(self, answer: Answer) -> int:
         fault = answer.fault
