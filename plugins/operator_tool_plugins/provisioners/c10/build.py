@@ -27,6 +27,8 @@ from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .wire import PROTOCOL
 
+_RESTARTS_HINT = "The drone still has its old cache. Don't build again before it is known what restarts the companion."
+
 
 class Built(msgspec.Struct, frozen=True):
     """The report of ``build``."""
@@ -108,7 +110,8 @@ def build(
         )
     except AgentFailureError as error:
         kind = VerifyError if error.code == "verify" else BuildError
-        raise kind(f"the companion could not build the cache: {error}") from None
+        hint, retryable = (_RESTARTS_HINT, False) if error.code == "attempts" else (None, None)
+        raise kind(f"the companion could not build the cache: {error}", hint=hint, retryable=retryable) from None
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
     except BuildError as error:
