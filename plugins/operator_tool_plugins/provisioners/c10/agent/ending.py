@@ -21,7 +21,7 @@ def no_longer(act: Callable[[], None]) -> None:
 
 def end_now(status: int) -> None:
     """End the process without a word; what was committed stays."""
-    for act in list(_first):
+    for act in tuple(_first):
         # Whatever it meets, nobody may be left who holds the lock and talks to nobody.
         with contextlib.suppress(Exception):
             act()
