@@ -33,7 +33,7 @@ def begin(layout: Layout, run_id: str) -> None:
             % (run_id, len(boots)),
             {"boots": len(boots)},
         )
-    write_checked(_path(layout), {"run_id": run_id, "boots": boots + [boot]})
+    write_checked(_path(layout), {"run_id": run_id, "boots": [*boots, boot]})
 
 
 def end(layout: Layout) -> None:
