@@ -47,6 +47,14 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
             description="The id that companion status shows; another companion at the same address is refused.",
         ),
     ] = ""
+    signing_key: Annotated[
+        str,
+        Meta(
+            max_length=1024,
+            description="The Ed25519 key that signs caches: a private key's file of mode 0600, or one that an ssh-agent"
+            " holds: its .pub file, or agent: and its comment or SHA256 fingerprint. By default nothing is signed.",
+        ),
+    ] = ""
     keep_free_bytes: Annotated[int, Meta(ge=0, description="Bytes that must stay free on the companion's volume.")] = (
         64 * 1024 * 1024
     )
@@ -60,6 +68,10 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
         float,
         Meta(ge=10, le=3600, description="How long the agent may be silent while tiles are sent."),
     ] = 30.0
+    stuck_s: Annotated[
+        float,
+        Meta(ge=10, description="How long the agent may say that its work goes on, and not get any further with it."),
+    ] = 900.0
     run_s: Annotated[
         float, Meta(ge=10, description="How long one step on the companion (asking, sending, building) may take.")
     ] = 4 * 3600.0
