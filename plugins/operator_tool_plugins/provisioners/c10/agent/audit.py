@@ -65,12 +65,11 @@ def last_lines(layout: Layout, count: int) -> List[Dict[str, object]]:
         fd = os.open(os.path.join(layout.root, NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return []
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return []
-        size = os.fstat(fd).st_size
-        file.seek(max(0, size - _TAIL_BYTES))
-        data = file.read(_TAIL_BYTES)
+    try:
+        found = os.fstat(fd)
+        data = os.pread(fd, _TAIL_BYTES, max(0, found.st_size - _TAIL_BYTES)) if stat.S_ISREG(found.st_mode) else b""
+    finally:
+        os.close(fd)
     events = []
     for line in data.split(b"\n"):
         try:

@@ -70,9 +70,13 @@ def last_good_of(newest_first: Sequence[Generation], known: Known) -> Optional[s
 def ways_back(generations: Sequence[Generation], known: Known) -> List[Generation]:
     """Return what a rollback that names no number may go to, the best first; all of it older than the current one.
 
-    It is the last good one alone, where there is one; else the one that was current before, alone; else any.
+    It is the last good one alone, where there is one; else the one that was current before, alone; else any. Where the
+    link was lost, it is what was noted as current.
     """
     newest_first = sorted(generations, key=lambda one: (one.seq, one.name), reverse=True)
+    lost = [one for one in newest_first if known.current is None and one.name in known.noted]
+    if lost:
+        return lost
     below = next((one.seq for one in newest_first if one.name == known.current), known.committed_seq + 1)
     older = [one for one in newest_first if one.seq < below]
     for name in (last_good_of(older, known), known.previous):
