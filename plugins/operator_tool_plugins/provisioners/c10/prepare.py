@@ -14,6 +14,7 @@ from operator_tool.api import (
     CompanionError,
     CompanionSession,
     CompanionState,
+    EnrolledSigner,
     NotReadyError,
     RunContext,
 )
@@ -27,6 +28,7 @@ from .manifest import StageEntry
 from .place import Place
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
+from .signing import Signer, signing_reasons
 from .wire import PROTOCOL
 
 MIN_FREE_INODES = 64
@@ -86,6 +88,8 @@ class Greeting(msgspec.Struct, frozen=True):
     """The companion's own stages, in their order."""
     armed: str = ""
     """``no``, ``yes``, ``unknown``, or ``not asked``."""
+    signers: list[EnrolledSigner] | None = None
+    """Whose signature it takes; None where it takes what is not signed."""
     gated: bool = False
     """The login is locked to the agent's gate."""
 
@@ -114,10 +118,10 @@ def greet_without_order(
     return _hello(conversation, request, settings, lambda _report: True)
 
 
-def greet_again(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
-    """Return what a process answers that was begun after the link broke; it stays for what follows. Raises as
-    ``greet``."""
-    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": order.run_id, "root": place.root}
+def greet_to_stay(conversation: Conversation, place: Place, settings: C10Settings, run_id: str) -> Greeting:
+    """Return what a process answers that is to stay for what follows: after the link broke, or for an order that is
+    signed for it alone. Raises as ``greet``."""
+    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": run_id, "root": place.root}
     return _hello(conversation, request, settings, lambda _report: False)
 
 
@@ -162,13 +166,14 @@ def greet_installing(
     raise CompanionError(f"the agent at {place.agent} does not run: {printable(stderr)}", hint=_INSTALL_HINT)
 
 
-def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder) -> CompanionState:
+def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signer: Signer | None) -> CompanionState:
     """Return the companion's state. Raises ``NotReadyError`` or ``BuildLockHeldError``."""
     verified = greeting.verified
     up_to_date = verified is not None and verified.ok
     reasons = reasons_of(greeting, settings)
     if not up_to_date:
         reasons += space_reasons(greeting, settings, order.expected_bytes)
+        reasons += [printable(reason) for reason in signing_reasons(greeting.signers, signer)]
     if reasons:
         raise NotReadyError(tuple(reasons))
     if greeting.busy is not None and not order.dry_run:

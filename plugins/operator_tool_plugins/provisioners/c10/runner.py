@@ -8,6 +8,8 @@ from operator_tool.api import (
     CompanionState,
     RemoteBuildReport,
     RunContext,
+    SignerEnrolment,
+    SignerOffer,
     TileSupply,
     TileTable,
     TransferSummary,
@@ -15,10 +17,11 @@ from operator_tool.api import (
 
 from .build import PreparedBuild, build, following_line, prepare_build, recovered
 from .conversation import Conversation
+from .enrol import enrol_signer, offered_signer
 from .place import Place, check_paths, place_for
-from .prepare import Greeting, greet, greet_again, greet_installing, state_of
+from .prepare import Greeting, greet, greet_installing, greet_to_stay, state_of
 from .settings import C10Settings
-from .signing import Signer
+from .signing import Signer, signer_of
 from .status import install, status
 from .transfer import Sent, transfer
 
@@ -57,7 +60,8 @@ class C10Provisioner:
                 note = f"the agent is not installed on the companion; it would be put at {place.agent}"
                 return CompanionState(companion_id="", agent_version="", notes=(note,))
             self._note(conversation, greeting)
-            return state_of(greeting, self._settings, order)
+            self._signer = signer_of(self._settings, self._context)
+            return self._made_ready(order, state_of(greeting, self._settings, order, self._signer))
         except BaseException:
             conversation.close()
             raise
@@ -77,6 +81,28 @@ class C10Provisioner:
         conversation = self._with(session, place)
         try:
             return status(conversation, place, self._settings, self._context)
+        finally:
+            conversation.close()
+
+    def offered_signer(self, session: CompanionSession, name: str) -> SignerOffer:
+        """Show the key that signs, and ask whose the companion knows."""
+        place = place_for(session, self._settings)
+        conversation = self._with(session, place)
+        try:
+            return offered_signer(conversation, place, self._settings, self._context, name)
+        finally:
+            conversation.close()
+
+    def enrol_signer(
+        self, session: CompanionSession, offer: SignerOffer, *, replace: bool = False, signed_by: str = ""
+    ) -> SignerEnrolment:
+        """Have the key added, by the word of one that the companion knows, where it knows any."""
+        place = place_for(session, self._settings)
+        conversation = self._with(session, place)
+        try:
+            return enrol_signer(
+                conversation, place, self._settings, self._context, offer, replace=replace, signed_by=signed_by
+            )
         finally:
             conversation.close()
 
@@ -116,6 +142,12 @@ class C10Provisioner:
             prepared = self._prepared(place, order, greeting, self._table, transferred.tiles_digest)
         return build(conversation, self._settings, self._context, prepared, said=said)
 
+    def _made_ready(self, order: CacheOrder, state: CompanionState) -> CompanionState:
+        """Have the key usable now, when somebody is there to be asked, and not after the tiles were fetched."""
+        if self._signer is not None and not order.dry_run and not state.up_to_date:
+            self._signer.make_ready()
+        return state
+
     def _note(self, conversation: Conversation, greeting: Greeting) -> None:
         self._greeting = greeting
         self._greeted_process = conversation, conversation.processes
@@ -124,7 +156,7 @@ class C10Provisioner:
         """Return the greeting of the process at hand: an order is signed for that one alone."""
         greeted = self._greeted_process == (conversation, conversation.processes) and conversation.is_open
         if not greeted:
-            self._note(conversation, greet_again(conversation, place, self._settings, order))
+            self._note(conversation, greet_to_stay(conversation, place, self._settings, order.run_id))
         assert self._greeting is not None
         return self._greeting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from operator_tool.api import CompanionError, CompanionSession, CompanionState, RunContext
+from operator_tool.api import CompanionError, CompanionSession, CompanionState, ConfigError, RunContext
 
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
@@ -14,6 +14,7 @@ from .place import Place
 from .prepare import Greeting, agent_version, greet_without_order, notes_of, reasons_of, space_reasons
 from .report import holder_text
 from .settings import C10Settings
+from .signing import signer_of, signing_reasons
 
 _INSTALL = "operator-tool companion install puts it there"
 
@@ -34,7 +35,7 @@ def install(
             f" {agent_bundle().sha256}",
             hint="Look for what changes files there, and install again.",
         )
-    return _state(greeting, settings)
+    return _state(greeting, settings, *_signing(greeting, settings, context))
 
 
 def status(conversation: Conversation, place: Place, settings: C10Settings, context: RunContext) -> CompanionState:
@@ -47,7 +48,7 @@ def status(conversation: Conversation, place: Place, settings: C10Settings, cont
         return CompanionState(companion_id="", agent_version="", problems=(problem,))
     damaged = not greeting.gated and greeting.agent_sha256 != agent_bundle().sha256
     problem = f"the agent at {place.agent} is not the file that belongs to this program: {_INSTALL}"
-    return _state(greeting, settings, *([problem] if damaged else []))
+    return _state(greeting, settings, *([problem] if damaged else []), *_signing(greeting, settings, context))
 
 
 def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> CompanionState:
@@ -60,6 +61,15 @@ def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> Compani
         problems=(*problems, *reasons_of(greeting, settings), *space_reasons(greeting, settings, None)),
         facts=_facts(greeting),
     )
+
+
+def _signing(greeting: Greeting, settings: C10Settings, context: RunContext) -> list[str]:
+    """Return why the companion would not take what we sign; a key that can't be used must not hide what it says."""
+    try:
+        signer = signer_of(settings, context)
+    except ConfigError as error:
+        return [printable(error.message)]
+    return [printable(reason) for reason in signing_reasons(greeting.signers, signer)]
 
 
 def _facts(greeting: Greeting) -> dict[str, str]:
