@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import CompanionSession
+from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 from operator_tool_plugins.transports.local import LocalTransport
 from tests.support.c10_rig import agent_file, context_of
 
@@ -37,7 +38,7 @@ def say(line):
     os.write(1, line if isinstance(line, bytes) else json.dumps(line).encode() + b"\\n")
 def ask():
     request = taken or json.loads(sys.stdin.buffer.readline())
-    say({{"event": "begin", "protocol": 1, "run_id": request["run_id"]}})
+    say({{"event": "begin", "protocol": {protocol}, "run_id": request["run_id"]}})
     return request
 def report(request, **fields):
     say({{"report": verb, "run_id": request["run_id"], "ok": True, **fields}})
@@ -79,7 +80,7 @@ def player(tmp_path: Path) -> Callable[[str, str], str]:
 
     def make(verb: str, script: str) -> str:
         path = tmp_path / "player"
-        path.write_text(PLAYER.format(python=sys.executable, verb=verb) + script)
+        path.write_text(PLAYER.format(python=sys.executable, verb=verb, protocol=PROTOCOL) + script)
         path.chmod(0o755)
         return str(path)
 

@@ -17,6 +17,7 @@ from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.agent.volume import check_mounted, why_not_mounted
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
+from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 from tests.support.c10_rig import (
     Agent,
     ask,
@@ -172,7 +173,7 @@ def test_case_092_an_agent_of_another_protocol_is_refused(
     ).replace("ask()", "json.loads(sys.stdin.buffer.readline())")
     begin = 'say(json.dumps({"event": "begin", "protocol": 9, "run_id": "run-1"}).encode() + b"\\n")\n'
     program = player("serve", begin + script)
-    with pytest.raises(CompanionError, match="speaks protocol 9, this program speaks 1") as caught:
+    with pytest.raises(CompanionError, match=f"speaks protocol 9, this program speaks {PROTOCOL}") as caught:
         provisioner_of(tmp_path / "cache", context_of(tmp_path), python=program).prepare(session, order_of(1))
     assert "companion install" in caught.value.hint
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from operator_tool.api import BuildError, LinkError, Meta
 from operator_tool_plugins.provisioners.c10.escaping import printable, printable_line
 from operator_tool_plugins.provisioners.c10.report import AgentFailureError, Transcript, parse_strictly
+from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 
-BEGIN = b'{"event":"begin","verb":"build","protocol":1,"run_id":"r"}'
+BEGIN = b'{"event":"begin","verb":"build","protocol":%d,"run_id":"r"}' % PROTOCOL
 
 
 class Fields(msgspec.Struct, frozen=True):
@@ -110,9 +111,9 @@ def test_case_103_two_reports() -> None:
 def test_case_104_unknown_fields_and_versions() -> None:
     """Unknown fields are let be; an agent of another protocol is refused with both numbers."""
     assert judge(BEGIN, report(novelty=[1, {}])) == Fields(5)
-    message = refused(BEGIN.replace(b'"protocol":1', b'"protocol":2'), report())
-    assert "protocol 2" in message
-    assert "speaks 1" in message
+    message = refused(BEGIN.replace(b'"protocol":%d' % PROTOCOL, b'"protocol":%d' % (PROTOCOL + 1)), report())
+    assert f"protocol {PROTOCOL + 1}" in message
+    assert f"speaks {PROTOCOL}" in message
 
 
 @pytest.mark.parametrize(
