@@ -173,7 +173,7 @@ def test_case_092_an_agent_of_another_protocol_is_refused(
     ).replace("ask()", "json.loads(sys.stdin.buffer.readline())")
     begin = 'say(json.dumps({"event": "begin", "protocol": 9, "run_id": "run-1"}).encode() + b"\\n")\n'
     program = player("serve", begin + script)
-    with pytest.raises(CompanionError, match=f"speaks protocol 9, this program speaks {PROTOCOL}") as caught:
+    with pytest.raises(CompanionError, match=rf"speaks protocol 9, this program speaks {PROTOCOL}") as caught:
         provisioner_of(tmp_path / "cache", context_of(tmp_path), python=program).prepare(session, order_of(1))
     assert "companion install" in caught.value.hint
 
