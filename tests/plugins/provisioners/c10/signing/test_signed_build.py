@@ -135,7 +135,7 @@ class Built(Serving):
             "companion_id": self.greeting["companion_id"],
             "nonce": self.greeting["nonce"],
         }
-        return manifest_of(self.order, self.supply, **{**right, **changes})  # type: ignore[arg-type]
+        return manifest_of(self.order, self.supply, **{**right, **changes})
 
     def build(
         self,
