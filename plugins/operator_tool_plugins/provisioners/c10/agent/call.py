@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Container, Dict, NamedTuple, Optional
+from typing import Container, Dict, List, NamedTuple, Optional
 
 from .faults import AgentError
 from .guard import DeadMan
@@ -75,6 +75,22 @@ class Request:
             raise AgentError("request", "%s: expected an object of texts" % name)
         return value
 
+    def records(self, name: str) -> Optional[List[Dict[str, object]]]:
+        """Return a list of at most 64 objects, None where it isn't there."""
+        value = self._fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or len(value) > 64 or not all(isinstance(item, dict) for item in value):
+            raise AgentError("request", "%s: expected a list of objects" % name)
+        return value
+
+    def paths(self, name: str) -> List[str]:
+        """Return a list of at most 64 texts, empty where it isn't there."""
+        value = self._fields.get(name, [])
+        if not isinstance(value, list) or len(value) > 64 or not all(map(_is_path, value)):
+            raise AgentError("request", "%s: expected a list of paths" % name)
+        return value
+
     def data(self, name: str) -> bytes:
         """Return a text's bytes in UTF-8."""
         try:
@@ -92,6 +108,10 @@ class Request:
         if value != default and not _KEY.match(value):
             raise AgentError("request", "content_key: expected 64 hex digits")
         return value
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
 
 
 def follows_receive(line: bytes) -> bool:

@@ -15,6 +15,7 @@ from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
 
 VERBS = {
     "hello": "hello",
+    "artefacts": "artefacts",
     "receive": "receive",
     "build": "build",
     "status": "status",

@@ -12,12 +12,13 @@ import time
 from typing import Dict, List, Optional
 
 from . import PROTOCOL, VERSION
-from .call import Call
+from .call import Call, Request
 from .faults import AgentError, free_space
 from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
-from .manifest import Manifest, read_manifest
+from .manifest import read_manifest
 from .own_config import ask_armed
+from .required import Own, missing_files, read_required, why_not_as_asked
 from .signers import signers
 from .soundness import FULL, QUICK, check_generation
 from .state import highest_seq
@@ -42,8 +43,10 @@ def run(call: Call) -> Dict[str, object]:
     except AgentError as error:
         taken_from = None
         reasons.append(error.message)
+    own = read_required(layout, request)
+    reasons += own.reasons
     current = layout.current()
-    verified = _verified(call, layout, current, key) if current and key else None
+    verified = _verified(call, layout, current, key, own) if current and key else None
     return {
         "last": bool(request.flag("end_if_verified") and verified and verified["ok"]),
         "protocol": PROTOCOL,
@@ -62,7 +65,9 @@ def run(call: Call) -> Dict[str, object]:
         "busy": holder(layout) if held else None,
         "signers": taken_from,
         "highest_seq": highest_seq(layout),
-        "current": None if current is None else _described(current),
+        "stages": own.told(),
+        "missing_files": missing_files(own, current),
+        "current": None if current is None else _described(current, call.request, key, own),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
         **free_space(layout.root),
@@ -95,7 +100,7 @@ def own_sha256() -> str:
         return ""
 
 
-def _described(current: Generation) -> Dict[str, object]:
+def _described(current: Generation, request: Request, key: str, own: Own) -> Dict[str, object]:
     """Return what the current generation says of itself: whose build it was is how a lost report is recovered."""
     said: Dict[str, object] = {"name": current.name, "seq": current.seq}
     try:
@@ -107,10 +112,11 @@ def _described(current: Generation) -> Dict[str, object]:
         "content_key": manifest.content_key,
         "run_id": manifest.run_id,
         "tiles_digest": manifest.tiles_digest,
+        "differs": why_not_as_asked(manifest, request, own) if key == manifest.content_key else "",
     }
 
 
-def _verified(call: Call, layout: Layout, current: Generation, key: str) -> Optional[Dict[str, object]]:
+def _verified(call: Call, layout: Layout, current: Generation, key: str, own: Own) -> Optional[Dict[str, object]]:
     """Return whether every byte is what it was built as, None where the current generation is another cache.
 
     All of them are read and hashed, unless that was done since this machine started and nobody has touched them.
@@ -121,7 +127,7 @@ def _verified(call: Call, layout: Layout, current: Generation, key: str) -> Opti
     seen = look(current.path)
     try:
         manifest = read_manifest(current.path)
-        if manifest.content_key != key or not _is_as_asked(call, layout, manifest):
+        if manifest.content_key != key or why_not_as_asked(manifest, call.request, own):
             return None
         # Who may sign can have changed since.
         how = QUICK if since_boot else FULL
@@ -137,11 +143,6 @@ def _verified(call: Call, layout: Layout, current: Generation, key: str) -> Opti
         "tiles": manifest.tiles,
         "tiles_digest": manifest.tiles_digest,
     }
-
-
-def _is_as_asked(call: Call, layout: Layout, manifest: Manifest) -> bool:
-    """Tell whether the files beside the tiles are those that a build would bring and make."""
-    return True
 
 
 def _size(path: str) -> int:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from typing import Callable, List, NamedTuple, Optional
 
+from .artefacts import check_staged
 from .call import Call
 from .faults import AgentError
 from .files import FileEntry, entry_of, hash_file, list_files
@@ -32,6 +33,7 @@ def make(call: Call, layout: Layout, order: Manifest, order_bytes: bytes) -> Mad
     """Complete the database, verify it, and run the stages; raises ``verify``, ``stage``, or what the disk says."""
     folder = layout.staging(order.content_key)
     database, sha256 = _complete(call, layout, order)
+    check_staged(folder, order.artefacts)
     run_stages(call, layout, folder, order, order_bytes)
     path = os.path.join(folder, DATABASE)
     if look_at(path) != database:

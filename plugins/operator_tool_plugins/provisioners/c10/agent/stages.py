@@ -17,7 +17,6 @@ from .layout import ARTEFACTS, BOOT_ID, DATABASE, STAGES, Layout, make_folder, s
 from .manifest import Manifest
 from .own_config import PATH
 from .stage_output import clear, look_at_output, settle, why_too_much
-from .stage_process import run_program
 from .stage_table import Stage, check_ordered, stages_of
 from .stage_watch import first_difference, look_around
 
@@ -52,15 +51,24 @@ def _run(call: Call, layout: Layout, folder: str, stage: Stage, order_bytes: byt
     os.mkdir(work)
     try:
         os.mkdir(output)
+        # It takes its time to import, and most companions have no stage.
+        from .stage_process import run_program
+
         write_whole(os.path.join(work, _ORDER), order_bytes, durable=False)
         before = look_around(layout, output)
         call.outlet.event("stage", stage=stage.name, state="began", deadline_s=stage.deadline_s)
+
+        def look() -> str:
+            # It may print nothing until its own deadline.
+            call.outlet.moved("waiting for the stage " + stage.name)
+            return why_too_much(output, stage.max_output_bytes)
+
         ended = run_program(
             stage,
             output,
             _environment(folder, work, output),
             lambda line: call.outlet.event("stage", stage=stage.name, line=line),
-            lambda: why_too_much(output, stage.max_output_bytes),
+            look,
         )
         if ended.left_out:
             call.outlet.event("stage", stage=stage.name, left_out=ended.left_out)

@@ -1,0 +1,103 @@
+"""Whether the current generation is what a build would bring and make; and the files that a flight needs beside it."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, List, NamedTuple, Optional
+
+from .artefact_list import same_artefacts
+from .call import Request
+from .faults import AgentError
+from .layout import ARTEFACTS, STAGES, Generation, Layout
+from .manifest import Manifest
+from .own_config import read_own
+from .stage_table import Stage, described, same_stages, stages_of
+
+_MAX_FILES = 64
+_IN_GENERATION = (ARTEFACTS + "/", STAGES + "/")
+
+
+class Own(NamedTuple):
+    """What the companion's own file asks of a cache."""
+
+    stages: Optional[List[Stage]]
+    """None where the table can't be relied on."""
+    required_files: List[str]
+    reasons: List[str]
+    """Why nothing can be built."""
+
+    def told(self) -> List[Dict[str, str]]:
+        """Return the stages as ``hello`` tells of them."""
+        return described(self.stages or [])
+
+
+def read_required(layout: Layout, request: Request) -> Own:
+    """Return what both the companion's own file and the request ask for."""
+    reasons: List[str] = []
+    stages: Optional[List[Stage]] = None
+    files = request.paths("required_files")
+    try:
+        stages = stages_of(layout)
+        files = list(dict.fromkeys(_own_files(layout) + files))
+    except AgentError as error:
+        reasons.append(error.message)
+    return Own(stages, files, reasons)
+
+
+def why_not_as_asked(manifest: Manifest, request: Request, own: Own) -> str:
+    """Return why a build would not make this generation over again, its tiles apart; empty where it would."""
+    if not same_artefacts(manifest, request):
+        return "it has other artefacts than are asked for"
+    if own.stages is None or not same_stages(manifest, own.stages):
+        return "it was made by other stages than the companion has"
+    return ""
+
+
+def missing_files(own: Own, current: Optional[Generation]) -> List[str]:
+    """Return the required files that can't be read or are empty, each with what was seen."""
+    problems = ((path, _problem(path, current)) for path in own.required_files)
+    return ["%s %s" % (path, problem) for path, problem in problems if problem]
+
+
+def _own_files(layout: Layout) -> List[str]:
+    own = read_own(layout, "required_files")
+    files = own.fields.get("required_files", [])
+    if not isinstance(files, list) or len(files) > _MAX_FILES or not all(map(_is_name, files)):
+        raise own.unreliable(
+            "required_files",
+            "required_files must be a list of at most %d paths: absolute, or below %s"
+            % (_MAX_FILES, " or ".join(_IN_GENERATION)),
+        )
+    return files
+
+
+def _is_name(path: object) -> bool:
+    return isinstance(path, str) and "\0" not in path and (os.path.isabs(path) or _is_in_generation(path))
+
+
+def _is_in_generation(path: str) -> bool:
+    return path.startswith(_IN_GENERATION) and ".." not in path.split("/")
+
+
+def _problem(path: str, current: Optional[Generation]) -> str:
+    if os.path.isabs(path):
+        whole = path
+    elif not _is_in_generation(path):
+        return "is neither an absolute path nor one below %s" % " or ".join(_IN_GENERATION)
+    elif current is None:
+        return "is missing: there is no current generation"
+    else:
+        whole = os.path.join(current.path, path)
+    try:
+        # Not waited for where it is a pipe; a link may lead anywhere, as whoever reads it follows it.
+        fd = os.open(whole, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return "can't be read: %s" % error.strerror
+    try:
+        return "" if os.read(fd, 1) else "is empty"
+    except OSError as error:
+        return "can't be read: %s" % error.strerror
+    finally:
+        os.close(fd)
