@@ -191,6 +191,13 @@ class Agent:
         """Return the next event of that name, None when it ends first."""
         return next((said for said in self.lines() if said.get("event") == event), None)
 
+    def complete(self, ordered: str, signature: str | None = None) -> dict[str, Any] | None:
+        """Answer what was made with the final manifest; return the event ``ready``, None when it ends first."""
+        made = self.until("made")
+        if made is not None:
+            self.say(final_line(ordered, made["files"], signature))
+        return self.until("ready")
+
     def report(self) -> dict[str, Any]:
         """Return its last line once it has ended."""
         said = list(self.lines())

@@ -156,7 +156,7 @@ def test_another_word_than_commit_does_not_switch(tmp_path: Path, file: Path) ->
     receive_once(file, root, order, supply)
     manifest = manifest_of(order, supply, seq=1, companion_id=ask(file, "hello", root, order)["companion_id"])
     with Agent(file, "build", request_of(root, order, manifest=manifest)) as agent:
-        agent.until("ready")
+        agent.complete(manifest)
         agent.say(b"comit\n")
         assert agent.report()["error"]["code"] == "not_committed"
     assert not (root / "current").exists()
@@ -168,7 +168,7 @@ def test_a_lock_that_was_replaced_before_the_switch_is_not_trusted(tmp_path: Pat
     receive_once(file, root, order, supply)
     manifest = manifest_of(order, supply, seq=1, companion_id=ask(file, "hello", root, order)["companion_id"])
     with Agent(file, "build", request_of(root, order, manifest=manifest)) as agent:
-        agent.until("ready")
+        agent.complete(manifest)
         (root / "lock").unlink()
         (root / "lock").touch()
         agent.say(b"commit\n")

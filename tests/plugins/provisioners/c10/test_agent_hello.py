@@ -117,8 +117,9 @@ def test_status_and_verify_tell_of_the_current_generation(tmp_path: Path, file: 
     assert ask(file, "status", root, order)["current"]["name"] == built["generation"]
     verified = ask(file, "verify", root, order)
     assert verified["ok"]
-    assert (verified["generation"], verified["tiles"]) == (built["generation"], 12)
-    assert verified["tiles_digest"] == built["tiles_digest"]
+    (generation,) = verified["generations"]
+    assert verified["generation"] == generation["name"] == built["generation"]
+    assert (generation["tiles"], generation["tiles_digest"]) == (12, built["tiles_digest"])
 
 
 def test_verify_without_a_cache_is_an_error(tmp_path: Path, file: Path) -> None:
@@ -156,7 +157,7 @@ def test_a_wrong_request_is_reported(tmp_path: Path, file: Path) -> None:
     order = order_of(1)
     report = ask(file, "hello", tmp_path, order, content_key="../../x")
     assert (report["ok"], report["error"]["code"]) == (False, "request")
-    report = ask(file, "hello", tmp_path, order, protocol=2)
+    report = ask(file, "hello", tmp_path, order, protocol=1)
     assert report["error"]["code"] == "protocol"
 
 

@@ -116,11 +116,11 @@ def test_case_085_kill_at_random_moments_of_build(tmp_path: Path, file: Path) ->
         greeting = ask(file, "hello", root, order)
         seq = greeting["highest_seq"] + 1
         manifest = manifest_of(order, supply, seq=seq, companion_id=greeting["companion_id"])
-        with Agent(file, "build", request_of(root, order, manifest=manifest, metadata={})) as agent:
+        with Agent(file, "build", request_of(root, order, manifest=manifest)) as agent:
             agent.until("begin")
             # The later half is killed around the commit, where it counts.
             if attempt >= 8:
-                agent.until("ready")
+                agent.complete(manifest)
                 agent.say(b"commit\n")
                 time.sleep(moments.uniform(0.0, 0.004))
             else:
@@ -129,8 +129,8 @@ def test_case_085_kill_at_random_moments_of_build(tmp_path: Path, file: Path) ->
             agent.process.wait()
         current = ask(file, "verify", root, order)
         assert current["ok"], current
-        outcomes.add(current["content_key"])
-        if current["content_key"] == order.content_key:
+        outcomes.add(current["generations"][0]["content_key"])
+        if current["generations"][0]["content_key"] == order.content_key:
             # Back to the old cache, for the next attempt to have something to switch from.
             whole_way(file, root, old, supply_of(50))
     assert old.content_key in outcomes
@@ -156,7 +156,7 @@ def test_case_085_kill_before_each_step_of_the_switch(tmp_path: Path, file: Path
         with Agent(
             failing_agent(tmp_path, file, step, nth), "build", request_of(root, order, manifest=manifest)
         ) as agent:
-            if agent.until("ready"):
+            if agent.complete(manifest):
                 agent.say(b"commit\n")
             reported = agent.report().get("ok")
             ended = agent.process.returncode
@@ -167,7 +167,7 @@ def test_case_085_kill_before_each_step_of_the_switch(tmp_path: Path, file: Path
             return
         assert ended == 137
         assert not reported, "success was told before the last step"
-        if ask(file, "verify", root, order)["content_key"] == old.content_key:
+        if ask(file, "verify", root, order)["generations"][0]["content_key"] == old.content_key:
             assert receive_once(file, root, order, supply)[0] == 0
             assert build_once(file, root, order, supply)["ok"]
     pytest.fail(f"the build calls {step} more often than this test looks")

@@ -33,6 +33,7 @@ from .manifest import Manifest, check_completes
 from .own_config import refuse_if_armed
 from .quarantine import quarantine
 from .signature import SIGN_NAMESPACE, check_signature
+from .soundness import seal_of
 from .state import Record, committed_seq, record_or_none, write_record
 from .tidy import tidy
 from .trust import look, note_verified
@@ -96,8 +97,15 @@ def switch_to(layout: Layout, generation: Generation) -> None:
     record = record_or_none(layout) or Record()
     current = layout.current()
     # The link itself tells what is current, should an earlier switch not have been noted.
+    there = {one.name for one in layout.all_generations()}
     record = record._replace(
-        highest_seq=committed_seq(layout), current=current.name if current else None, switching_to=generation.name
+        highest_seq=committed_seq(layout),
+        current=current.name if current else None,
+        switching_to=generation.name,
+        seals={
+            **{name: noted for name, noted in record.seals.items() if name in there},
+            generation.name: seal_of(generation),
+        },
     )
     write_record(layout, record)
     temporary = os.path.join(layout.root, ".new-current")
@@ -108,7 +116,7 @@ def switch_to(layout: Layout, generation: Generation) -> None:
     sync_folder(layout.root)
     highest = max(record.highest_seq, generation.seq)
     previous = record.previous if record.current in (None, generation.name) else record.current
-    write_record(layout, Record(highest, generation.name, None, previous))
+    write_record(layout, Record(highest, generation.name, None, previous, record.seals))
 
 
 def _final(call: Call, layout: Layout, order: bytes, made: Made) -> Final:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from typing import Callable, Optional
 
@@ -11,6 +12,7 @@ from .files import hash_file, list_files, listing_problem
 from .layout import DATABASE, SIGNATURE, Generation, Layout, companion_id, read_small
 from .manifest import Manifest, belongs, parse_manifest, read_manifest_bytes
 from .signature import SIGN_NAMESPACE, check_signature, signers_enrolled
+from .state import Record, record_or_none
 
 QUICK, FULL = "quick", "full"
 
@@ -24,8 +26,9 @@ def check_generation(layout: Layout, generation: Generation, how: str, tick: Cal
     data = read_manifest_bytes(generation.path)
     found = list_files(generation.path)
     signature = _signature(generation) if SIGNATURE in found else None
-    check_signature(layout, data, signature, SIGN_NAMESPACE)
+    signer = check_signature(layout, data, signature, SIGN_NAMESPACE)
     manifest = parse_manifest(data)
+    _check_seal(layout, generation, seal(data, signature), signer)
     problem = belongs(generation, manifest)
     if problem is None and manifest.companion_id != companion_id():
         problem = "it was built for companion %s" % manifest.companion_id
@@ -59,6 +62,29 @@ def sample_problem(generation: Generation, pictures: int) -> Optional[AgentError
 
     problem = sample(os.path.join(generation.path, DATABASE), pictures) if pictures else None
     return AgentError("verify", problem) if problem else None
+
+
+def seal(manifest: bytes, signature: Optional[str]) -> str:
+    """Return what the agent notes of a manifest and its signature when it switches to them."""
+    digest = hashlib.sha256(hashlib.sha256(manifest).digest())
+    digest.update((signature or "").encode("utf-8"))
+    return digest.hexdigest()
+
+
+def seal_of(generation: Generation) -> str:
+    """Return the seal of what lies in a generation's folder now."""
+    signed = os.path.lexists(os.path.join(generation.path, SIGNATURE))
+    return seal(read_manifest_bytes(generation.path), _signature(generation) if signed else None)
+
+
+def _check_seal(layout: Layout, generation: Generation, found: str, signer: str) -> None:
+    """Raise ``verify`` for a manifest that is not the one that was switched to, ``state`` where nobody can tell."""
+    record = record_or_none(layout)
+    noted = (record or Record()).seals.get(generation.name)
+    if noted is None and not signer:
+        raise AgentError("state", "nobody signed the manifest, and the agent has no note of it")
+    if noted is not None and noted != found:
+        raise AgentError("verify", "the manifest or its signature is not the one that was switched to")
 
 
 def _signature(generation: Generation) -> str:

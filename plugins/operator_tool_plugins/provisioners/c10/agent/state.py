@@ -28,6 +28,9 @@ class Record(NamedTuple):
     """Set before the link is renamed, and cleared after it was: in between the link may show either."""
     previous: Optional[str] = None
     """What was current before it: where no consumer ever said what it has loaded, that is the way back."""
+    seals: Dict[str, str] = {}
+    """For each generation the SHA-256 over its manifest and its signature: by it, what nobody signed can't be changed
+    unseen either."""
 
 
 def read_record(layout: Layout) -> Record:
@@ -42,11 +45,14 @@ def read_record(layout: Layout) -> Record:
         fields.get("current"),  # type: ignore[arg-type]
         fields.get("switching_to"),  # type: ignore[arg-type]
         fields.get("previous"),  # type: ignore[arg-type]
+        fields.get("seals", {}),  # type: ignore[arg-type]
     )
     names = [name for name in (record.current, record.switching_to, record.previous) if name is not None]
     if type(record.highest_seq) is not int or not 0 <= record.highest_seq <= MAX_SEQ:
         raise AgentError("state", "%s: highest_seq is no number of a generation" % path)
-    if not all(isinstance(name, str) and is_generation_name(name) for name in names):
+    if not isinstance(record.seals, dict):
+        raise AgentError("state", "%s: seals is no object" % path)
+    if not all(isinstance(name, str) and is_generation_name(name) for name in [*names, *record.seals]):
         raise AgentError("state", "%s names what can't be generations" % path)
     return record
 

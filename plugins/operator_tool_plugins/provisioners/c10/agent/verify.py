@@ -8,8 +8,9 @@ from typing import Callable, Dict, List, Optional
 from .call import Call
 from .faults import AgentError
 from .layout import Generation, Layout
+from .manifest import read_manifest
 from .soundness import FULL, QUICK, find_problem, sample_problem
-from .state import read_checked, read_record, why_pointer_is_strange
+from .state import committed_seq, read_checked, read_record, why_pointer_is_strange
 from .trust import look, note_verified
 
 MAX_SAMPLE = 1_000_000
@@ -25,12 +26,16 @@ def run(call: Call) -> Dict[str, object]:
     pictures = min(request.number("sample", 0), MAX_SAMPLE)
     current = layout.current()
     problems = memory_problems(layout)
-    asked = layout.all_generations() if request.flag("all") else [current] if current else []
+    asked = [current] if current else []
+    if request.flag("all"):
+        # What was never switched to is the next build's, and is verified by it.
+        committed = committed_seq(layout)
+        asked = [generation for generation in layout.all_generations() if generation.seq <= committed]
     if current is None and not problems:
         raise AgentError("no_cache", "there is no current generation under %s" % layout.root)
     generations = [_verified(call, layout, generation, how, pictures) for generation in asked]
     problems += [said for said in generations if not said["ok"]]
-    fields: Dict[str, object] = {"current": current.name if current else None, "generations": generations}
+    fields: Dict[str, object] = {"generation": current.name if current else None, "generations": generations}
     if problems:
         first = problems[0]
         raise AgentError(str(first["code"]), _told(first), {**fields, "problems": problems})
@@ -65,12 +70,23 @@ def _verified(call: Call, layout: Layout, generation: Generation, how: str, pict
     if problem is None and how == FULL and generation == layout.current():
         note_verified(layout, generation.name, seen)
     return {
+        **_said(generation),
         "name": generation.name,
         "how": how + (" and %d pictures" % pictures if pictures else ""),
         "ok": problem is None,
         "code": problem.code if problem else "",
         "problem": problem.message if problem else "",
     }
+
+
+def _said(generation: Generation) -> Dict[str, object]:
+    """Return what its manifest says of a generation, as far as it can be read."""
+    try:
+        manifest = read_manifest(generation.path)
+    except AgentError:
+        return {}
+    names = ("content_key", "seq", "run_id", "tiles", "bytes", "tiles_digest")
+    return {name: getattr(manifest, name) for name in names}
 
 
 def _told(problem: Dict[str, object]) -> str:
