@@ -7,7 +7,6 @@ command, once the cause is gone, ends well and sends what was not kept, to the b
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,12 +16,13 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from operator_tool.api import AreaRequest, BuildCacheRequest, ProviderInfo, TileId
 from operator_tool.build_cache.plan import make_plan
+from tests.support.aftermath import Aftermath
+from tests.support.aftermath import wait_until as wait_until
 from tests.support.command import Ended, Workstation
 from tests.support.memory import flight_of
 from tests.support.pictures import real_jpeg
@@ -75,7 +75,7 @@ def older_cache(folder: Path, imagery: Imagery) -> Path:
     return workstation.cache_root
 
 
-class Trial:
+class Trial(Aftermath):
     """One operator, and one companion that is reached by one transport."""
 
     def __init__(
@@ -92,13 +92,12 @@ class Trial:
     ) -> None:
         """``root`` is the cache root as the companion names it, and lies below ``seen`` for this process."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.workstation = Workstation(folder, through)
+        workstation = Workstation(folder, through)
         self.server, self.transport, self.imagery = server, transport, imagery
-        self.cache_root = str(root or self.workstation.cache_root)
-        self.root = seen / self.cache_root.lstrip("/")
+        self.cache_root = str(root or workstation.cache_root)
         if older is not None:
-            shutil.copytree(older, self.root, symlinks=True)
-        self.older = self._generation()
+            shutil.copytree(older, seen / self.cache_root.lstrip("/"), symlinks=True)
+        super().__init__(workstation, seen / self.cache_root.lstrip("/"))
 
     def command(
         self, *more: str, port: int | None = None, host: str | None = None, provider: Sequence[str] = ()
@@ -140,29 +139,6 @@ class Trial:
         """Start the build; it is killed with the block if it has not ended."""
         return Running(self.workstation.start(*self.command(*more, port=port, provider=provider), env=env))
 
-    def assert_failed(
-        self, ended: Ended, code: int, phase: str | None, *says: str, retryable: bool | None = None, free_s: float = 5.0
-    ) -> dict[str, Any]:
-        """Assert what holds for every failure; return the report."""
-        assert ended.code == code, ended.all
-        report = ended.report
-        assert report["exit_code"] == code
-        assert report["failure_phase"] == phase
-        assert report["run_id"]
-        assert report["remediation"], "no hint"
-        for words in says:
-            assert words in report["message"], report["message"]
-        if retryable is not None:
-            assert report["retryable"] is retryable, report["message"]
-        self.assert_untouched(free_s=free_s)
-        return report
-
-    def assert_untouched(self, *, free_s: float = 5.0) -> None:
-        """Assert that the older cache is whole and current, and that nobody holds a lock, or will in a while."""
-        wait_until(self.is_free, free_s, "the companion's lock is held")
-        assert self._generation() == self.older, "the current cache is not what it was"
-        self._assert_workstation_is_free()
-
     def assert_done_again(self, ended: Ended, *, kept_bytes: int = 0) -> None:
         """Assert that the build was made, that every picture is there, and that no kept one was sent."""
         self.assert_built(ended)
@@ -177,7 +153,7 @@ class Trial:
             tile: hashlib.sha256(self.imagery.picture(tile)).digest() for tile in self.imagery.tiles
         }
         wait_until(self.is_free, 5, "the companion's lock is held")
-        self._assert_workstation_is_free()
+        self.assert_workstation_is_free()
 
     def tiles(self) -> dict[TileId, bytes]:
         """Return what the current cache holds, read as any tool reads it."""
@@ -205,25 +181,9 @@ class Trial:
         assert found is not None
         return found
 
-    def is_free(self) -> bool:
-        """Tell whether nobody holds the companion's lock."""
-        return _is_free(self.root / "lock")
-
     def _staged(self) -> Path | None:
         found = list((self.root / "staging").glob("*/tiles.mbtiles"))
         return found[0] if found and found[0].stat().st_size > 1024 * 1024 else None
-
-    def _generation(self) -> object:
-        """Return what tells a generation, with all that is in it, from every other."""
-        current = self.root / "current"
-        if not current.is_symlink():
-            return None
-        names = sorted(current.iterdir())
-        return os.readlink(current), [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in names]
-
-    def _assert_workstation_is_free(self) -> None:
-        held = [path for path in self.workstation.data.rglob("*.lock") if not _is_free(path)]
-        assert held == []
 
 
 class Running:
@@ -274,14 +234,6 @@ def signalled(pids: tuple[int, ...], number: signal.Signals) -> tuple[int, ...]:
     return pids
 
 
-def wait_until(condition: Callable[[], object], within_s: float, otherwise: str) -> None:
-    """Wait for something to become true."""
-    until_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until_s, f"{otherwise}, after {within_s:g} s"
-        time.sleep(0.01)
-
-
 @contextlib.contextmanager
 def _copy_of(database: Path, near: Path) -> Iterator[sqlite3.Connection]:
     """Open a copy: opening would take back what is open in it, and SQLite mistakes paths into other namespaces."""
@@ -290,17 +242,6 @@ def _copy_of(database: Path, near: Path) -> Iterator[sqlite3.Connection]:
             shutil.copy(path, folder)
         with contextlib.closing(sqlite3.connect(Path(folder) / database.name)) as connection:
             yield connection
-
-
-def _is_free(lock: Path) -> bool:
-    if not lock.exists():
-        return True
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 def _toml(value: object) -> str:
