@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -94,6 +94,9 @@ class Greeting(msgspec.Struct, frozen=True):
     """The login is locked to the agent's gate."""
 
 
+G = TypeVar("G", bound=Greeting)
+
+
 def greet(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
     """Return what the agent answers. Raises ``NoAgentError``, ``NotReadyError`` or ``CompanionError``."""
     request: dict[str, object] = {
@@ -131,9 +134,21 @@ def _hello(
     settings: C10Settings,
     last: Callable[[dict[str, Any]], bool],
 ) -> Greeting:
+    return greeted(conversation, "hello", Greeting, request, settings, last)
+
+
+def greeted(
+    conversation: Conversation,
+    verb: str,
+    into: type[G],
+    request: dict[str, object],
+    settings: C10Settings,
+    last: Callable[[dict[str, Any]], bool],
+) -> G:
+    """Return what the agent answers to ``hello``, or to a verb that tells the same and more. Raises as ``greet``."""
     asked = {**request, "mount_point": settings.mount_point}
     try:
-        greeting = conversation.call("hello", asked, Greeting, CompanionError, silence_s=_SILENCE_S, last=last)
+        greeting = conversation.call(verb, asked, into, CompanionError, silence_s=_SILENCE_S, last=last)
     except AgentFailureError as error:
         raise CompanionError(f"the companion's agent could not answer: {error}") from None
     except NoAgentError as error:

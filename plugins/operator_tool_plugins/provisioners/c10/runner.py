@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from operator_tool.api import (
     CacheOrder,
     CompanionSession,
     CompanionState,
+    GcReport,
     RemoteBuildReport,
+    RollbackReport,
     RunContext,
     SignerEnrolment,
     SignerOffer,
+    Soundness,
+    SoundnessAsked,
     TileSupply,
     TileTable,
     TransferSummary,
@@ -18,6 +25,7 @@ from operator_tool.api import (
 from .build import PreparedBuild, build, following_line, prepare_build, recovered
 from .conversation import Conversation
 from .enrol import enrol_signer, offered_signer
+from .lookafter import Caretaker
 from .place import Place, check_paths, place_for
 from .prepare import Greeting, greet, greet_installing, greet_to_stay, state_of
 from .settings import C10Settings
@@ -83,6 +91,21 @@ class C10Provisioner:
             return status(conversation, place, self._settings, self._context)
         finally:
             conversation.close()
+
+    def verify(self, session: CompanionSession, asked: SoundnessAsked) -> Soundness:
+        """Have the agent look at what it keeps."""
+        with self._caretaker(session) as caretaker:
+            return caretaker.verify(asked)
+
+    def rollback(self, session: CompanionSession, seq: int | None = None) -> RollbackReport:
+        """Have the agent go back, once it has verified what it goes to."""
+        with self._caretaker(session) as caretaker:
+            return caretaker.rollback(seq)
+
+    def gc(self, session: CompanionSession, *, dry_run: bool = False) -> GcReport:
+        """Have the agent tidy."""
+        with self._caretaker(session) as caretaker:
+            return caretaker.gc(dry_run=dry_run)
 
     def offered_signer(self, session: CompanionSession, name: str) -> SignerOffer:
         """Show the key that signs, and ask whose the companion knows."""
@@ -164,6 +187,15 @@ class C10Provisioner:
         self, place: Place, order: CacheOrder, greeting: Greeting, table: TileTable, digest: str
     ) -> PreparedBuild:
         return prepare_build(place, self._settings, self._context, order, greeting, table, digest, self._signer)
+
+    @contextmanager
+    def _caretaker(self, session: CompanionSession) -> Iterator[Caretaker]:
+        place = place_for(session, self._settings)
+        conversation = self._with(session, place)
+        try:
+            yield Caretaker(conversation, place, self._settings, self._context)
+        finally:
+            conversation.close()
 
     def _with(self, session: CompanionSession, place: Place) -> Conversation:
         """Return the conversation over this session, the one at hand if it is the same."""

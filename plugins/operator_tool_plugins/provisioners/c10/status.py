@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from operator_tool.api import CompanionError, CompanionSession, CompanionState, ConfigError, RunContext
 
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
+from .holdings import StatusGreeting, holdings_of
 from .install import install_agent
 from .place import Place
-from .prepare import Greeting, agent_version, greet_without_order, notes_of, reasons_of, space_reasons
+from .prepare import Greeting, agent_version, greet_without_order, greeted, notes_of, reasons_of, space_reasons
 from .report import holder_text
 from .settings import C10Settings
 from .signing import signer_of, signing_reasons
+from .wire import PROTOCOL
 
 _INSTALL = "operator-tool companion install puts it there"
 
@@ -40,15 +44,18 @@ def install(
 
 def status(conversation: Conversation, place: Place, settings: C10Settings, context: RunContext) -> CompanionState:
     """Return what the agent answers; one that isn't there, or is damaged, is a problem of the companion."""
+    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": context.run_id, "root": place.root}
     try:
-        greeting = greet_without_order(conversation, place, settings, context)
+        greeting = greeted(conversation, "status", StatusGreeting, request, settings, lambda _report: True)
     except NoAgentError as error:
         why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
         problem = f"the agent is not installed at {place.agent}{why}: {_INSTALL}"
         return CompanionState(companion_id="", agent_version="", problems=(problem,))
     damaged = not greeting.gated and greeting.agent_sha256 != agent_bundle().sha256
     problem = f"the agent at {place.agent} is not the file that belongs to this program: {_INSTALL}"
-    return _state(greeting, settings, *([problem] if damaged else []), *_signing(greeting, settings, context))
+    state = _state(greeting, settings, *([problem] if damaged else []), *_signing(greeting, settings, context))
+    notes = (*state.notes, *(printable(note) for note in greeting.notes))
+    return msgspec.structs.replace(state, notes=notes, holdings=holdings_of(greeting))
 
 
 def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> CompanionState:

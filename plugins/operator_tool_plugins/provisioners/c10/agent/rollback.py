@@ -74,7 +74,7 @@ def first_sound(
                 # Not so where only its signer is no longer taken: that can be put right.
                 quarantine(layout, generation, found.message)
                 text += " (it is in quarantine now)"
-            problem = AgentError(found.code, text)
+            problem = AgentError("verify", text)
         else:
             note_verified(layout, generation.name, seen)
             return generation, manifest

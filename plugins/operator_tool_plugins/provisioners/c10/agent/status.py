@@ -17,7 +17,6 @@ from .known import kept
 from .layout import Generation, Layout
 from .manifest import read_manifest_bytes
 from .removal import disk_bytes, names_in
-from .signers import signers
 from .verify import memory_problems
 
 _AUDIT_LINES = 5
@@ -31,17 +30,11 @@ def run(call: Call) -> Dict[str, object]:
     generations = layout.all_generations()
     why, notes = kept(layout, generations)
     problems = [str(problem["problem"]) for problem in memory_problems(layout)]
-    takes: List[Dict[str, str]] = []
-    try:
-        takes = signers(layout) or []
-    except AgentError as error:
-        problems.append(error.message)
     return {
         **hello.run(call),
         "generations": [_described(one, why[one.name]) for one in generations[:_MAX_NAMES]],
         "stagings": _sizes(layout.stagings),
         "quarantine": _sizes(layout.quarantine),
-        "signers": takes,
         "audit": last_lines(layout, _AUDIT_LINES),
         "notes": notes + problems,
     }

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operator_tool.api import CompanionSession
 from operator_tool_plugins.provisioners.c10.agent import publish, state
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
-from operator_tool_plugins.transports.local import LocalTransport
-from tests.support.c10_rig import agent_file, context_of, order_of, supply_of, whole_way
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The agent's zipapp."""
-    (tmp_path / "bin").mkdir()
-    return agent_file(tmp_path / "bin")
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[CompanionSession]:
-    """A session with this machine."""
-    with LocalTransport(context_of(tmp_path)).connect() as session:
-        yield session
+from tests.support.c10_rig import order_of, supply_of, whole_way
 
 
 class Root:
@@ -45,6 +29,7 @@ class Root:
         (folder / "tiles.mbtiles").write_bytes(b"x" * 10_000)
         (folder / "tiles.mbtiles").chmod(0o444)
         (folder / "stages" / "made").write_text("by a stage")
+        (folder / "manifest.json").write_text("{}")
         return name
 
     def switch(self, name: str) -> None:

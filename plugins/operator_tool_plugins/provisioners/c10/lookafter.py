@@ -1,0 +1,264 @@
+"""``companion verify``, ``rollback`` and ``gc``: the agent is asked, its answer judged and made printable."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from operator_tool.api import (
+    BuildLockHeldError,
+    CheckedGeneration,
+    CompanionError,
+    GcReport,
+    KeptGeneration,
+    NotReadyError,
+    OperatorToolError,
+    Removal,
+    RollbackReport,
+    RunContext,
+    Soundness,
+    SoundnessAsked,
+    VerifyError,
+)
+
+from .conversation import Conversation, NoAgentError
+from .enrol import own_name
+from .escaping import printable
+from .place import Place
+from .prepare import ORPHAN_WAIT_S, Greeting, greet_to_stay
+from .report import AgentFailureError, Count, holder_text
+from .settings import C10Settings
+from .signing import Signer, signer_of, signing_reasons
+from .wire import PROTOCOL
+
+_INSTALL = "operator-tool companion install puts it there."
+_UNCHANGED = "What was current is current still. Look with operator-tool companion status for another to go back to."
+_NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted")
+_NAME = 64
+
+T = TypeVar("T")
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    problem: str
+    code: str = ""
+    path: str = ""
+
+
+class _Looked(msgspec.Struct, frozen=True):
+    name: str
+    how: str
+    ok: bool
+    code: str = ""
+    problem: str = ""
+    problems: list[_Problem] = []
+
+
+class _Verified(msgspec.Struct, frozen=True):
+    """The report of ``verify``, and the details of one that failed."""
+
+    generations: list[_Looked]
+    generation: str | None = None
+    problems: list[_Problem] = []
+    """Those of generations, too; these have a name."""
+
+
+class _Switched(msgspec.Struct, frozen=True):
+    """The report of ``rollback``."""
+
+    generation: str
+    previous_generation: str | None
+    seq: Count
+    tiles: Count
+    signer: str
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    name: str
+    seq: Count
+    bytes: Count
+    kept_for: list[str]
+
+
+class _Gone(msgspec.Struct, frozen=True):
+    name: str
+    kind: str
+    bytes: Count
+
+
+class Tidied(msgspec.Struct, frozen=True):
+    """The report of ``gc``."""
+
+    removed: list[_Gone]
+    kept: list[_Kept]
+    freed_bytes: Count
+    notes: list[str]
+
+
+class Caretaker:
+    """One conversation with a companion's agent about what it keeps."""
+
+    def __init__(self, conversation: Conversation, place: Place, settings: C10Settings, context: RunContext) -> None:
+        self._conversation = conversation
+        self._place = place
+        self._settings = settings
+        self._context = context
+
+    def verify(self, asked: SoundnessAsked) -> Soundness:
+        """Have the companion look; what it finds is no failure of the asking."""
+        self._greet()
+        fields: dict[str, object] = {
+            "how": "quick" if asked.quick else "full",
+            "sample": asked.sample,
+            "all": asked.all_generations,
+        }
+        try:
+            verified = self._call("verify", fields, _Verified)
+        except AgentFailureError as error:
+            if "generations" not in error.details:
+                raise failure_of(error, "verify") from None
+            verified = _details(error)
+        return _soundness(verified)
+
+    def rollback(self, seq: int | None) -> RollbackReport:
+        """Have it go back, by a signed order where it takes no other."""
+        signer = signer_of(self._settings, self._context)
+        if signer is not None:
+            # Whoever is to be asked for a passphrase is asked before the agent waits.
+            signer.make_ready()
+        greeting = self._greet()
+        fields: dict[str, object] = {"to": seq or 0}
+        if greeting.signers is not None:
+            fields |= _order(signer, greeting, seq or 0)
+        try:
+            switched = self._call("rollback", fields, _Switched)
+        except AgentFailureError as error:
+            raise failure_of(error, "rollback") from None
+        if seq and switched.seq != seq:
+            raise VerifyError(f"the companion was to go back to {seq}, and says that it went to {switched.seq}")
+        return RollbackReport(
+            from_generation=_named(switched.previous_generation),
+            to_generation=printable(switched.generation, at_most=_NAME),
+            tiles=switched.tiles,
+            signer=printable(switched.signer, at_most=_NAME),
+        )
+
+    def gc(self, *, dry_run: bool) -> GcReport:
+        """Have it tidy."""
+        self._greet()
+        try:
+            return report_of(self._call("gc", {"dry_run": dry_run}, Tidied), dry_run=dry_run)
+        except AgentFailureError as error:
+            raise failure_of(error, "gc") from None
+
+    def _greet(self) -> Greeting:
+        """See that it is the companion that is configured, with an agent that speaks as we do."""
+        try:
+            return greet_to_stay(self._conversation, self._place, self._settings, self._context.run_id)
+        except NoAgentError as error:
+            raise self._no_agent(error) from None
+
+    def _call(self, verb: str, fields: dict[str, object], into: type[T]) -> T:
+        request: dict[str, object] = {
+            "protocol": PROTOCOL,
+            "run_id": self._context.run_id,
+            "root": self._place.root,
+            "operator": own_name(),
+            "lock_wait_s": self._settings.lock_wait_s,
+            "orphan_wait_s": ORPHAN_WAIT_S,
+            **fields,
+        }
+        try:
+            return self._conversation.call(
+                verb, request, into, CompanionError, silence_s=self._settings.silence_s, last=lambda _report: True
+            )
+        except NoAgentError as error:
+            raise self._no_agent(error) from None
+
+    def _no_agent(self, error: NoAgentError) -> CompanionError:
+        why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
+        return CompanionError(f"the agent is not installed at {self._place.agent}{why}", hint=_INSTALL)
+
+
+def report_of(tidied: Tidied, *, dry_run: bool = False) -> GcReport:
+    """Return what tidying came to, printable."""
+    return GcReport(
+        removed=tuple(
+            Removal(name=printable(one.name, at_most=100), kind=printable(one.kind, at_most=20), bytes=one.bytes)
+            for one in tidied.removed
+        ),
+        kept=tuple(
+            KeptGeneration(
+                name=printable(one.name, at_most=_NAME),
+                seq=one.seq,
+                bytes=one.bytes,
+                kept_for=tuple(printable(why, at_most=100) for why in one.kept_for),
+            )
+            for one in tidied.kept
+        ),
+        freed_bytes=tidied.freed_bytes,
+        notes=tuple(printable(note) for note in tidied.notes),
+        dry_run=dry_run,
+    )
+
+
+def failure_of(error: AgentFailureError, verb: str) -> OperatorToolError:
+    """Return what the agent's failure is for whoever asked."""
+    if error.code == "busy":
+        holder = holder_text(error.details.get("holder"))
+        return BuildLockHeldError(f"the companion is busy ({holder or 'it does not say with what'})", holder=holder)
+    if error.code in _NOT_READY:
+        return NotReadyError((error.message,))
+    if error.code == "verify":
+        return VerifyError(error.message, hint=_UNCHANGED, retryable=False)
+    return CompanionError(f"the companion could not do {verb}: {error}", hint="")
+
+
+def _order(signer: Signer | None, greeting: Greeting, seq: int) -> dict[str, object]:
+    reasons = signing_reasons(greeting.signers, signer)
+    if reasons or signer is None:
+        raise NotReadyError(tuple(printable(reason) for reason in reasons))
+    from .signing.orders import signed_order
+
+    return signed_order(signer, "rollback", companion_id=greeting.companion_id, nonce=greeting.nonce, to=seq)
+
+
+def _details(error: AgentFailureError) -> _Verified:
+    try:
+        return msgspec.convert(error.details, _Verified)
+    except (msgspec.ValidationError, OverflowError) as flaw:
+        raise CompanionError(f"verify: the companion's report can't be relied on: {flaw}") from None
+
+
+def _soundness(verified: _Verified) -> Soundness:
+    generations = tuple(_checked(one, verified.generation) for one in verified.generations)
+    told = {one.problem for one in verified.generations}
+    beside = [problem for problem in verified.problems if problem.problem not in told]
+    codes = [*(problem.code for problem in verified.problems), *(one.code for one in verified.generations)]
+    return Soundness(
+        generations=generations,
+        problems=tuple(_text(problem) for problem in beside),
+        codes=tuple(dict.fromkeys(printable(code, at_most=50) for code in codes if code)),
+    )
+
+
+def _checked(one: _Looked, current: str | None) -> CheckedGeneration:
+    problems = [_text(problem) for problem in one.problems]
+    if not problems and not one.ok:
+        problems = [printable(one.problem) or "it is not what was built"]
+    return CheckedGeneration(
+        name=printable(one.name, at_most=_NAME),
+        how=printable(one.how, at_most=100),
+        current=one.name == current,
+        problems=tuple(problems),
+        code=printable(one.code, at_most=50),
+    )
+
+
+def _text(problem: _Problem) -> str:
+    return printable(f"{problem.path}: {problem.problem}" if problem.path else problem.problem)
+
+
+def _named(name: str | None) -> str | None:
+    return None if name is None else printable(name, at_most=_NAME)
