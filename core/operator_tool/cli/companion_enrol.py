@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .fingerprint import Fingerprint
 from .options import CompanionOptions, tool_options, waiting_options, which_companion_options
 
 if TYPE_CHECKING:
     from .companion_outcome import CompanionOutcome
-
-
-class Fingerprint(click.ParamType[str]):
-    """``SHA256:`` and 43 characters, as ssh-keygen prints it."""
-
-    name = "fingerprint"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it as OpenSSH writes it. Fails as a usage error."""
-        text = str(value).strip().rstrip("=")
-        if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text):
-            self.fail(
-                f"{value!r}: expected SHA256: and 43 characters, as ssh-keygen -lf prints a key's fingerprint",
-                param,
-                ctx,
-            )
-        return text
 
 
 @click.command("enrol")

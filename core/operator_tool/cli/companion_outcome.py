@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operator_tool.api.companion import CompanionIdentity, CompanionState
+from operator_tool.api.companion import CompanionIdentity, CompanionState, SignerEnrolment
 from operator_tool.api.errors import NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.redaction import REDACTOR
@@ -41,6 +41,7 @@ class CompanionOutcome(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool = False
     fingerprint: str | None = None
     host_key: PinnedKey | None = None
+    signer: SignerEnrolment | None = None
     state: CompanionState | None = None
 
 
@@ -126,6 +127,11 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
             yield "pinned", "already, nothing was changed"
     if outcome.fingerprint is not None:
         yield "host key", outcome.fingerprint
+    if (signer := outcome.signer) is not None:
+        yield "signer", f"{signer.principal} {signer.fingerprint}"
+        yield from (("enrolled", f"{one.principal} {one.fingerprint}") for one in signer.enrolled)
+        yield from (("revoked", fingerprint) for fingerprint in signer.revoked)
+        yield "written to", signer.written_to or "nothing: it was enrolled already"
     if (state := outcome.state) is not None:
         yield "id", state.companion_id or "not known"
         yield "agent", state.agent_version or "not installed"

@@ -17,6 +17,7 @@ from operator_tool.api import (
     RunContext,
     SignerEnrolment,
     SignerOffer,
+    UsageError,
 )
 
 from .conversation import Conversation, NoAgentError
@@ -33,6 +34,7 @@ _KEY_HINT = f"Set {SETTING} to an Ed25519 key that only signs: ssh-keygen -t ed2
 _SIGNED_BY = "--signed-by"
 _NO_NAME = re.compile(r"[^A-Za-z0-9._@+-]+")
 _MAX_NAME = 64
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{_MAX_NAME - 1}}}")
 
 
 class Enrolment(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ def offered_signer(
     conversation: Conversation, place: Place, settings: C10Settings, context: RunContext, name: str
 ) -> SignerOffer:
     """Return our key, and whom the companion takes already; the agent ends."""
+    if name and not _NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r}: expected at most {_MAX_NAME} letters, digits and ._@+-")
     signer = _own(settings, context)
     try:
         greeting = greet_without_order(conversation, place, settings, context)
