@@ -14,6 +14,7 @@ from operator_tool.api import (
     CompanionSession,
     Deadline,
     LinkError,
+    LinkStalledError,
     Notice,
     OperatorToolError,
     PhaseProgress,
@@ -22,7 +23,7 @@ from operator_tool.api import (
     RunLimits,
 )
 
-from .escaping import printable_line
+from .escaping import printable, printable_line
 from .process import AgentProcess, Feed
 from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
 from .settings import C10Settings
@@ -46,6 +47,7 @@ class Conversation:
         self.session = session
         self._argv = argv
         self._run_s = settings.run_s
+        self._stuck_s = settings.stuck_s
         longest_s = max(_LIMITS.silence_s, settings.silence_s, settings.no_progress_s)
         self._limits = msgspec.structs.replace(_LIMITS, silence_s=longest_s)
         self._context = context
@@ -155,8 +157,21 @@ class Conversation:
         if event["event"] == "waiting":
             holder = holder_text(event.get("holder")) or "it does not say whose"
             self._context.emit(Notice(text=f"waiting for another build on the companion to end ({holder})"))
+        elif event["event"] == "heartbeat":
+            self._check_moves(event)
         else:
             on_event(event)
+
+    def _check_moves(self, heartbeat: dict[str, Any]) -> None:
+        """Raise where the agent beats, and its work has stood still for too long: it would beat for ever."""
+        still_s = heartbeat.get("for_s")
+        if type(still_s) is int and still_s >= self._stuck_s:
+            doing = printable(str(heartbeat.get("doing")), at_most=100)
+            raise LinkStalledError(
+                f"the companion's agent hangs: {doing}, without progress for {still_s} s",
+                hint="Run the same command again; what had arrived is kept. If it hangs there again, check the"
+                " companion's disk, or give a slow one more time with c10.stuck_s.",
+            )
 
 
 def request_line(verb: str, request: dict[str, object]) -> bytes:

@@ -12,7 +12,7 @@ from operator_tool.api import CompanionSession, LinkError, LinkStalledError, Run
 
 PING_S = 5.0
 """The agent ends itself when it hears nothing for 20 s: its link is then gone, whatever its sshd believes."""
-_HEARTBEAT = b'{"event":"heartbeat"}'
+_HEARTBEAT = b'{"event":"heartbeat"'
 _LINES_AHEAD = 1000
 _TICK_S = 0.1
 _JOIN_S = 1.0
@@ -99,7 +99,7 @@ class AgentProcess:
         try:
             for line in self._run:
                 # Between calls it goes on beating, and nobody listens.
-                if line != _HEARTBEAT or self._incoming.empty():
+                if not line.startswith(_HEARTBEAT) or self._incoming.empty():
                     self._hand_over(line)
             self._hand_over(None)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the caller is to have it

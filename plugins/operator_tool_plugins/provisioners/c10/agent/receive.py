@@ -113,6 +113,7 @@ class Receiver:
         self._staging.forget_rows()
         said_batch = -1
         while True:
+            self._call.outlet.moved("taking in tiles")
             try:
                 job = self._intake.get(IDLE_S)
             except queue.Empty:

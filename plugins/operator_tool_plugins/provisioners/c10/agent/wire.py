@@ -126,6 +126,8 @@ class Outlet:
         self._fd = fd
         self._serving = serving
         self._run_id = ""
+        self._doing = ""
+        self._moved_s = time.monotonic()
         self._lock = threading.Lock()
         self._beats = False
         self._closed = False
@@ -133,13 +135,20 @@ class Outlet:
     def begin(self, verb: str, protocol: int, run_id: str) -> None:
         """Say the first line of a call, and ``heartbeat`` every few seconds from then on."""
         self._run_id = run_id
+        self.moved(verb)
         self.event("begin", verb=verb, protocol=protocol, run_id=run_id)
         if not self._beats:
             self._beats = True
             threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
+    def moved(self, doing: str = "") -> None:
+        """Note that the work goes on, and what is begun now: a heartbeat tells for how long it has not."""
+        self._moved_s = time.monotonic()
+        self._doing = doing or self._doing
+
     def event(self, name: str, **fields: object) -> None:
         """Say that something happened; nothing is said after the last report."""
+        self.moved()
         self._write({"event": name, **fields}, last=False)
 
     def report(self, verb: str, ok: bool, fields: Dict[str, object]) -> None:
@@ -154,16 +163,24 @@ class Outlet:
     def _beat(self) -> None:
         while not self._closed:
             time.sleep(HEARTBEAT_S)
-            self.event("heartbeat")
+            with self._lock:
+                # Between calls nothing is to move.
+                still = {"doing": self._doing, "for_s": int(time.monotonic() - self._moved_s)} if self._doing else {}
+                self._put({"event": "heartbeat", **still})
 
     def _write(self, message: Dict[str, object], last: bool) -> None:
-        data = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
         with self._lock:
-            if self._closed:
-                return
-            self._closed = last
-            try:
-                while data:
-                    data = data[os.write(self._fd, data) :]
-            except OSError:
-                end_now(EXIT_UNHEARD)
+            if "report" in message:
+                self._doing = ""
+            self._put(message)
+            self._closed = self._closed or last
+
+    def _put(self, message: Dict[str, object]) -> None:
+        if self._closed:
+            return
+        data = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            end_now(EXIT_UNHEARD)
