@@ -7,6 +7,7 @@ from typing import Dict
 
 from . import attempts
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError
 from .guard import BuildLock, patience_of
 from .layout import MAX_SEQ, Layout, companion_id
@@ -39,6 +40,7 @@ def run(call: Call) -> Dict[str, object]:
         taken = highest_seq(layout)
         if not taken < order.seq <= min(taken + MAX_SEQ_STEP, MAX_SEQ):
             raise AgentError("seq", "seq %d does not follow %d: another build came between" % (order.seq, taken))
+        failpoint("build.after_take_back")
         made = make(call, layout, order, order_bytes)
         report = publish(call, layout, lock, order_bytes, made, signer)
         attempts.end(layout)

@@ -9,6 +9,7 @@ from typing import Callable, List, NamedTuple, Optional
 
 from .artefacts import check_staged
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError
 from .files import FileEntry, entry_of, hash_file, list_files
 from .layout import DATABASE, STAGES, Layout, sync_path
@@ -34,7 +35,9 @@ def make(call: Call, layout: Layout, order: Manifest, order_bytes: bytes) -> Mad
     folder = layout.staging(order.content_key)
     database, sha256 = _complete(call, layout, order)
     check_staged(folder, order.artefacts)
+    failpoint("build.after_verify")
     run_stages(call, layout, folder, order, order_bytes)
+    failpoint("build.after_stages")
     path = os.path.join(folder, DATABASE)
     if look_at(path) != database:
         raise AgentError("verify", "%s was written to after it was verified" % DATABASE)
@@ -51,6 +54,7 @@ def _complete(call: Call, layout: Layout, order: Manifest) -> "tuple[List[int], 
     tick = progress(call, order.tiles)
     with open_staging(layout, order.content_key, tick) as staging:
         staging.complete(order.metadata)
+        failpoint("build.after_complete")
         staging.close_without_journal()
     os.chmod(staging.path, 0o444)
     seen = look_at(staging.path)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from .audit import note
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError
 from .files import list_files, listing_problem
 from .guard import BuildLock
@@ -56,11 +57,13 @@ def publish(call: Call, layout: Layout, lock: BuildLock, order: bytes, made: Mad
     """Make the staging folder a generation, wait for the word, switch to it, and return the report's fields."""
     final = _final(call, layout, order, made)
     manifest = final.manifest
+    failpoint("publish.after_final")
     generation = _lay_down(layout, final)
     previous = layout.current()
     call.outlet.event("ready", generation=generation.name)
     if call.inlet.word(_MAX_LINE_BYTES, COMMIT_WAIT_S) != b"commit":
         raise AgentError("not_committed", "the workstation did not commit; the old cache is current")
+    failpoint("publish.after_commit_word")
     # The vehicle may have been armed since the greeting; what was built stays, for the next attempt.
     refuse_if_armed(layout)
     seen = look(generation.path)
@@ -73,6 +76,7 @@ def publish(call: Call, layout: Layout, lock: BuildLock, order: bytes, made: Mad
     except (AgentError, OSError, sqlite3.Error) as error:
         _take_back_switch(layout, generation, previous)
         raise AgentError("verify", "the new cache can't be read through current: %s" % error) from None
+    failpoint("publish.after_look_through")
     note_verified(layout, generation.name, seen)
     said: Dict[str, object] = {
         "generation": generation.name,
@@ -108,12 +112,16 @@ def switch_to(layout: Layout, generation: Generation) -> None:
         },
     )
     write_record(layout, record)
+    failpoint("publish.after_intent")
     temporary = os.path.join(layout.root, ".new-current")
     if os.path.lexists(temporary):
         os.unlink(temporary)
     os.symlink("generations/" + generation.name, temporary)
+    failpoint("publish.after_link")
     os.replace(temporary, layout.current_link)
+    failpoint("publish.after_switch")
     sync_folder(layout.root)
+    failpoint("publish.after_switch_synced")
     highest = max(record.highest_seq, generation.seq)
     previous = record.previous if record.current in (None, generation.name) else record.current
     write_record(layout, Record(highest, generation.name, None, previous, record.seals))
@@ -141,17 +149,21 @@ def _lay_down(layout: Layout, final: Final) -> Generation:
     staging = layout.staging(manifest.content_key)
     # A folder that is taken back to staging must not be believed for its boot's sake.
     os.unlink(os.path.join(staging, BOOT_ID))
+    failpoint("publish.before_manifest")
     if final.signature is not None:
         write_whole(os.path.join(staging, SIGNATURE), final.signature.encode("utf-8"))
     write_whole(os.path.join(staging, MANIFEST), final.data)
+    failpoint("publish.after_manifest")
     problem = listing_problem(list_files(staging), manifest.listing(final.signature is not None))
     if problem is not None:
         raise AgentError("verify", problem)
     name = generation_name(manifest.seq, manifest.content_key)
     path = os.path.join(layout.generations, name)
     os.rename(staging, path)
+    failpoint("publish.after_rename")
     sync_folder(layout.generations)
     sync_folder(layout.stagings)
+    failpoint("publish.after_rename_synced")
     return Generation(name, path, manifest.seq, manifest.content_key[:12])
 
 
