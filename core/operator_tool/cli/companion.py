@@ -14,6 +14,9 @@ COMMANDS = {
     ),
     "install": ("operator_tool.cli.companion_install:command", "Put the provisioner's program on the companion."),
     "status": ("operator_tool.cli.companion_status:command", "What a companion is and holds. Writes nothing."),
+    "verify": ("operator_tool.cli.companion_verify:command", "Have it read its cache, and compare every byte."),
+    "rollback": ("operator_tool.cli.companion_rollback:command", "Have it go back to an earlier cache."),
+    "gc": ("operator_tool.cli.companion_gc:command", "Have it remove what nobody needs any more."),
 }
 """Each subcommand: where it is, and its line in the help."""
 

@@ -6,12 +6,20 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operator_tool.api.companion import CompanionIdentity, CompanionState, SignerEnrolment
+from operator_tool.api.companion import (
+    CompanionIdentity,
+    CompanionState,
+    GcReport,
+    RollbackReport,
+    SignerEnrolment,
+    Soundness,
+)
 from operator_tool.api.errors import NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.redaction import REDACTOR
 
 from .exits import say
+from .kept_rows import gc_rows, holdings_rows, rollback_rows, soundness_rows
 from .reporting import as_document
 
 
@@ -43,6 +51,9 @@ class CompanionOutcome(msgspec.Struct, frozen=True, kw_only=True):
     host_key: PinnedKey | None = None
     signer: SignerEnrolment | None = None
     state: CompanionState | None = None
+    soundness: Soundness | None = None
+    rollback: RollbackReport | None = None
+    gc: GcReport | None = None
 
 
 def failed(outcome: CompanionOutcome, error: OperatorToolError) -> CompanionOutcome:
@@ -141,6 +152,14 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
         yield from state.facts.items()
         yield from (("note", note) for note in state.notes)
         yield from (("problem", problem) for problem in state.problems)
+        if state.holdings is not None:
+            yield from holdings_rows(state.holdings)
+    if outcome.soundness is not None:
+        yield from soundness_rows(outcome.soundness)
+    if outcome.rollback is not None:
+        yield from rollback_rows(outcome.rollback)
+    if outcome.gc is not None:
+        yield from gc_rows(outcome.gc)
 
 
 def harmless(text: str) -> str:

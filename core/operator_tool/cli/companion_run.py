@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from operator_tool import __version__
@@ -15,7 +16,13 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import OperatorToolError, UsageError
 from operator_tool.api.events import Notice
-from operator_tool.api.roles import CompanionTransport, InstallableProvisioner
+from operator_tool.api.roles import (
+    CompanionSession,
+    CompanionTransport,
+    InstallableProvisioner,
+    KeepingProvisioner,
+    Provisioner,
+)
 from operator_tool.build_cache.fleet import run_all
 from operator_tool.overdue import ended_after
 from operator_tool.places import Places
@@ -46,6 +53,26 @@ class AttendedCompanion(ReachedCompanion):
     """One companion, and what looks after its program."""
 
     provisioner: InstallableProvisioner
+
+
+@dataclass(frozen=True)
+class KeptCompanion(ReachedCompanion):
+    """One companion, and what looks after the caches on it."""
+
+    provisioner: KeepingProvisioner
+
+    @contextmanager
+    def held(self, locks_dir: Path, timeout_s: float) -> Iterator[CompanionSession]:
+        """Open a session that no other command of this workstation can disturb. Raises ``BuildLockHeldError``."""
+        from operator_tool.build_cache.lock import companion_lock, operator_name
+
+        name = f"{self.transport.address} {self.provisioner.site}"
+        run_id = self.context.run_id
+        with (
+            companion_lock(locks_dir, name, timeout_s=timeout_s, operator=operator_name(), run_id=run_id),
+            self.transport.connect() as session,
+        ):
+            yield session
 
 
 _Companion = TypeVar("_Companion", bound=ReachedCompanion)
@@ -100,8 +127,29 @@ class CompanionRun:
         refuse_one_place_twice({one.chosen.name: f"{one.transport.address} {one.provisioner.site}" for one in made})
         return made
 
+    def kept_companions(self) -> tuple[KeptCompanion, ...]:
+        """Load and make each companion's parts. Raises ``UsageError`` for a provisioner that keeps no caches."""
+        made = tuple(
+            KeptCompanion(one.chosen, one.transport, one.context, self._keeper(one.chosen)) for one in self.companions()
+        )
+        self._settled()
+        refuse_one_place_twice({one.chosen.name: f"{one.transport.address} {one.provisioner.site}" for one in made})
+        return made
+
+    def _made(self, one: ChosenCompanion) -> Provisioner:
+        return self._host.provisioner(one.provisioner, one.sources, self._context_of(one, one.provisioner))
+
+    def _keeper(self, one: ChosenCompanion) -> KeepingProvisioner:
+        made = self._made(one)
+        if not isinstance(made, KeepingProvisioner):
+            raise UsageError(
+                f"the provisioner {one.provisioner} keeps no caches that could be looked after",
+                hint="Give --provisioner the name of one that does, such as c10.",
+            )
+        return made
+
     def _provisioner(self, one: ChosenCompanion) -> InstallableProvisioner:
-        made = self._host.provisioner(one.provisioner, one.sources, self._context_of(one, one.provisioner))
+        made = self._made(one)
         if not isinstance(made, InstallableProvisioner):
             raise UsageError(
                 f"the provisioner {one.provisioner} has no program of its own on the companion",
