@@ -66,7 +66,8 @@ class _Armed:
 
 def _armed_here() -> Optional[_Armed]:
     try:
-        return _Armed(importlib.import_module(".armed", __package__))
+        # Before 3.10 a module of a zipapp learns of its package only after it was run.
+        return _Armed(importlib.import_module(__name__.rpartition(".")[0] + ".armed"))
     except ImportError:
         return None
 
