@@ -13,6 +13,7 @@ from typing import Dict, List, NamedTuple, Tuple
 
 from .artefact_list import asked_artefacts
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError, free_space
 from .files import FileEntry, hash_file
 from .guard import BuildLock, patience_of
@@ -150,7 +151,9 @@ class Receiver:
             self._received_bytes += len(payload) - _PLACE.size
             self._tell(item)
             if item.part.is_complete:
+                failpoint("artefacts.before_finish")
                 item.part.finish(os.path.basename(item.entry.path))
+                failpoint("artefacts.after_file")
                 item = next(todo, None)
         self._call.dead_man.arm()
         if item is not None:

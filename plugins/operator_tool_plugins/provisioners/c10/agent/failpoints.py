@@ -31,6 +31,31 @@ FAILPOINTS = (
     Failpoint("receive.before_commit", "tiles are in the open transaction", "they are committed"),
     Failpoint("receive.after_commit", "a batch is committed", "the workstation is told"),
     Failpoint("receive.after_seal", "every tile is committed", "the report says so"),
+    Failpoint("artefacts.before_finish", "the last byte of a file came", "it has its name and is synced"),
+    Failpoint("artefacts.after_file", "a file has its name", "the next one is taken in"),
+    Failpoint("build.after_take_back", "the lock is held, the tiles lie in staging", "their database is completed"),
+    Failpoint("build.after_complete", "the database has all its tables", "it is closed and synced"),
+    Failpoint("build.after_verify", "every tile is verified, the database synced", "the stages run"),
+    Failpoint("build.after_stages", "the stages have made their files", "the files are hashed and told"),
+    Failpoint("publish.after_final", "the final manifest is checked", "the staging folder is changed"),
+    Failpoint(
+        "publish.before_manifest", "staging is no longer believed for its boot's sake", "the manifest is written"
+    ),
+    Failpoint("publish.after_manifest", "manifest and signature are synced", "the folder is renamed"),
+    Failpoint("publish.after_rename", "the folder is a generation", "its name is synced"),
+    Failpoint("publish.after_rename_synced", "the generation is durable", "the workstation is asked for its word"),
+    Failpoint("publish.after_commit_word", "the word to switch came", "the vehicle is asked whether it is armed"),
+    Failpoint("publish.after_intent", "what is about to become current is noted", "the link is made"),
+    Failpoint("publish.after_link", "the new link lies beside current", "it is renamed over it"),
+    Failpoint("publish.after_switch", "current is the new generation", "that is synced"),
+    Failpoint("publish.after_switch_synced", "the switch is durable", "it is noted as done"),
+    Failpoint("publish.after_done", "the switch is noted as done", "the cache is looked through as a consumer does"),
+    Failpoint("publish.after_look_through", "the cache was read through current", "that it was verified is noted"),
+    Failpoint("publish.after_audit", "the build stands in the audit log", "what nobody needs is removed"),
+    Failpoint("gc.after_hidden", "what is to go is out of sight", "that is synced"),
+    Failpoint("gc.after_going", "what is to go has no name that counts, durably", "its files are removed"),
+    Failpoint("rollback.after_verify", "the older generation is verified", "it becomes current"),
+    Failpoint("rollback.after_switch", "the older generation is current", "the audit log and the report say so"),
 )
 
 

@@ -84,6 +84,7 @@ def publish(call: Call, layout: Layout, lock: BuildLock, order: bytes, made: Mad
         "seq": manifest.seq,
     }
     note(layout, "build", **said, run_id=manifest.run_id, operator=call.request.text("operator", ""), signer=signer)
+    failpoint("publish.after_audit")
     return {
         **said,
         "tiles": manifest.tiles,
@@ -125,6 +126,7 @@ def switch_to(layout: Layout, generation: Generation) -> None:
     highest = max(record.highest_seq, generation.seq)
     previous = record.previous if record.current in (None, generation.name) else record.current
     write_record(layout, Record(highest, generation.name, None, previous, record.seals))
+    failpoint("publish.after_done")
 
 
 def _final(call: Call, layout: Layout, order: bytes, made: Made) -> Final:

@@ -11,6 +11,7 @@ import os
 import stat
 from typing import List, NamedTuple, Optional, Set, Tuple
 
+from .failpoints import failpoint
 from .faults import AgentError
 from .layout import Layout, is_folder, is_generation_name, make_folder, remove, sync_folder
 from .pins import read_pins
@@ -47,6 +48,7 @@ def doom(kind: str, name: str, path: str) -> Doomed:
 def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
     """Remove what is doomed, but for the generations that a consumer has pinned meanwhile."""
     hidden = [(one, _hide(layout, one, DOOMED)) for one in doomed]
+    failpoint("gc.after_hidden")
     sync(layout)
     # The renames have reached the disk before any file goes: else a power cut could show half a generation as whole.
     pinned = _pinned(layout)
@@ -59,6 +61,7 @@ def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
         else:
             going.append((one, _hide(layout, one._replace(path=path), GOING)))
     sync(layout)
+    failpoint("gc.after_going")
     done = Removed([], ["%s was pinned just now, and stays" % name for name in spared])
     for one, path in going:
         try:

@@ -10,6 +10,7 @@ from typing import Callable, Dict, List, Optional
 
 from .audit import note
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError
 from .guard import BuildLock, patience_of
 from .known import known_or_little
@@ -40,11 +41,13 @@ def run(call: Call) -> Dict[str, object]:
         before = layout.current()
         tick = progress(call, None)
         generation, manifest = first_sound(layout, _candidates(layout, seq), tick)
+        failpoint("rollback.after_verify")
         # Verifying takes its time, and the vehicle may have been armed meanwhile.
         refuse_if_armed(layout)
         call.dead_man.let_finish()
         lock.check()
         switch_to(layout, generation)
+        failpoint("rollback.after_switch")
         said: Dict[str, object] = {
             "generation": generation.name,
             "seq": generation.seq,
