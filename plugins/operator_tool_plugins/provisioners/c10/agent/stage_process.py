@@ -71,7 +71,8 @@ def run_program(
 def _start(stage: Stage, folder: str, environment: Dict[str, str], output: int) -> "subprocess.Popen[bytes]":
     runner = pkgutil.get_data(__package__, "stage_runner.py")
     assert runner is not None, "it lies beside this file"
-    bounds = [str(os.getpid()), str(stage.max_output_bytes)]
+    # One byte more than it may make: of a program that let an unfinished write pass, the file is then too large.
+    bounds = [str(os.getpid()), str(stage.max_output_bytes + 1)]
     try:
         return subprocess.Popen(  # noqa: S603 - the companion's keeper names it, in a file that nobody else may write
             [sys.executable, "-I", "-S", "-B", "-c", runner.decode("utf-8"), *bounds, *stage.command],
