@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -25,8 +25,10 @@ Key = Callable[..., KeyFile]
 class Serving:
     """An agent that serves, as the workstation has it: the nonce of its greeting is the one that orders name."""
 
+    python: ClassVar[str] = sys.executable
+
     def __init__(self, file: Path, root: Path, *, gate: bool = False, through: tuple[str, ...] = ()) -> None:
-        argv = [*through, sys.executable, "-I", "-S", "-B", str(file), *(["gate", str(root)] if gate else ["serve"])]
+        argv = [*through, self.python, "-I", "-S", "-B", str(file), *(["gate", str(root)] if gate else ["serve"])]
         environment = {**os.environ, "SSH_ORIGINAL_COMMAND": "serve"}
         self.root = root
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)

@@ -30,6 +30,7 @@ from tests.support.c10_rig import (
     supply_of,
 )
 
+from ..test_agent_python38 import python38
 from .conftest import KeyFile, enrol, kept
 from .test_agent_enrol import Serving
 
@@ -195,6 +196,28 @@ def test_the_build_by_hand_can_succeed(file: Path, root: Path, key: Key) -> None
         report = build.build(build.manifest(), one.sign)
     assert report["ok"], report
     assert report["signer"] == "op0"
+
+
+@pytest.mark.old_python
+def test_the_build_by_hand_succeeds_on_python_38(
+    file: Path, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enrolment, a signed build, and a stranger's, on a real Python 3.8."""
+    old = python38()
+    if old is None:
+        pytest.skip("there is no Python 3.8 on this machine")
+    monkeypatch.setattr(Agent, "python", old)
+    monkeypatch.setattr(Serving, "python", old)
+    one, two = key("one"), key("two")
+    with Serving(file, root) as agent:
+        assert agent.greeting["python"].startswith("3.8.")
+        assert agent.enrol(one)["ok"]
+    with Serving(file, root) as agent:
+        assert agent.enrol(two, one)["ok"]
+    with Built(file, root) as build:
+        assert build.build(build.manifest(), key("stranger").sign)["error"]["code"] == "signature"
+    with Built(file, root) as build:
+        assert build.build(build.manifest(), two.sign)["ok"]
 
 
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
