@@ -81,6 +81,8 @@ class RemoteBuildReport(msgspec.Struct, frozen=True, kw_only=True):
     tiles_digest: str
     recovered: bool = False
     """The link broke after the switch was ordered, and the companion, asked again, says that it was made."""
+    signer: str | None = None
+    """The fingerprint of the key that signed for it, where one did."""
 
 
 class FlightSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +172,8 @@ class CompanionSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How often the link broke and was taken up again."""
     recovered: bool = False
     """The switch was made although the link broke before its report came."""
+    signer: str | None = None
+    """The fingerprint of the key that signed for what was built, where one did."""
 
 
 class PluginRecord(msgspec.Struct, frozen=True, kw_only=True):

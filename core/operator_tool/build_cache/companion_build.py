@@ -199,7 +199,7 @@ class CompanionBuild:
                 f"the companion reports {built.tiles} tiles with digest {built.tiles_digest[:12]}, "
                 f"sent were {transferred.offered_tiles} with digest {transferred.tiles_digest[:12]}"
             )
-        self._note(generation_after=built.generation, recovered=built.recovered)
+        self._note(generation_after=built.generation, recovered=built.recovered, signer=built.signer)
 
     def _note(self, **changes: object) -> None:
         assert self._notebook.companion is not None

@@ -56,6 +56,8 @@ class Run:
     request: BuildCacheRequest
     plan_samples: int
     """How many tiles of each zoom an estimate is told from."""
+    places: Places
+    run_id: str
 
 
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
@@ -136,7 +138,9 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             sectors=chosen_sectors(load_sectors(places), options.sector),
             reconnect_s=tool.sources.core().reconnect_s,
         )
-        yield Run(orchestrator, _request(options, reference, area), tool.sources.core().plan_samples)
+        yield Run(
+            orchestrator, _request(options, reference, area), tool.sources.core().plan_samples, tool.places, run_id
+        )
 
 
 def _close(name: str, provider: TileProvider) -> None:

@@ -29,9 +29,11 @@ from operator_tool.places import Places
 from operator_tool.plugin_host.host import PluginHost
 
 from .assembly import open_tool
+from .audited import audited
 from .companion_choice import ChosenCompanion, chosen_companions, refuse_one_place_twice, short_settings
 from .companion_outcome import CompanionOutcome, failed, show_failure, show_outcomes
 from .options import CompanionOptions
+from .outcome_lines import lines_of_outcomes
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class CompanionRun:
         self._quiet = options.quiet
         self._deadline = Deadline.after(options.deadline) if options.deadline else Deadline.never()
         self._cancelled = threading.Event()
-        self._run_id = uuid.uuid4().hex[:16]
+        self.run_id = uuid.uuid4().hex[:16]
         self._host = PluginHost(tool.discovery, tool.sources, self._context)
 
     @contextmanager
@@ -168,7 +170,7 @@ class CompanionRun:
 
     def _context(self, plugin: str) -> RunContext:
         return RunContext(
-            run_id=self._run_id,
+            run_id=self.run_id,
             state_dir=self.places.plugin_state_dir(plugin),
             user_agent=f"operator-tool/{__version__}",
             quiet=self._quiet,
@@ -187,7 +189,7 @@ def run_for_companions(options: CompanionOptions, work: Callable[[CompanionRun],
     try:
         run = CompanionRun(options)
         with ended_after(options.deadline), run.running():
-            outcomes = work(run)
+            outcomes = audited(run.places, run.run_id, lambda: work(run), lines_of_outcomes)
     except OperatorToolError as error:
         if not options.as_json:
             raise

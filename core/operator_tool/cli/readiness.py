@@ -9,9 +9,11 @@ import msgspec
 
 from operator_tool.api.companion import CompanionIdentity, CompanionState
 from operator_tool.api.errors import CompanionError, NotReadyError, OperatorToolError, VerifyError
+from operator_tool.audit import AuditLine
 from operator_tool.build_cache.plan import CachePlan
 
 from .assembly import open_run, open_tool
+from .audited import FAILURE, SUCCESS, audited
 from .companion_choice import chosen_companions
 from .companion_outcome import CompanionsDocument, harmless
 from .exits import say
@@ -123,7 +125,10 @@ def _ask(options: RunOptions) -> Readiness:
     name = options.companion[0] if options.companion else ""
     try:
         with open_run(options, companion=True, writes=False) as run:
-            plan, state, identity = run.orchestrator.ask(run.request)
+            # Nothing is left on a workstation that has no data folder yet: the command promises to write nothing.
+            plan, state, identity = audited(
+                run.places, run.run_id, lambda: run.orchestrator.ask(run.request), _lines, make=False
+            )
     except OperatorToolError as error:
         return Readiness(
             name=name,
@@ -133,6 +138,24 @@ def _ask(options: RunOptions) -> Readiness:
             checks=_checks_of(error),
         )
     return judged(plan, state, identity, name=name)
+
+
+def _lines(asked: tuple[CachePlan, CompanionState, CompanionIdentity], begun: AuditLine) -> list[AuditLine]:
+    plan, state, identity = asked
+    found = judged(plan, state, identity)
+    return [
+        msgspec.structs.replace(
+            begun,
+            outcome=SUCCESS if found.ready else FAILURE,
+            exit_code=found.exit_code,
+            address=found.address,
+            companion_id=found.companion_id,
+            message=found.message,
+            generation_before=found.generation,
+            generation_after=found.generation,
+            flight_id=plan.flight.id,
+        )
+    ]
 
 
 def _reached(state: CompanionState, identity: CompanionIdentity) -> Check:

@@ -12,11 +12,13 @@ import msgspec
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport, ProviderShare
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
+from operator_tool.audit import line_of_build
 from operator_tool.failpoints import failpoint
 from operator_tool.overdue import ended_after
 from operator_tool.redaction import REDACTOR
 
 from .assembly import Run, open_run
+from .audited import audited
 from .exits import say
 from .options import RunOptions
 
@@ -26,7 +28,7 @@ def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *
     with ended_after(options.deadline):
         try:
             with open_run(options, companion=companion, writes=not options.dry_run) as run:
-                report = work(run)
+                report = _audited(run, work, options) if companion else work(run)
         except OperatorToolError as error:
             report = _failure(error)
         return _told(report, as_text(report), options)
@@ -37,7 +39,15 @@ def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> i
     with ended_after(options.deadline):
         try:
             with open_run(options, companion=True, writes=not options.dry_run) as run:
-                fleet = work(run)
+                fleet = audited(
+                    run.places,
+                    run.run_id,
+                    lambda: work(run),
+                    lambda done, begun: [
+                        line_of_build(one, begun, companion=name) for name, one in done.builds.items()
+                    ],
+                    make=not options.dry_run,
+                )
         except OperatorToolError as error:
             report = _failure(error)
             return _told(report, as_text(report), options)
@@ -45,6 +55,17 @@ def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> i
             f"companion {name}\n{textwrap.indent(as_text(report), '  ')}" for name, report in fleet.builds.items()
         ]
         return _told(fleet, "\n".join(blocks), options)
+
+
+def _audited(run: Run, work: Callable[[Run], CacheBuildReport], options: RunOptions) -> CacheBuildReport:
+    name = options.companion[0] if options.companion else ""
+    return audited(
+        run.places,
+        run.run_id,
+        lambda: work(run),
+        lambda done, begun: [line_of_build(done, begun, companion=name)],
+        make=not options.dry_run,
+    )
 
 
 def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions) -> int:
