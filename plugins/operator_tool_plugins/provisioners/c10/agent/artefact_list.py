@@ -34,7 +34,6 @@ def asked_artefacts(request: Request) -> Optional[Tuple[FileEntry, ...]]:
     return tuple(entries)
 
 
-def same_artefacts(manifest: Manifest, request: Request) -> bool:
-    """Tell whether a generation has the artefacts that the request lists, and no others."""
-    asked = asked_artefacts(request)
+def same_artefacts(manifest: Manifest, asked: Optional[Tuple[FileEntry, ...]]) -> bool:
+    """Tell whether a generation has the artefacts that are asked for, and no others; None asks for nothing."""
     return asked is None or sorted(asked) == sorted(manifest.artefacts)

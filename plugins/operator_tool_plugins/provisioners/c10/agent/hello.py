@@ -12,13 +12,13 @@ import time
 from typing import Dict, List, Optional
 
 from . import PROTOCOL, VERSION
-from .call import Call, Request
+from .call import Call
 from .faults import AgentError, free_space
 from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
 from .manifest import read_manifest
 from .own_config import ask_armed
-from .required import Own, missing_files, read_required, why_not_as_asked
+from .required import Required, missing_files, read_required, why_not_as_asked
 from .signers import signers
 from .soundness import FULL, QUICK, check_generation
 from .state import highest_seq
@@ -43,10 +43,10 @@ def run(call: Call) -> Dict[str, object]:
     except AgentError as error:
         taken_from = None
         reasons.append(error.message)
-    own = read_required(layout, request)
-    reasons += own.reasons
+    required = read_required(layout, request)
+    reasons += required.reasons
     current = layout.current()
-    verified = _verified(call, layout, current, key, own) if current and key else None
+    verified = _verified(call, layout, current, key, required) if current and key else None
     return {
         "last": bool(request.flag("end_if_verified") and verified and verified["ok"]),
         "protocol": PROTOCOL,
@@ -61,13 +61,13 @@ def run(call: Call) -> Dict[str, object]:
         "nonce": call.nonce,
         "clock": int(time.time()),
         "root": layout.root,
-        "reasons": reasons,
+        "reasons": list(dict.fromkeys(reasons)),
         "busy": holder(layout) if held else None,
         "signers": taken_from,
         "highest_seq": highest_seq(layout),
-        "stages": own.told(),
-        "missing_files": missing_files(own, current),
-        "current": None if current is None else _described(current, call.request, key, own),
+        "stages": required.told(),
+        "missing_files": missing_files(required, current),
+        "current": None if current is None else _described(current, key, required),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
         **free_space(layout.root),
@@ -100,7 +100,7 @@ def own_sha256() -> str:
         return ""
 
 
-def _described(current: Generation, request: Request, key: str, own: Own) -> Dict[str, object]:
+def _described(current: Generation, key: str, required: Required) -> Dict[str, object]:
     """Return what the current generation says of itself: whose build it was is how a lost report is recovered."""
     said: Dict[str, object] = {"name": current.name, "seq": current.seq}
     try:
@@ -112,11 +112,13 @@ def _described(current: Generation, request: Request, key: str, own: Own) -> Dic
         "content_key": manifest.content_key,
         "run_id": manifest.run_id,
         "tiles_digest": manifest.tiles_digest,
-        "differs": why_not_as_asked(manifest, request, own) if key == manifest.content_key else "",
+        "differs": why_not_as_asked(manifest, required) if key == manifest.content_key else "",
     }
 
 
-def _verified(call: Call, layout: Layout, current: Generation, key: str, own: Own) -> Optional[Dict[str, object]]:
+def _verified(
+    call: Call, layout: Layout, current: Generation, key: str, required: Required
+) -> Optional[Dict[str, object]]:
     """Return whether every byte is what it was built as, None where the current generation is another cache.
 
     All of them are read and hashed, unless that was done since this machine started and nobody has touched them.
@@ -127,7 +129,7 @@ def _verified(call: Call, layout: Layout, current: Generation, key: str, own: Ow
     seen = look(current.path)
     try:
         manifest = read_manifest(current.path)
-        if manifest.content_key != key or why_not_as_asked(manifest, call.request, own):
+        if manifest.content_key != key or why_not_as_asked(manifest, required):
             return None
         # Who may sign can have changed since.
         how = QUICK if since_boot else FULL

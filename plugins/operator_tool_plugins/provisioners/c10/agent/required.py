@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .artefact_list import same_artefacts
+from .artefact_list import asked_artefacts, same_artefacts
 from .call import Request
 from .faults import AgentError
+from .files import FileEntry
 from .layout import ARTEFACTS, STAGES, Generation, Layout
 from .manifest import Manifest
 from .own_config import read_own
@@ -17,12 +18,16 @@ _MAX_FILES = 64
 _IN_GENERATION = (ARTEFACTS + "/", STAGES + "/")
 
 
-class Own(NamedTuple):
-    """What the companion's own file asks of a cache."""
+class Required(NamedTuple):
+    """What the companion's own file and a request ask of a cache beside its tiles."""
+
+    artefacts: Optional[Tuple[FileEntry, ...]]
+    """None where the request does not speak of any."""
 
     stages: Optional[List[Stage]]
     """None where the table can't be relied on."""
-    required_files: List[str]
+    files: List[str]
+    """That must be there before a flight."""
     reasons: List[str]
     """Why nothing can be built."""
 
@@ -31,31 +36,32 @@ class Own(NamedTuple):
         return described(self.stages or [])
 
 
-def read_required(layout: Layout, request: Request) -> Own:
+def read_required(layout: Layout, request: Request) -> Required:
     """Return what both the companion's own file and the request ask for."""
     reasons: List[str] = []
     stages: Optional[List[Stage]] = None
+    artefacts = asked_artefacts(request)
     files = request.paths("required_files")
     try:
         stages = stages_of(layout)
         files = list(dict.fromkeys(_own_files(layout) + files))
     except AgentError as error:
         reasons.append(error.message)
-    return Own(stages, files, reasons)
+    return Required(artefacts, stages, files, reasons)
 
 
-def why_not_as_asked(manifest: Manifest, request: Request, own: Own) -> str:
+def why_not_as_asked(manifest: Manifest, required: Required) -> str:
     """Return why a build would not make this generation over again, its tiles apart; empty where it would."""
-    if not same_artefacts(manifest, request):
+    if not same_artefacts(manifest, required.artefacts):
         return "it has other artefacts than are asked for"
-    if own.stages is None or not same_stages(manifest, own.stages):
+    if required.stages is None or not same_stages(manifest, required.stages):
         return "it was made by other stages than the companion has"
     return ""
 
 
-def missing_files(own: Own, current: Optional[Generation]) -> List[str]:
+def missing_files(required: Required, current: Optional[Generation]) -> List[str]:
     """Return the required files that can't be read or are empty, each with what was seen."""
-    problems = ((path, _problem(path, current)) for path in own.required_files)
+    problems = ((path, _problem(path, current)) for path in required.files)
     return ["%s %s" % (path, problem) for path, problem in problems if problem]
 
 
