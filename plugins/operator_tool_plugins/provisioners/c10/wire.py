@@ -14,7 +14,7 @@ MAX_OFFER_TILES = 512
 """Some 8 MB of pictures: small against the window, large against a frame's head."""
 FRAME_BYTES = 512 * 1024
 
-_PING, _OFFER, _DATA, _SEAL, _CANCEL = range(5)
+_PING, _OFFER, _DATA, _SEAL, _CANCEL, _ARTEFACT = range(6)
 _HEAD = struct.Struct(">BI")
 _BATCH = struct.Struct(">I")
 _ENTRY = struct.Struct(">BII32sIB")
@@ -49,6 +49,11 @@ def ping_frame() -> bytes:
 def cancel_frame() -> bytes:
     """Return the frame after which requests follow again, where the agent's report came before the seal."""
     return _frame(_CANCEL, [])
+
+
+def artefact_frame(place: int, piece: bytes) -> bytes:
+    """Return the frame that brings the next bytes of a file, by its place in the list that was asked for."""
+    return _frame(_ARTEFACT, [_BATCH.pack(place), piece])
 
 
 def lacking(records: Sequence[TileRecord], bits: str) -> list[TileRecord]:
