@@ -15,9 +15,9 @@ if "-c" in sys.argv[1:5]:
     os.execv(real[0], real)
 def say(line):
     os.write(1, line if isinstance(line, bytes) else json.dumps(line).encode() + b"\\n")
-def ask():
+def ask(protocol={protocol}):
     request = taken or json.loads(sys.stdin.buffer.readline())
-    say({{"event": "begin", "protocol": {protocol}, "run_id": request["run_id"]}})
+    say({{"event": "begin", "protocol": protocol, "run_id": request["run_id"]}})
     return request
 def report(request, **fields):
     say({{"report": verb, "run_id": request["run_id"], "ok": True, **fields}})

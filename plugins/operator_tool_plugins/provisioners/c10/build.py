@@ -27,6 +27,9 @@ from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .wire import PROTOCOL
 
+_ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
+_BEFORE_THE_SWITCH = ("armed", "not_committed")
+"""The agent's codes for why it did not switch, though it was told to."""
 _RESTARTS_HINT = "The drone still has its old cache. Don't build again before it is known what restarts the companion."
 
 
@@ -111,13 +114,14 @@ def build(
     except AgentFailureError as error:
         kind = VerifyError if error.code == "verify" else BuildError
         hint, retryable = (_RESTARTS_HINT, False) if error.code == "attempts" else (None, None)
+        if steps.ready and kind is BuildError and error.code not in _BEFORE_THE_SWITCH:
+            hint = _ORDERED_HINT
         raise kind(f"the companion could not build the cache: {error}", hint=hint, retryable=retryable) from None
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
     except BuildError as error:
         if steps.ready:
-            hint = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
-            raise BuildError(error.message, hint=hint, retryable=error.retryable) from None
+            raise BuildError(error.message, hint=_ORDERED_HINT, retryable=error.retryable) from None
         raise
     if steps.final is None:
         raise BuildError("the companion reports a cache, and never said which files it made")
