@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
-import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,25 +21,19 @@ from typing import Any
 from operator_tool import failpoints
 from operator_tool_plugins.provisioners.c10.agent import failpoints as agent_failpoints
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
-from tests.support.c10_rig import agent_file, ask, order_of, tiles_in
+from tests.support.c10_rig import ask, order_of
 from tests.support.command import Ended, Workstation
+from tests.support.failpoint_scenes import Scene, Stage, companion_command, current_tiles
 
 WORKSTATION = "workstation"
 COMPANION = "companion"
-DEADLINE_S = 2.5
-"""What every armed run may take by itself; it must end soon after."""
-_GRACE_S = 1.0
-_ENDS_S = 25.0
+_SHORT_S, _LONG_S = 3.0, 30.0
+"""The deadline of a run: short where only the deadline ends it, for a hang or a death at each attempt."""
+_GRACE_S = 2.0
+_UNWINDS_S = 12.0
+"""What a run may take after its deadline, on a machine that does other things, too."""
 _ORPHAN_S = 30.0
-_FLIGHT = {
-    "id": "F-7",
-    "name": "failpoints",
-    "waypoints": [
-        {"ordinal": 0, "lat": 47.05, "lon": 8.30, "alt_m": 100},
-        {"ordinal": 1, "lat": 47.054, "lon": 8.308, "alt_m": 100},
-    ],
-}
-OLD, NEW = ("--zoom", "15"), ("--zoom", "16,17")
+_HANGS_EVERY = 14
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,17 @@ class Fault:
         """Whether the command itself can't say anything any more."""
         return self.side == WORKSTATION and self.action == "kill9"
 
+    @property
+    def place(self) -> str:
+        """The first word of the failpoint's name: what the code that it lies in is about."""
+        return self.name.partition(".")[0]
+
+    @property
+    def deadline_s(self) -> float:
+        """What the run that it happens to is given."""
+        lasts = self.action == "hang" or (self.action == "kill9" and self.side == COMPANION and not self.once)
+        return _SHORT_S if lasts else _LONG_S
+
 
 def all_faults() -> list[Fault]:
     """Return every failpoint of the registries with every action; the agent's death also as one that isn't repeated."""
@@ -76,9 +81,8 @@ def registered() -> list[tuple[str, str]]:
 
 def armed_agent(fault: Fault, marker: Path) -> bytes:
     """Return the agent's zipapp with the one more file that arms it."""
-    armed = (
-        f"NAME = {fault.name!r}\nACTION = {fault.action!r}\nMARKER = {str(marker)!r}\nNTH = 1\nONCE = {fault.once}\n"
-    )
+    said = {"NAME": fault.name, "ACTION": fault.action, "MARKER": str(marker), "NTH": 1, "ONCE": fault.once}
+    armed = "".join(f"{name} = {value!r}\n" for name, value in said.items())
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(agent_bundle().data)) as real, zipfile.ZipFile(buffer, "w") as test_build:
         for entry in real.infolist():
@@ -87,47 +91,15 @@ def armed_agent(fault: Fault, marker: Path) -> bytes:
     return buffer.getvalue()
 
 
-class Rig:
-    """A workstation whose companion has an older cache; each trial begins with a copy of both."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.flight = folder / "flight.json"
-        self.flight.write_text(json.dumps(_FLIGHT))
-        self._before = Workstation(folder / "before")
-        self._before.folder.mkdir()
-        _succeed(self._before.run(*self.command(self._before, *OLD)))
-        undisturbed = Workstation(folder / "undisturbed")
-        shutil.copytree(self._before.folder, undisturbed.folder, symlinks=True)
-        _succeed(undisturbed.run(*self.command(undisturbed, *NEW)))
-        self.old_tiles = _current_tiles(self._before)
-        self.new_tiles = _current_tiles(undisturbed)
-        assert len(self.new_tiles) > len(self.old_tiles) > 0
-        self.agent = agent_file(folder)
-
-    def command(self, workstation: Workstation, *more: str) -> list[str]:
-        """Return the arguments of a build."""
-        return workstation.build_arguments(self.flight, "--corridor", "100", "--json", *more)
-
-    @contextmanager
-    def trial(self, fault: Fault) -> Iterator[Trial]:
-        """Give a trial in a folder of its own, which is removed when it went well."""
-        folder = self.folder / str(fault)
-        shutil.copytree(self._before.folder, folder, symlinks=True)
-        yield Trial(self, Workstation(folder), fault)
-        shutil.rmtree(folder)
-
-
 class Trial:
     """One command with one fault in it, and what is left."""
 
-    def __init__(self, rig: Rig, workstation: Workstation, fault: Fault) -> None:
-        self.rig = rig
+    def __init__(self, stage: Stage, workstation: Workstation, fault: Fault) -> None:
+        self.stage = stage
+        self.scene: Scene = stage.scene(fault.place)
         self.workstation = workstation
         self.fault = fault
         self.marker = workstation.folder / "hit"
-        self.report_file = workstation.folder / "report.json"
         self.old = self.current()
         self.took_s = 0.0
 
@@ -135,31 +107,31 @@ class Trial:
         """Return where ``current`` leads."""
         return os.readlink(self.workstation.cache_root / "current")
 
-    def tiles(self) -> dict[tuple[int, int, int], bytes]:
-        """Return what ``current`` shows."""
-        return _current_tiles(self.workstation)
-
-    def command(self) -> list[str]:
-        """Return the arguments of the command."""
-        return self.rig.command(self.workstation, *NEW, "--report", str(self.report_file))
-
     def run_armed(self) -> Ended:
         """Run the command as a test build of the side that fails."""
+        program = self._program()
+        if self.scene.name != "build":
+            # Only a build puts the agent there by itself.
+            self._run(program, companion_command(self.workstation, "install"))
         begun_s = time.monotonic()
+        ended = self._run(program, [*self.scene.command(self.workstation), "--deadline", str(self.fault.deadline_s)])
+        self.took_s = time.monotonic() - begun_s
+        return ended
+
+    def _run(self, program: str, arguments: list[str]) -> Ended:
         done = subprocess.run(
-            [sys.executable, "-c", self._program(), *self.command(), "--deadline", str(DEADLINE_S)],
+            [sys.executable, "-c", program, *arguments],
             env=self.workstation.environment(),
             cwd=self.workstation.folder,
             capture_output=True,
             timeout=100,
             stdin=subprocess.DEVNULL,
         )
-        self.took_s = time.monotonic() - begun_s
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
 
     def run_again(self) -> Ended:
         """Run the same command as it is shipped."""
-        return self.workstation.run(*self.command())
+        return self.workstation.run(*self.scene.command(self.workstation))
 
     def _program(self) -> str:
         if self.fault.side == WORKSTATION:
@@ -187,7 +159,7 @@ class Trial:
         found = []
         if not self.marker.exists():
             found.append("the failpoint was never reached")
-        if self.took_s > _ENDS_S:
+        if self.took_s > self.fault.deadline_s + _UNWINDS_S:
             found.append(f"it took {self.took_s:.1f} s to end")
         if "Traceback" in ended.err:
             found.append("there is a traceback on standard error")
@@ -197,10 +169,10 @@ class Trial:
 
     def _strange_cache(self, ended: Ended) -> Iterator[str]:
         new = self.current() != self.old
-        tiles = self.tiles()
-        if tiles != (self.rig.new_tiles if new else self.rig.old_tiles):
+        tiles = current_tiles(self.workstation)
+        if tiles != (self.scene.new_tiles if new else self.scene.old_tiles):
             yield f"current shows {len(tiles)} tiles that are neither the old cache's nor the new one's"
-        report = ask(self.rig.agent, "verify", self.workstation.cache_root, order_of(1), how="full")
+        report = ask(self.stage.agent, "verify", self.workstation.cache_root, order_of(1), how="full")
         if not report.get("ok"):
             yield f"the companion's cache does not verify: {report.get('error')}"
         if ended.code == 0 and not new:
@@ -216,6 +188,8 @@ class Trial:
             return
         if ended.out.strip():
             report: dict[str, Any] = ended.report
+            for part in report.get("companions", ()):
+                report |= part
             if report["exit_code"] and not (report["message"] and report["remediation"]):
                 yield f"the report does not say what to do next: {report}"
             if report["exit_code"] not in (0, ended.code):
@@ -239,7 +213,7 @@ def codes_of(fault: Fault) -> frozenset[int]:
 
     What nobody expects is 1. Who looks at the deadline first, where one phase waits for another, is a matter of luck.
     """
-    place = fault.name.partition(".")[0]
+    place = fault.place
     if fault.side == COMPANION:
         return _OF_THE_COMPANION[place]
     if fault.action == "hang":
@@ -252,6 +226,8 @@ _OF_THE_COMPANION = {
     "receive": frozenset({0, 22}),
     "build": frozenset({0, 21, 23}),
     "publish": frozenset({0, 21, 23}),
+    "gc": frozenset({0, 21}),
+    "rollback": frozenset({0, 22, 23, 30}),
 }
 _OF_A_HANG = {
     "plan": frozenset({1, 90}),
@@ -266,18 +242,23 @@ _OF_A_HANG = {
 _OF_A_DISK = {"lock": frozenset({0}), "store": frozenset({20}), "report": frozenset({11})}
 
 
-def one_each(faults: Sequence[Fault], actions: Sequence[str]) -> list[Fault]:
-    """Return each failpoint once, with the actions in turn."""
-    names = list(dict.fromkeys((fault.side, fault.name) for fault in faults))
-    return [Fault(side, name, actions[place % len(actions)]) for place, (side, name) in enumerate(names)]
+def one_each(chance: random.Random) -> list[Fault]:
+    """Return each failpoint once, with the actions in turn; few of them hang, since that is waited for."""
+    quick = [action for action in failpoints.ACTIONS if action != "hang"]
+    chance.shuffle(quick)
+    faults = []
+    for place, (side, name) in enumerate(registered()):
+        action = "hang" if place % _HANGS_EVERY == _HANGS_EVERY // 2 else quick[place % len(quick)]
+        faults.append(Fault(side, name, action, once=action == "kill9" and side == COMPANION))
+    return faults
 
 
-def _succeed(ended: Ended) -> None:
-    assert ended.code == 0, ended.all
-
-
-def _current_tiles(workstation: Workstation) -> dict[tuple[int, int, int], bytes]:
-    return tiles_in(workstation.cache_root / "current" / "tiles.mbtiles")
+@contextmanager
+def trial_of(stage: Stage, fault: Fault) -> Iterator[Trial]:
+    """Give a trial in a folder of its own, which is removed when it went well."""
+    workstation = stage.scene(fault.place).copy(stage.folder / str(fault))
+    yield Trial(stage, workstation, fault)
+    shutil.rmtree(workstation.folder)
 
 
 def _is_held(path: Path) -> bool:

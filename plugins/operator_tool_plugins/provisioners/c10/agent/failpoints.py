@@ -38,9 +38,7 @@ FAILPOINTS = (
     Failpoint("build.after_verify", "every tile is verified, the database synced", "the stages run"),
     Failpoint("build.after_stages", "the stages have made their files", "the files are hashed and told"),
     Failpoint("publish.after_final", "the final manifest is checked", "the staging folder is changed"),
-    Failpoint(
-        "publish.before_manifest", "staging is no longer believed for its boot's sake", "the manifest is written"
-    ),
+    Failpoint("publish.before_manifest", "staging will not be believed any more", "the manifest is written"),
     Failpoint("publish.after_manifest", "manifest and signature are synced", "the folder is renamed"),
     Failpoint("publish.after_rename", "the folder is a generation", "its name is synced"),
     Failpoint("publish.after_rename_synced", "the generation is durable", "the workstation is asked for its word"),
