@@ -128,7 +128,10 @@ def _verify(found: Enrolled, data: bytes, signature: str, namespace: str, signer
     if ended.returncode != 0:
         said = ascii(ended.stdout[-200:].decode("utf-8", "replace").strip())
         who = fingerprint(signer.key)
-        raise AgentError("signature", "the signature by %s is over other bytes: ssh-keygen says %s" % (who, said))
+        # It has one exit status for all that it meets, such as a login that the system has no entry for.
+        raise AgentError(
+            "signature", "the signature by %s is not one over these bytes: ssh-keygen says %s" % (who, said)
+        )
 
 
 def _in_memory(data: bytes) -> int:

@@ -17,7 +17,7 @@ from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPA
 from operator_tool_plugins.provisioners.c10.agent.signers import signers
 from tests.support.c10_rig import order_of, request_of
 
-from .conftest import KeyFile, as_root, enrol, kept
+from .conftest import KeyFile, enrol, kept
 
 Key = Callable[..., KeyFile]
 
@@ -216,28 +216,6 @@ def test_through_the_gate_nobody_becomes_the_first_signer(file: Path, root: Path
     kept(root / "allowed_signers", line)
     with Serving(file, root, gate=True) as agent:
         assert agent.enrol(two, one)["ok"]
-
-
-@pytest.mark.skipif(not as_root(), reason="only root can become somebody else")
-def test_a_login_that_may_not_write_the_list_is_told_what_to_add(
-    file: Path, root: Path, layout: Layout, key: Key
-) -> None:
-    """The exact lines, for the administrator; nothing is written in part."""
-    one, two = key("one"), key("two")
-    enrol(root, one)
-    for path in (root, *root.parents[:3]):
-        path.chmod(0o755)
-    (root / "lock").touch()
-    for path in (root / "lock", root / "lock.holder"):
-        path.touch()
-        path.chmod(0o666)
-    for name in ("generations", "staging", "state"):
-        (root / name).mkdir()
-    become = ("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups")
-    with Serving(file, root, through=become) as agent:
-        report = agent.enrol(two, one, replace=True)
-    assert code_of(report) in ("signers", "system"), report
-    assert [entry["principal"] for entry in signers(layout) or ()] == ["op0"]
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_any_other_byte_of_what_was_signed_is_refused(layout: Layout, root: Path
     for place in range(len(DATA)):
         changed = bytearray(DATA)
         changed[place] ^= 1
-        assert "other bytes" in refused(layout, bytes(changed), armored)
+        assert "not one over these bytes" in refused(layout, bytes(changed), armored)
     for changed_data in (DATA + b"\n", DATA[:-1], b""):
         refused(layout, changed_data, armored)
 
