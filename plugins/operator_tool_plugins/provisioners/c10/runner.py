@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from operator_tool.api import (
     CacheOrder,
     CompanionSession,
@@ -22,10 +24,12 @@ from operator_tool.api import (
     TransferSummary,
 )
 
+from .artefacts import Artefact, listed, read_artefacts, send_artefacts
 from .build import PreparedBuild, build, following_line, prepare_build, recovered
 from .conversation import Conversation
 from .enrol import enrol_signer, offered_signer
 from .lookafter import Caretaker
+from .manifest import FileEntry
 from .place import Place, check_paths, place_for
 from .prepare import Greeting, greet, greet_installing, greet_to_stay, state_of
 from .settings import C10Settings
@@ -52,6 +56,7 @@ class C10Provisioner:
         self._following: PreparedBuild | None = None
         self._build_was_asked = False
         self._signer: Signer | None = None
+        self._artefacts: tuple[Artefact, ...] | None = None
 
     @property
     def site(self) -> str:
@@ -63,7 +68,8 @@ class C10Provisioner:
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
         try:
-            greeting = greet_installing(session, conversation, place, self._settings, order)
+            artefacts = self._listed_artefacts()
+            greeting = greet_installing(session, conversation, place, self._settings, order, artefacts)
             if greeting is None:
                 note = f"the agent is not installed on the companion; it would be put at {place.agent}"
                 return CompanionState(companion_id="", agent_version="", notes=(note,))
@@ -134,6 +140,8 @@ class C10Provisioner:
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
         assert self._greeting is not None, "prepare comes first"
+        if self._artefacts:
+            send_artefacts(conversation, place, self._settings, self._context, order, self._artefacts)
         greeting = self._greeted(conversation, place, order)
 
         def follow(table: TileTable, digest: str) -> bytes:
@@ -153,17 +161,21 @@ class C10Provisioner:
         conversation = self._with(session, place)
         said = conversation.is_open and not self._build_was_asked
         if self._build_was_asked:
-            before, now = self._greeting, greet(conversation, place, self._settings, order)
+            artefacts = self._listed_artefacts()
+            before, now = self._greeting, greet(conversation, place, self._settings, order, artefacts)
             report = recovered(now, order, before, transferred, self._table)
             if report is not None:
-                return report
+                return self._with_signer(report)
             self._note(conversation, now)
         self._build_was_asked = True
         prepared = self._following
         if prepared is None or not said:
             greeting = self._greeted(conversation, place, order)
             prepared = self._prepared(place, order, greeting, self._table, transferred.tiles_digest)
-        return build(conversation, self._settings, self._context, prepared, said=said)
+        return self._with_signer(build(conversation, self._settings, self._context, prepared, said=said))
+
+    def _with_signer(self, report: RemoteBuildReport) -> RemoteBuildReport:
+        return report if self._signer is None else msgspec.structs.replace(report, signer=self._signer.fingerprint)
 
     def _made_ready(self, order: CacheOrder, state: CompanionState) -> CompanionState:
         """Have the key usable now, when somebody is there to be asked, and not after the tiles were fetched."""
@@ -186,7 +198,16 @@ class C10Provisioner:
     def _prepared(
         self, place: Place, order: CacheOrder, greeting: Greeting, table: TileTable, digest: str
     ) -> PreparedBuild:
-        return prepare_build(place, self._settings, self._context, order, greeting, table, digest, self._signer)
+        artefacts = self._listed_artefacts()
+        return prepare_build(
+            place, self._settings, self._context, order, greeting, table, digest, self._signer, artefacts
+        )
+
+    def _listed_artefacts(self) -> list[FileEntry]:
+        """Return the configured files, read once in a run: what is built is what was first read."""
+        if self._artefacts is None:
+            self._artefacts = read_artefacts(self._settings)
+        return listed(self._artefacts)
 
     @contextmanager
     def _caretaker(self, session: CompanionSession) -> Iterator[Caretaker]:
