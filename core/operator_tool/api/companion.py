@@ -99,6 +99,9 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     """The digest over those tiles (``tiles_digest``), where ``up_to_date``; None where the provisioner doesn't tell."""
     damage: str = ""
     """What that verification found wrong, where the current generation has the order's content key and is damaged."""
+    missing_files: tuple[str, ...] = ()
+    """The files that a flight needs there and that can't be read, each with what was seen: no reason not to build, and
+    not ready to fly."""
     free_bytes: int | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

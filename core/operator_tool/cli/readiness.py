@@ -21,7 +21,9 @@ from .options import RunOptions
 from .reporting import as_document
 
 _REACHED, _AGENT, _BUILDABLE, _CURRENT, _VERIFIED = "reached", "agent", "can be built", "this cache", "verified"
+_FILES = "files"
 _BUILD_IT = "Run build-cache with the same options."
+_PUT_THEM_THERE = "Put each required file where it is named, and ask again."
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,10 @@ def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, 
         found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
         current = Check(name=_CURRENT, ok=False, detail=found)
         verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
-    checks = (_reached(state, identity), agent, buildable, current, verified)
+    files = Check(name=_FILES, ok=not state.missing_files, detail="; ".join(state.missing_files))
+    if state.missing_files and code == 0:
+        code, hint = NotReadyError.exit_code, _PUT_THEM_THERE
+    checks = (_reached(state, identity), agent, buildable, current, verified, files)
     return Readiness(
         name=name,
         ready=code == 0,
@@ -165,7 +170,7 @@ def _reached(state: CompanionState, identity: CompanionIdentity) -> Check:
 
 def _checks_of(error: OperatorToolError) -> tuple[Check, ...]:
     """Return what an error says of the companion; nothing where it is not about the companion."""
-    unseen = tuple(Check(name=name, ok=None) for name in (_CURRENT, _VERIFIED))
+    unseen = tuple(Check(name=name, ok=None) for name in (_CURRENT, _VERIFIED, _FILES))
     match error:
         case NotReadyError():
             reasons = Check(name=_BUILDABLE, ok=False, detail="; ".join(error.reasons))

@@ -3,6 +3,7 @@ commit is given, the report judged."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -68,9 +69,10 @@ def prepare_build(
     table: TileTable,
     tiles_digest: str,
     signer: Signer | None,
+    artefacts: Sequence[FileEntry] = (),
 ) -> PreparedBuild:
     """Return the build of what was offered, as the generation after those that the greeting told of."""
-    manifest = manifest_of(context, order, greeting, table, tiles_digest)
+    manifest = manifest_of(context, order, greeting, table, tiles_digest, artefacts)
     request: dict[str, object] = {
         "protocol": PROTOCOL,
         "run_id": order.run_id,

@@ -88,6 +88,7 @@ def manifest_of(
     companion: Companion,
     table: TileTable,
     tiles_digest: str,
+    artefacts: Sequence[FileEntry],
 ) -> Manifest:
     """Return the order for what was offered, as the generation after those that the companion told of."""
     flight = order.flight
@@ -114,6 +115,7 @@ def manifest_of(
         created_by=context.user_agent,
         nonce=companion.nonce,
         metadata=_metadata(order, table),
+        artefacts=tuple(artefacts),
         stages=tuple(companion.stages),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ from .conversation import Conversation, NoAgentError
 from .escaping import printable
 from .gated import GATED_HINT, check_refused
 from .install import check_identity, install_agent
-from .manifest import StageEntry
+from .manifest import FileEntry, StageEntry
 from .place import Place
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
@@ -50,6 +50,8 @@ class CurrentGeneration(msgspec.Struct, frozen=True):
     run_id: str = ""
     tiles_digest: str = ""
     """These three from its manifest: whose build it is."""
+    differs: str = ""
+    """Why a build would make another of it, though it has the content key that was asked for."""
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -86,6 +88,8 @@ class Greeting(msgspec.Struct, frozen=True):
     nonce: str = ""
     stages: list[StageEntry] = []
     """The companion's own stages, in their order."""
+    missing_files: list[str] = []
+    """The required files that are not there to be read, each with what was seen."""
     armed: str = ""
     """``no``, ``yes``, ``unknown``, or ``not asked``."""
     signers: list[EnrolledSigner] | None = None
@@ -97,7 +101,13 @@ class Greeting(msgspec.Struct, frozen=True):
 G = TypeVar("G", bound=Greeting)
 
 
-def greet(conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder) -> Greeting:
+def greet(
+    conversation: Conversation,
+    place: Place,
+    settings: C10Settings,
+    order: CacheOrder,
+    artefacts: Sequence[FileEntry] = (),
+) -> Greeting:
     """Return what the agent answers. Raises ``NoAgentError``, ``NotReadyError`` or ``CompanionError``."""
     request: dict[str, object] = {
         "protocol": PROTOCOL,
@@ -109,6 +119,7 @@ def greet(conversation: Conversation, place: Place, settings: C10Settings, order
         "orphan_wait_s": 0.0 if order.dry_run else ORPHAN_WAIT_S,
         "end_if_verified": True,
         "only_look": order.dry_run,
+        "artefacts": artefacts,
     }
     return _hello(conversation, request, settings, lambda report: order.dry_run or report.get("last") is True)
 
@@ -146,7 +157,7 @@ def greeted(
     last: Callable[[dict[str, Any]], bool],
 ) -> G:
     """Return what the agent answers to ``hello``, or to a verb that tells the same and more. Raises as ``greet``."""
-    asked = {**request, "mount_point": settings.mount_point}
+    asked = {**request, "mount_point": settings.mount_point, "required_files": settings.required_files}
     try:
         greeting = conversation.call(verb, asked, into, CompanionError, silence_s=_SILENCE_S, last=last)
     except AgentFailureError as error:
@@ -159,14 +170,19 @@ def greeted(
 
 
 def greet_installing(
-    session: CompanionSession, conversation: Conversation, place: Place, settings: C10Settings, order: CacheOrder
+    session: CompanionSession,
+    conversation: Conversation,
+    place: Place,
+    settings: C10Settings,
+    order: CacheOrder,
+    artefacts: Sequence[FileEntry] = (),
 ) -> Greeting | None:
     """Return what the agent answers, put there first if need be; None on a dry run when it isn't there."""
     bundle = agent_bundle()
     stderr = ""
     for installed in (False, True):
         try:
-            greeting = greet(conversation, place, settings, order)
+            greeting = greet(conversation, place, settings, order, artefacts)
             if greeting.agent_sha256 == bundle.sha256 or greeting.gated:
                 # A gate's agent speaks our protocol, and is not ours to replace.
                 return greeting
@@ -199,6 +215,12 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
     notes = notes_of(greeting)
     if verified is not None and not verified.ok:
         notes.append(f"the companion's current cache is damaged and will be built anew: {printable(verified.problem)}")
+    if greeting.current is not None and greeting.current.differs:
+        notes.append(f"the companion's current cache is this flight's, and {printable(greeting.current.differs)}")
+    missing = tuple(printable(seen, at_most=300) for seen in greeting.missing_files)
+    if not order.dry_run:
+        # What is to lie in the cache itself comes with it.
+        notes += [f"not ready to fly yet: the required file {seen}" for seen in missing if seen.startswith("/")]
     return CompanionState(
         companion_id=printable(greeting.companion_id, at_most=64),
         agent_version=agent_version(greeting),
@@ -208,6 +230,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
         tiles_digest=verified.tiles_digest if verified is not None and verified.ok else None,
         damage=printable(verified.problem) or "damaged" if verified is not None and not verified.ok else "",
         free_bytes=greeting.free_bytes,
+        missing_files=missing,
         notes=tuple(notes),
         facts={"verified": printable(verified.how, at_most=32)} if up_to_date and verified is not None else {},
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
+
+import msgspec
 
 from operator_tool.api import Meta, PluginSettings
 
@@ -47,6 +50,22 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
             description="The id that companion status shows; another companion at the same address is refused.",
         ),
     ] = ""
+    artefacts: Annotated[
+        dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], Path],
+        Meta(
+            max_length=64,
+            description="Files that go with each cache, such as a camera's calibration: a table from the name below"
+            ' artefacts/ to this machine\'s file, as in {"cam.yaml": "/home/ada/cam.yaml"}. At most 64, of 4 GiB each.',
+        ),
+    ] = msgspec.field(default_factory=dict)
+    required_files: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=1024)], ...],
+        Meta(
+            max_length=64,
+            description="Files without which the companion is not ready to fly: absolute paths there, or below"
+            " artefacts/ or stages/ of its cache. Its own companion.json can name more.",
+        ),
+    ] = ()
     signing_key: Annotated[
         str,
         Meta(

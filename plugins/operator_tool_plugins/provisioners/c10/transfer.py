@@ -92,7 +92,7 @@ def transfer(
             sender = _attempt(conversation, place, settings, context, order, tiles, sent, follow)
     except AgentFailureError as error:
         conversation.close()
-        raise _as_error(error) from None
+        raise as_transfer_error(error, "the tiles") from None
     except NoAgentError as error:
         raise TransferError(f"the companion's agent is gone: {error}") from None
     table = sender.table
@@ -298,7 +298,8 @@ class Sender:
         return answer
 
 
-def _as_error(error: AgentFailureError) -> BuildLockHeldError | TransferError:
+def as_transfer_error(error: AgentFailureError, what: str) -> BuildLockHeldError | TransferError:
+    """Return what an operator is told where the agent could not take ``what``."""
     if error.code == "busy":
         holder = holder_text(error.details.get("holder"))
         return BuildLockHeldError(
@@ -312,4 +313,4 @@ def _as_error(error: AgentFailureError) -> BuildLockHeldError | TransferError:
             f"the companion's disk failed or is full: {error.message}{room}",
             hint="Free space on the companion, or check its disk, and run the same command again.",
         )
-    return TransferError(f"the companion could not take the tiles: {error}")
+    return TransferError(f"the companion could not take {what}: {error}")
