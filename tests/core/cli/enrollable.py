@@ -97,7 +97,8 @@ def make_companion_transport(settings, context):
 PROVISIONER = '''
 from typing import Annotated
 from operator_tool.api import (
-    CompanionState, Meta, Notice, NotReadyError, PluginSettings, PromptShown, hookimpl,
+    CheckedGeneration, CompanionHoldings, CompanionState, GcReport, KeptGeneration, Meta, Notice, NotReadyError,
+    PluginSettings, PromptShown, Removal, RollbackReport, Soundness, VerifyError, hookimpl,
 )
 
 
@@ -109,6 +110,8 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
     unfit: Annotated[str, Meta(description="Why its program can't run there.")] = ""
     up_to_date: Annotated[bool, Meta(description="Whether the cache is the one asked for.")] = False
     damage: Annotated[str, Meta(description="What is wrong with it.")] = ""
+    damaged: Annotated[str, Meta(description="Which generation that is.")] = "3-0123456789ab"
+    records: Annotated[str, Meta(description="What is wrong with the companion's records.")] = ""
 
 
 class Keeper:
@@ -122,8 +125,47 @@ class Keeper:
         self.context.emit(Notice(text="being put there"))
         return self.status(session)
 
+    def verify(self, session, asked):
+        names = ["3-0123456789ab", "2-0123456789ab"][: 2 if asked.all_generations else 1]
+        how = f"quick and {asked.sample} pictures" if asked.sample else "quick" if asked.quick else "full"
+        wrong = self.settings.damaged if self.settings.damage else ""
+        return Soundness(
+            generations=tuple(
+                CheckedGeneration(
+                    name=name, how=how, current=name[0] == "3", problems=(self.settings.damage,) if name == wrong else (),
+                )
+                for name in names
+            ),
+            problems=(self.settings.records,) if self.settings.records else (),
+        )
+
+    def rollback(self, session, seq=None):
+        if self.settings.damage:
+            raise VerifyError(self.settings.damage, hint="nothing was switched")
+        return RollbackReport(
+            from_generation="3-0123456789ab", to_generation=f"{seq or 2}-0123456789ab", tiles=1234, signer="ada\x1b[2J",
+        )
+
+    def gc(self, session, *, dry_run=False):
+        return GcReport(
+            removed=(Removal(name="1-0123456789ab", kind="generation", bytes=2_500_000),),
+            kept=(KeptGeneration(name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current", "pinned by nav")),),
+            freed_bytes=2_500_000, notes=("generations/backup is let be",), dry_run=dry_run,
+        )
+
     def status(self, session):
         return CompanionState(
+            holdings=CompanionHoldings(
+                generations=(
+                    KeptGeneration(
+                        name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current",), flight_id="f7", run_id="r1",
+                    ),
+                    KeptGeneration(name="1-0123456789ab", seq=1, bytes=2_000_000, problem="no manifest"),
+                ),
+                stagings={"ab" * 32: 5_000_000},
+                quarantine={"2-0123456789ab": 3_000_000},
+                audit=({"time": "2030-01-01T00:00:00Z", "event": "build", "generation": "3-0123456789ab"},),
+            ),
             companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab", free_bytes=5_000_000,
             facts={"python": "3.8.10", "clock": "\\x1b[2Jright"}, notes=("all quiet",), problems=self.settings.problems,
         )
