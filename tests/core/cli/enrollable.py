@@ -132,7 +132,8 @@ class Keeper:
         return Soundness(
             generations=tuple(
                 CheckedGeneration(
-                    name=name, how=how, current=name[0] == "3", problems=(self.settings.damage,) if name == wrong else (),
+                    name=name, how=how, current=name[0] == "3",
+                    problems=(self.settings.damage,) if name == wrong else (),
                 )
                 for name in names
             ),
@@ -143,7 +144,8 @@ class Keeper:
         if self.settings.damage:
             raise VerifyError(self.settings.damage, hint="nothing was switched")
         return RollbackReport(
-            from_generation="3-0123456789ab", to_generation=f"{seq or 2}-0123456789ab", tiles=1234, signer="ada\x1b[2J",
+            from_generation="3-0123456789ab", to_generation=f"{seq or 2}-0123456789ab", tiles=1234,
+            signer="ada\\x1b[2J",
         )
 
     def gc(self, session, *, dry_run=False):
@@ -158,7 +160,8 @@ class Keeper:
             holdings=CompanionHoldings(
                 generations=(
                     KeptGeneration(
-                        name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current",), flight_id="f7", run_id="r1",
+                        name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current",),
+                        flight_id="f7", run_id="r1",
                     ),
                     KeptGeneration(name="1-0123456789ab", seq=1, bytes=2_000_000, problem="no manifest"),
                 ),
