@@ -289,7 +289,7 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
     """Every check has its line; nothing is made on the workstation."""
     result = verify_ready(run, "-o", "keeper.up_to_date=true")
     assert result.return_value == 0, result.output
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok"] * 5 + ["ready"]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok"] * 6 + ["ready"]
     assert "fake://alpha.example" in result.stdout
     assert OFFERED in result.stdout
     assert "every byte of 12 tiles (since boot)" in result.stdout
@@ -299,22 +299,34 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
 @pytest.mark.parametrize(
     ("setting", "code", "words", "said"),
     [
-        ("keeper.up_to_date=false", 31, ["ok", "ok", "ok", "FAIL", "-"], "this flight's cache has the content key"),
-        ("keeper.damage=tile 1/2/3 is torn", 23, ["ok", "ok", "ok", "ok", "FAIL"], "tile 1/2/3 is torn"),
-        ("keeper.unfit=no space", 31, ["ok", "-", "FAIL", "-", "-"], "no space"),
-        ("fake.fails=no answer", 30, ["FAIL", "-", "-", "-", "-"], "no answer"),
+        (
+            "keeper.up_to_date=false",
+            31,
+            ["ok", "ok", "ok", "FAIL", "-", "ok"],
+            "this flight's cache has the content key",
+        ),
+        ("keeper.damage=tile 1/2/3 is torn", 23, ["ok", "ok", "ok", "ok", "FAIL", "ok"], "tile 1/2/3 is torn"),
+        (
+            "keeper.missing=/etc/cam.yaml is missing",
+            31,
+            ["ok", "ok", "ok", "ok", "ok", "FAIL"],
+            "/etc/cam.yaml is missing",
+        ),
+        ("keeper.unfit=no space", 31, ["ok", "-", "FAIL", "-", "-", "-"], "no space"),
+        ("fake.fails=no answer", 30, ["FAIL", "-", "-", "-", "-", "-"], "no answer"),
     ],
 )
 def test_verify_ready_says_what_is_not_as_it_must_be(
     run: Run, setting: str, code: int, words: list[str], said: str
 ) -> None:
     """The check that failed is named with what was seen; what could not be looked at is not called good."""
-    result = verify_ready(run, "-o", setting)
+    lies_there = ("-o", "keeper.up_to_date=true") if "missing" in setting else ()
+    result = verify_ready(run, "-o", setting, *lies_there)
     assert result.return_value == code
     assert [line.split()[0] for line in result.stdout.splitlines()] == words
     assert said in result.stdout
     assert "not ready to fly" in result.stderr
-    one = only(verify_ready(run, "-o", setting, "--json"))
+    one = only(verify_ready(run, "-o", setting, *lies_there, "--json"))
     assert one["ready"] is False
     assert said in one["message"]
     assert [check["ok"] for check in one["checks"]] == [{"ok": True, "FAIL": False, "-": None}[word] for word in words]
