@@ -26,11 +26,13 @@ from .prepare import ORPHAN_WAIT_S, Greeting
 from .report import AgentFailureError, Count
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
+from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
 from .wire import PROTOCOL
 
 _ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
 _BEFORE_THE_SWITCH = ("armed", "not_committed")
 """The agent's codes for why it did not switch, though it was told to."""
+_STAGE_HINTS = {"stage": STAGE_HINT, "stages": STAGES_CHANGED_HINT}
 _RESTARTS_HINT = "The drone still has its old cache. Don't build again before it is known what restarts the companion."
 
 
@@ -101,7 +103,7 @@ def build(
     the manifest says.
     """
     progress = Progress(context, "build")
-    steps = _Steps(conversation, prepared, progress)
+    steps = _Steps(conversation, prepared, progress, context)
     try:
         built = conversation.call(
             "build",
@@ -118,7 +120,10 @@ def build(
         hint, retryable = (_RESTARTS_HINT, False) if error.code == "attempts" else (None, None)
         if steps.ready and kind is BuildError and error.code not in _BEFORE_THE_SWITCH:
             hint = _ORDERED_HINT
-        raise kind(f"the companion could not build the cache: {error}", hint=hint, retryable=retryable) from None
+        if error.code in _STAGE_HINTS:
+            hint, retryable = _STAGE_HINTS[error.code], error.code == "stages"
+        text = f"the companion could not build the cache: {error}{last_lines(error)}"
+        raise kind(text, hint=hint, retryable=retryable) from None
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
     except BuildError as error:
@@ -141,7 +146,10 @@ def build(
 class _Steps:
     """What happens between the order and the report."""
 
-    def __init__(self, conversation: Conversation, prepared: PreparedBuild, progress: Progress) -> None:
+    def __init__(
+        self, conversation: Conversation, prepared: PreparedBuild, progress: Progress, context: RunContext
+    ) -> None:
+        self._context = context
         self._conversation = conversation
         self._prepared = prepared
         self._progress = progress
@@ -153,6 +161,8 @@ class _Steps:
         tiles = self._prepared.manifest.tiles
         if event["event"] == "progress" and isinstance(event.get("done"), int):
             self._progress.tell(min(max(event["done"], 0), tiles), tiles)
+        elif event["event"] == "stage":
+            show_stage(self._context, event)
         elif event["event"] == "made":
             self._complete(event.get("files"))
         elif event["event"] == "ready":

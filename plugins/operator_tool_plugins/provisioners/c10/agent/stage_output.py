@@ -8,10 +8,13 @@ import shutil
 import stat
 from typing import List, NamedTuple
 
-from .files import MAX_FILES, is_path_below
+from .files import is_path_below
 from .layout import is_folder, sync_folder, sync_path
 
 MAX_DEPTH = 4
+MAX_PATH = 200
+MAX_OUTPUT_FILES = 2048
+"""With the names' length, so that one line can tell of them all."""
 
 
 class Output(NamedTuple):
@@ -56,7 +59,7 @@ def why_too_much(folder: str, max_bytes: int) -> str:
         for name in files:
             with contextlib.suppress(OSError):
                 size += os.lstat(os.path.join(place, name)).st_size
-        if size > max_bytes or count > MAX_FILES:
+        if size > max_bytes or count > MAX_OUTPUT_FILES:
             return _too_much(max_bytes) if size > max_bytes else _too_many()
     return ""
 
@@ -86,12 +89,12 @@ def clear(folder: str) -> None:
 
 
 def _problem_of(path: str, found: os.stat_result, others: int) -> str:
-    if not is_path_below(path) or path.count("/") >= MAX_DEPTH:
+    if not is_path_below(path) or path.count("/") >= MAX_DEPTH or len(path) > MAX_PATH:
         return "it made %s: names are of printable ASCII and begin with no dot, at most %d deep" % (
             ascii(path)[:200],
             MAX_DEPTH,
         )
-    if others >= MAX_FILES:
+    if others >= MAX_OUTPUT_FILES:
         return _too_many()
     if stat.S_ISDIR(found.st_mode):
         return ""
@@ -105,4 +108,4 @@ def _too_much(max_bytes: int) -> str:
 
 
 def _too_many() -> str:
-    return "it made more than %d files and folders" % MAX_FILES
+    return "it made more than %d files and folders" % MAX_OUTPUT_FILES
