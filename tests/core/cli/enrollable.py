@@ -152,7 +152,9 @@ class Keeper:
     def gc(self, session, *, dry_run=False):
         return GcReport(
             removed=(Removal(name="1-0123456789ab", kind="generation", bytes=2_500_000),),
-            kept=(KeptGeneration(name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current", "pinned by nav")),),
+            kept=(
+                KeptGeneration(name="3-0123456789ab", seq=3, bytes=1_000_000, kept_for=("current", "pinned by nav")),
+            ),
             freed_bytes=2_500_000, notes=("generations/backup is let be",), dry_run=dry_run,
         )
 

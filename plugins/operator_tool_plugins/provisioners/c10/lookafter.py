@@ -34,6 +34,10 @@ from .wire import PROTOCOL
 
 _INSTALL = "operator-tool companion install puts it there."
 _UNCHANGED = "What was current is current still. Look with operator-tool companion status for another to go back to."
+_LOOK_FIRST = (
+    "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run the"
+    " same command again."
+)
 _NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted")
 _NAME = 64
 
@@ -44,6 +48,9 @@ class _Problem(msgspec.Struct, frozen=True):
     problem: str
     code: str = ""
     path: str = ""
+    """The file, where it is about one."""
+    name: str = ""
+    """The generation, where it is about one."""
 
 
 class _Looked(msgspec.Struct, frozen=True):
@@ -61,7 +68,7 @@ class _Verified(msgspec.Struct, frozen=True):
     generations: list[_Looked]
     generation: str | None = None
     problems: list[_Problem] = []
-    """Those of generations, too; these have a name."""
+    """Those of generations, too."""
 
 
 class _Switched(msgspec.Struct, frozen=True):
@@ -212,7 +219,7 @@ def failure_of(error: AgentFailureError, verb: str) -> OperatorToolError:
         return NotReadyError((error.message,))
     if error.code == "verify":
         return VerifyError(error.message, hint=_UNCHANGED, retryable=False)
-    return CompanionError(f"the companion could not do {verb}: {error}", hint="")
+    return CompanionError(f"the companion could not do {verb}: {error}", hint=_LOOK_FIRST)
 
 
 def _order(signer: Signer | None, greeting: Greeting, seq: int) -> dict[str, object]:
@@ -233,8 +240,7 @@ def _details(error: AgentFailureError) -> _Verified:
 
 def _soundness(verified: _Verified) -> Soundness:
     generations = tuple(_checked(one, verified.generation) for one in verified.generations)
-    told = {one.problem for one in verified.generations}
-    beside = [problem for problem in verified.problems if problem.problem not in told]
+    beside = [problem for problem in verified.problems if not problem.name]
     codes = [*(problem.code for problem in verified.problems), *(one.code for one in verified.generations)]
     return Soundness(
         generations=generations,
@@ -257,7 +263,8 @@ def _checked(one: _Looked, current: str | None) -> CheckedGeneration:
 
 
 def _text(problem: _Problem) -> str:
-    return printable(f"{problem.path}: {problem.problem}" if problem.path else problem.problem)
+    about = problem.path and problem.path not in problem.problem
+    return printable(f"{problem.path}: {problem.problem}" if about else problem.problem)
 
 
 def _named(name: str | None) -> str | None:
