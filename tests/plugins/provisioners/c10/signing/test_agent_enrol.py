@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -12,9 +14,10 @@ from typing import Any, ClassVar, Self
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent.layout import Layout
+from operator_tool_plugins.provisioners.c10.agent import enrol_signer
+from operator_tool_plugins.provisioners.c10.agent.layout import Layout, write_whole
 from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE, SIGN_NAMESPACE, check_signature
-from operator_tool_plugins.provisioners.c10.agent.signers import signers
+from operator_tool_plugins.provisioners.c10.agent.signers import enrolled, signers
 from tests.support.c10_rig import order_of, request_of
 
 from .conftest import KeyFile, enrol, kept
@@ -150,6 +153,36 @@ def test_a_rotation_may_take_two_steps(file: Path, root: Path, key: Key) -> None
         report = agent.enrol(new, old, replace=True)
     assert [one["fingerprint"] for one in report["signers"]] == [new.fingerprint]
     assert (root / "revoked_signers").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_power_cut_between_two_steps_of_a_rotation_locks_nobody_out(
+    root: Path, layout: Layout, key: Key, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Before each of the three writes, and after the last: the lists can be relied on, and one of the keys counts."""
+    old, new = key("old"), key("new")
+    enrol(root, old)
+    found = enrolled(layout)
+    assert found is not None
+    written: list[str] = []
+
+    def until_the_cut(path: str, data: bytes) -> None:
+        if len(written) == step:
+            raise InterruptedError
+        written.append(path)
+        write_whole(path, data)
+
+    monkeypatch.setattr(enrol_signer, "write_whole", until_the_cut)
+    with contextlib.suppress(InterruptedError):
+        enrol_signer._enrol(layout, found, "anna", found.signers[0].key[:-32] + raw(new), found.signers[0].key)
+    assert len(written) == min(step, 3)
+    known = {entry["fingerprint"] for entry in signers(layout) or ()}
+    assert known == [{old.fingerprint}, {old.fingerprint, new.fingerprint}, {new.fingerprint}, {new.fingerprint}][step]
+
+
+def raw(one: KeyFile) -> bytes:
+    """Return the 32 bytes of a public key."""
+    return base64.b64decode(one.words.split()[1])[-32:]
 
 
 def test_a_key_can_t_replace_itself(file: Path, root: Path, key: Key) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,24 @@ def test_any_other_byte_of_what_was_signed_is_refused(layout: Layout, root: Path
         assert "not one over these bytes" in refused(layout, bytes(changed), armored)
     for changed_data in (DATA + b"\n", DATA[:-1], b""):
         refused(layout, changed_data, armored)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_change_of_a_manifest_is_refused(layout: Layout, root: Path, data: st.DataObject) -> None:
+    """One as long as real ones are: any other byte in any place, one that goes, one that comes."""
+    path = root.parent / "drawn"
+    one = KeyFile(path) if not path.exists() else _Again(path)
+    enrol(root, one)
+    manifest = json.dumps({f"field {number}": "x" * number for number in range(60)}, indent=1).encode()
+    armored = one.sign(manifest)
+    place, other = data.draw(st.integers(0, len(manifest) - 1)), bytes([data.draw(st.integers(0, 255))])
+    for changed in (manifest[:place] + other + manifest[place + 1 :], manifest[:place] + manifest[place + 1 :]):
+        if changed == manifest:
+            assert check_signature(layout, changed, armored, SIGN_NAMESPACE) == "op0"
+        else:
+            refused(layout, changed, armored)
+    refused(layout, manifest[:place] + other + manifest[place:], armored)
 
 
 def test_any_other_byte_of_the_signature_is_refused(layout: Layout, root: Path, key: Key) -> None:

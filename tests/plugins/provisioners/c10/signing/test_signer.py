@@ -288,7 +288,7 @@ FLAWS = {
 
 
 @pytest.mark.parametrize(("flaw", "why"), FLAWS.items(), ids=FLAWS.keys())
-def test_a_key_file_that_can_t_be_relied_on_is_an_error_of_the_configuration(
+def test_case_119_a_key_file_that_can_t_be_relied_on_is_an_error_of_the_configuration(
     tmp_path: Path, context: RunContext, key: Key, flaw: str, why: str
 ) -> None:
     """Others could read it, a link leads to it, or it is no such key: the file and the reason are named."""
