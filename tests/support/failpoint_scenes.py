@@ -76,6 +76,17 @@ class Stage:
         """Return the arguments of the build that is to fail."""
         return self.build(workstation, _NEW_ZOOM, "--report", str(workstation.folder / "report.json"))
 
+    def build_with_artefacts(self, workstation: Workstation) -> list[str]:
+        """Return the arguments of the build with two files beside its tiles."""
+        lines = ["[c10.artefacts]"]
+        for name in ("camera.yaml", "model.bin"):
+            path = workstation.folder / name
+            path.write_bytes(name.encode() * 1000)
+            lines.append(f'"{name}" = "{path}"')
+        workstation.config.write_text("\n".join(lines) + "\n")
+        workstation.config.chmod(0o600)
+        return [*self.new_build(workstation), "--config", str(workstation.config)]
+
     def roll_back(self, workstation: Workstation) -> list[str]:
         """Return the arguments of a rollback to the first cache."""
         return companion_command(workstation, "rollback", "--to", "1")
@@ -84,6 +95,7 @@ class Stage:
 _SCENES: dict[str, tuple[tuple[str, ...], Callable[[Stage, Workstation], list[str]]]] = {
     "build": ((_OLD_ZOOM,), Stage.new_build),
     "gc": (_MORE_THAN_ARE_KEPT, Stage.new_build),
+    "artefacts": ((_OLD_ZOOM,), Stage.build_with_artefacts),
     "rollback": ((_OLD_ZOOM, _NEW_ZOOM), Stage.roll_back),
 }
 """By the first word of a failpoint's name; the scene of all others is a build over an older cache."""

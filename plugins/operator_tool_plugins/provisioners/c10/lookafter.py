@@ -35,8 +35,8 @@ from .wire import PROTOCOL
 _INSTALL = "operator-tool companion install puts it there."
 _UNCHANGED = "What was current is current still. Look with operator-tool companion status for another to go back to."
 _LOOK_FIRST = (
-    "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run the"
-    " same command again."
+    "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run"
+    " the same command again."
 )
 _NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted")
 _NAME = 64
