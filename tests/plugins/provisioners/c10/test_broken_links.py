@@ -265,12 +265,11 @@ def test_case_084_a_reboot_in_the_middle_of_a_build(tmp_path: Path) -> None:
     """After another boot what was staged is hashed again, and the build is made."""
     root, order, supply = tmp_path / "cache", order_of(60), supply_of(60)
     provisioner = provisioner_of(root, context_of(tmp_path))
-    with BreakingSession(tmp_path, at("ready")) as first:
+    with BreakingSession(tmp_path, at("made")) as first:
         summary = whole_way(provisioner, first, order, supply)
         with pytest.raises(LinkError):
             provisioner.build(first, order, summary)
-    (generation,) = (root / "generations").iterdir()
-    (generation / "boot_id").write_text("another boot")
+    (root / "staging" / order.content_key / "boot_id").write_text("another boot")
     with BreakingSession(tmp_path, never) as second:
         assert provisioner.build(second, order, summary).tiles == 60
 

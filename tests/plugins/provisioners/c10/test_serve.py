@@ -22,7 +22,7 @@ from operator_tool_plugins.provisioners.c10.wire import (
     ping_frame,
     seal_frame,
 )
-from tests.support.c10_rig import Agent, Supply, manifest_of, order_of, request_of, supply_of, tiles_in
+from tests.support.c10_rig import Agent, Supply, final_line, manifest_of, order_of, request_of, supply_of, tiles_in
 
 IMPATIENT = """
 import sys
@@ -66,7 +66,7 @@ def test_one_process_goes_the_whole_way(tmp_path: Path, file: Path) -> None:
         assert send(agent, supply)["received_tiles"] == 40
         manifest = manifest_of(order, supply, seq=1, companion_id=greeting["companion_id"])
         ask(agent, "build", root, order, manifest=manifest)
-        agent.until("ready")
+        agent.complete(manifest)
         agent.say(b"\n\ncommit\n")
         assert answer(agent)["ok"]
         agent.hang_up()
@@ -75,7 +75,7 @@ def test_one_process_goes_the_whole_way(tmp_path: Path, file: Path) -> None:
 
 
 def test_a_build_follows_the_tiles_without_waiting(tmp_path: Path, file: Path) -> None:
-    """Its request and the word to switch may be sent behind the seal; the process ends by itself after it."""
+    """Its request may be sent behind the seal; the process ends by itself after it."""
     root, order, supply = tmp_path / "cache", order_of(40), supply_of(40)
     with Agent(file, "serve", request_of(root, order, verb="hello")) as agent:
         manifest = manifest_of(order, supply, seq=1, companion_id=answer(agent)["companion_id"])
@@ -85,11 +85,11 @@ def test_a_build_follows_the_tiles_without_waiting(tmp_path: Path, file: Path) -
         agent.until("lacks")
         agent.say(data_frame(0, list(supply.pictures.values())))
         agent.say(seal_frame(40, sum(record.length_bytes for record in supply.records)))
-        agent.say(json.dumps(build).encode() + b"\ncommit\n")
-        assert [(said["report"], said["ok"]) for said in agent.lines() if "report" in said] == [
-            ("receive", True),
-            ("build", True),
-        ]
+        agent.say(json.dumps(build).encode() + b"\n")
+        assert answer(agent)["report"] == "receive"
+        agent.complete(manifest)
+        agent.say(b"commit\n")
+        assert [(said["report"], said["ok"]) for said in agent.lines() if "report" in said] == [("build", True)]
         assert agent.process.wait(10) == 0
     assert len(tiles_in(root / "current" / "tiles.mbtiles")) == 40
 
@@ -134,7 +134,7 @@ def test_a_greeting_can_be_the_last_call(tmp_path: Path, file: Path) -> None:
         assert not greeting["last"]
         manifest = manifest_of(order, supply, seq=1, companion_id=greeting["companion_id"])
         ask(agent, "build", root, order, manifest=manifest)
-        agent.until("ready")
+        agent.complete(manifest)
         agent.say(b"commit\n")
         assert answer(agent)["ok"]
         ask(agent, "hello", root, order, end_if_verified=True)
@@ -178,7 +178,7 @@ def test_case_078_an_agent_that_hears_nothing_ends_and_frees_the_lock(tmp_path: 
             assert send(agent, supply)["ok"]
             manifest = manifest_of(order, supply, seq=1, companion_id=companion_id)
             ask(agent, "build", root, order, manifest=manifest)
-            agent.until("ready")
+            agent.complete(manifest)
         assert agent.process.wait(10) == 75
     if doing != "nothing":
         with Agent(file, "serve", request_of(root, order, verb="receive", lock_wait_s=0)) as agent:
@@ -214,6 +214,9 @@ def test_an_agent_that_hears_empty_lines_stays(tmp_path: Path, file: Path, ear: 
                 os.write(write_end, data)
 
         say(request)
+        while (said := json.loads(process.stdout.readline())).get("event") != "made":
+            pass
+        say(final_line(manifest, said["files"]))
         while b"ready" not in process.stdout.readline():
             pass
         begun_s = time.monotonic()
@@ -222,7 +225,8 @@ def test_an_agent_that_hears_empty_lines_stays(tmp_path: Path, file: Path, ear: 
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.3)
         say(b"commit\n")
-        assert b'"ok":true' in process.stdout.readline()
+        reports = (json.loads(line) for line in process.stdout)
+        assert next(said for said in reports if "report" in said)["ok"]
     finally:
         process.kill()
         process.wait()

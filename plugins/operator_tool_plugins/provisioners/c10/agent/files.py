@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from .faults import AgentError
 
 MAX_FILES = 4096
 MAX_DEPTH = 6
+MAX_TOLD = 100
 _READ_BYTES = 1024 * 1024
 _TICK_BYTES = 64 * 1024 * 1024
 
@@ -22,6 +23,13 @@ class FileEntry(NamedTuple):
     """Below the generation's folder, with slashes."""
     sha256: str
     bytes: int
+
+
+class FileProblem(NamedTuple):
+    """What is wrong with one file of a generation."""
+
+    path: str
+    problem: str
 
 
 def list_files(folder: str) -> Dict[str, int]:
@@ -60,19 +68,32 @@ def entry_of(folder: str, path: str) -> FileEntry:
     return FileEntry(path, hash_file(whole), os.lstat(whole).st_size)
 
 
-def listing_problem(found: Dict[str, int], wanted: Dict[str, Optional[int]]) -> Optional[str]:
-    """Return how the files there differ from those that are wanted; a size of None will be any. None where all is as
-    wanted."""
+def listing_problems(found: Dict[str, int], wanted: Dict[str, Optional[int]]) -> List[FileProblem]:
+    """Return how the files there differ from those that are wanted; a size of None will be any."""
+    problems = []
     for path in sorted(wanted):
-        if path not in found:
-            return "%s is missing" % path
         size = wanted[path]
-        if size is not None and found[path] != size:
-            return "%s has %d bytes, the manifest says %d" % (path, found[path], size)
-    for path in sorted(found):
-        if path not in wanted:
-            return "%s is there, and the manifest does not know it" % ascii(path)
-    return None
+        if path not in found:
+            problems.append(FileProblem(path, "%s is missing" % path))
+        elif size is not None and found[path] != size:
+            problems.append(FileProblem(path, "%s has %d bytes, the manifest says %d" % (path, found[path], size)))
+    strange = [path for path in sorted(found) if path not in wanted]
+    return problems + [
+        FileProblem(ascii(path), "%s is there, and the manifest does not know it" % ascii(path)) for path in strange
+    ]
+
+
+def check_listing(found: Dict[str, int], wanted: Dict[str, Optional[int]]) -> None:
+    """Raise ``verify`` where the files there are not those that are wanted."""
+    raise_problems(listing_problems(found, wanted))
+
+
+def raise_problems(problems: List[FileProblem]) -> None:
+    """Raise ``verify`` with all of them, unless there are none."""
+    if problems:
+        more = " (and %d more)" % (len(problems) - 1) if len(problems) > 1 else ""
+        told: Dict[str, object] = {"problems": [problem._asdict() for problem in problems[:MAX_TOLD]]}
+        raise AgentError("verify", problems[0].problem + more, told)
 
 
 def is_path_below(path: object) -> bool:

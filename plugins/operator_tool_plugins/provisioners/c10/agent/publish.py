@@ -16,7 +16,7 @@ from .audit import note
 from .call import Call
 from .failpoints import failpoint
 from .faults import AgentError
-from .files import list_files, listing_problem
+from .files import check_listing, list_files
 from .guard import BuildLock
 from .layout import (
     BOOT_ID,
@@ -156,9 +156,7 @@ def _lay_down(layout: Layout, final: Final) -> Generation:
         write_whole(os.path.join(staging, SIGNATURE), final.signature.encode("utf-8"))
     write_whole(os.path.join(staging, MANIFEST), final.data)
     failpoint("publish.after_manifest")
-    problem = listing_problem(list_files(staging), manifest.listing(final.signature is not None))
-    if problem is not None:
-        raise AgentError("verify", problem)
+    check_listing(list_files(staging), manifest.listing(final.signature is not None))
     name = generation_name(manifest.seq, manifest.content_key)
     path = os.path.join(layout.generations, name)
     os.rename(staging, path)

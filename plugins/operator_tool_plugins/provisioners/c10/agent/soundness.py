@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from typing import Callable, Optional
+from typing import Callable, List, Optional, Set
 
 from .faults import AgentError
-from .files import hash_file, list_files, listing_problem
+from .files import FileProblem, hash_file, list_files, listing_problems, raise_problems
 from .layout import DATABASE, SIGNATURE, Generation, Layout, companion_id, read_small
 from .manifest import Manifest, belongs, parse_manifest, read_manifest_bytes
 from .signature import SIGN_NAMESPACE, check_signature, signers_enrolled
@@ -32,13 +32,13 @@ def check_generation(layout: Layout, generation: Generation, how: str, tick: Cal
     problem = belongs(generation, manifest)
     if problem is None and manifest.companion_id != companion_id():
         problem = "it was built for companion %s" % manifest.companion_id
-    if problem is None:
-        must_be_signed = signature is not None or signers_enrolled(layout)
-        problem = listing_problem(found, manifest.listing(must_be_signed))
-    if problem is None and how == FULL:
-        problem = _hash_problem(generation, manifest, tick)
     if problem is not None:
         raise AgentError("verify", problem)
+    must_be_signed = signature is not None or signers_enrolled(layout)
+    problems = listing_problems(found, manifest.listing(must_be_signed))
+    if how == FULL:
+        problems += _hash_problems(generation, manifest, {one.path for one in problems}, tick)
+    raise_problems(problems)
     return manifest
 
 
@@ -94,13 +94,18 @@ def _signature(generation: Generation) -> str:
         raise AgentError("signature", "the signature is not text") from None
 
 
-def _hash_problem(generation: Generation, manifest: Manifest, tick: Callable[[int], None]) -> Optional[str]:
+def _hash_problems(
+    generation: Generation, manifest: Manifest, known: Set[str], tick: Callable[[int], None]
+) -> List[FileProblem]:
+    """Return the files whose bytes are others, but for those of which something is known to be wrong already."""
+    problems = []
     done = 0
     for entry in manifest.all_files:
-        if hash_file(os.path.join(generation.path, entry.path), functools.partial(_add, tick, done)) != entry.sha256:
-            return "the bytes of %s are not those that were built" % entry.path
+        path = os.path.join(generation.path, entry.path)
+        if entry.path not in known and hash_file(path, functools.partial(_add, tick, done)) != entry.sha256:
+            problems.append(FileProblem(entry.path, "the bytes of %s are not those that were built" % entry.path))
         done += entry.bytes
-    return None
+    return problems
 
 
 def _add(tick: Callable[[int], None], done: int, more: int) -> None:

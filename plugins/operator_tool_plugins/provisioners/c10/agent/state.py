@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Dict, NamedTuple, Optional, Set
+from types import MappingProxyType
+from typing import Dict, Mapping, NamedTuple, Optional, Set
 
 from .faults import AgentError
 from .layout import MAX_SEQ, Layout, is_generation_name, read_small, write_whole
@@ -28,7 +29,7 @@ class Record(NamedTuple):
     """Set before the link is renamed, and cleared after it was: in between the link may show either."""
     previous: Optional[str] = None
     """What was current before it: where no consumer ever said what it has loaded, that is the way back."""
-    seals: Dict[str, str] = {}
+    seals: Mapping[str, str] = MappingProxyType({})
     """For each generation the SHA-256 over its manifest and its signature: by it, what nobody signed can't be changed
     unseen either."""
 
@@ -67,7 +68,7 @@ def record_or_none(layout: Layout) -> Optional[Record]:
 
 def write_record(layout: Layout, record: Record) -> None:
     """Note it durably."""
-    write_checked(os.path.join(layout.state, NAME), record._asdict())
+    write_checked(os.path.join(layout.state, NAME), {**record._asdict(), "seals": dict(record.seals)})
 
 
 def why_pointer_is_strange(layout: Layout, record: Record) -> Optional[str]:

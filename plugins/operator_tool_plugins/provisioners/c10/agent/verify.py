@@ -76,6 +76,7 @@ def _verified(call: Call, layout: Layout, generation: Generation, how: str, pict
         "ok": problem is None,
         "code": problem.code if problem else "",
         "problem": problem.message if problem else "",
+        "problems": problem.details.get("problems", []) if problem else [],
     }
 
 
