@@ -16,6 +16,7 @@ from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
+from operator_tool_plugins.provisioners.c10.agent.pins import read_pins
 from tests.support.c10_rig import ask, order_of
 
 from .conftest import Builds, Root
@@ -220,3 +221,17 @@ def test_a_root_without_a_cache_is_told(file: Path, tmp_path: Path) -> None:
     Layout(str(tmp_path / "cache")).make()
     assert say(file, str(tmp_path / "cache"), "failed")[1]["code"] == "no_cache"
     assert say(file, str(tmp_path / "cache"), "loaded", "00000001-aaaaaaaaaaaa")[1]["code"] == "request"
+
+
+def test_case_095_the_documented_lines_of_a_shell_pin_what_is_current(root: Root) -> None:
+    """They are the page's own, run by a real shell; a pin that is there is replaced, what a crash left does no harm."""
+    page = (Path(__file__).parents[5] / "docs/reference/agent-protocol.md").read_text(encoding="utf-8")
+    lines = page.partition("cd /var/lib/c10")[2].partition("```")[0].partition("\n")[2]
+    names = root.line(1, 2)
+    pins = root.path / "pins"
+    pins.mkdir()
+    (pins / "nav").symlink_to(f"../generations/{names[0]}")
+    (pins / ".new-nav").symlink_to("nowhere")
+    subprocess.run(["sh", "-eu"], input=f"cd '{root.path}'\n{lines}", text=True, check=True, timeout=60)
+    assert read_pins(root.layout).by_generation == {names[1]: ["nav"]}
+    assert os.listdir(pins) == ["nav"]
