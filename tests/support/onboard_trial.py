@@ -97,6 +97,10 @@ class OnboardTrial(Aftermath):
         """Run the build to its end, which must come in time; ``python`` stands in the place of the companion's."""
         return self._run(self.workstation, *more, python=python, as_json=as_json, ends_s=ends_s)
 
+    def again(self) -> OnboardTrial:
+        """Return a trial of the same operator, that what is current now is the older cache of."""
+        return OnboardTrial(self.onboard, self.workstation, self._way)
+
     def run_measured(self, *more: str, python: Path, ends_s: float = ENDS_S) -> Ended:
         """Run the build to its end, which may not cost more memory than a good one and 64 MiB."""
         peak = self.workstation.folder / "peak"

@@ -16,7 +16,7 @@ from .layout import DATABASE, STAGES, Layout, sync_path
 from .manifest import Manifest
 from .measure import Measured, compare, measure
 from .stages import run_stages
-from .staging import open_staging
+from .staging import distrust, open_staging
 from .trust import look_at
 from .verify import progress
 
@@ -40,6 +40,7 @@ def make(call: Call, layout: Layout, order: Manifest, order_bytes: bytes) -> Mad
     failpoint("build.after_stages")
     path = os.path.join(folder, DATABASE)
     if look_at(path) != database:
+        distrust(folder)
         raise AgentError("verify", "%s was written to after it was verified" % DATABASE)
     files = [FileEntry(DATABASE, sha256, database[2])]
     files += [entry_of(folder, name) for name in sorted(list_files(folder)) if name.startswith(STAGES + "/")]

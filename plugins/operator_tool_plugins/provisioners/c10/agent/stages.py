@@ -6,19 +6,19 @@ not come to be, and what was received stays for the next attempt.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from typing import Dict
 
 from .call import Call
 from .faults import AgentError
-from .layout import ARTEFACTS, BOOT_ID, DATABASE, STAGES, Layout, make_folder, sync_folder, write_whole
+from .layout import ARTEFACTS, DATABASE, STAGES, Layout, make_folder, sync_folder, write_whole
 from .manifest import Manifest
 from .own_config import PATH
 from .stage_output import clear, look_at_output, settle, why_too_much
 from .stage_table import Stage, check_ordered, stages_of
 from .stage_watch import first_difference, look_around
+from .staging import distrust
 
 _ORDER = "order.json"
 
@@ -74,7 +74,7 @@ def _run(call: Call, layout: Layout, folder: str, stage: Stage, order_bytes: byt
             call.outlet.event("stage", stage=stage.name, left_out=ended.left_out)
         strange = first_difference(layout, before, look_around(layout, output))
         if strange is not None:
-            _distrust(folder)
+            distrust(folder)
             raise _failed(stage, "it wrote outside its own folder: %s is not as it was" % strange, ended.tail)
         if ended.problem:
             raise _failed(stage, ended.problem, ended.tail)
@@ -106,12 +106,6 @@ def _environment(folder: str, work: str, output: str) -> Dict[str, str]:
         "C10_MANIFEST": os.path.join(work, _ORDER),
         "C10_OUTPUT": output,
     }
-
-
-def _distrust(folder: str) -> None:
-    """Have the next attempt read and hash all that was received: the stage may have written to it."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(folder, BOOT_ID))
 
 
 def _failed(stage: Stage, why: str, tail: "list[str]") -> AgentError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -209,6 +210,12 @@ def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) 
 def select_in(connection: sqlite3.Connection, select: str, hashes: Sequence[bytes]) -> "sqlite3.Cursor":
     """Run ``select`` for the pictures of these hashes; at most 999, SQLite's oldest limit of parameters."""
     return connection.execute("%s WHERE sha256 IN (%s)" % (select, ",".join("?" * len(hashes))), hashes)
+
+
+def distrust(folder: str) -> None:
+    """Have the next attempt read and hash all that was received: somebody may have written to it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, BOOT_ID))
 
 
 def _open(path: str) -> sqlite3.Connection:
