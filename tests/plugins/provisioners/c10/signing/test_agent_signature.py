@@ -197,6 +197,13 @@ def test_what_is_no_signature_is_refused(layout: Layout, root: Path, key: Key, a
     assert "can't be read" in refused(layout, DATA, armored)
 
 
+def test_a_signature_longer_than_any_is_not_looked_at(layout: Layout, root: Path, key: Key) -> None:
+    """Well formed, with a namespace that goes on and on."""
+    one = key("one")
+    enrol(root, one)
+    assert "longer than" in refused(layout, DATA, one.sign(DATA, "n" * 3000))
+
+
 def test_a_signature_in_another_dress_is_refused(layout: Layout, root: Path, key: Key) -> None:
     """ssh-keygen itself would take these: one signature has one form, so that a changed byte is told."""
     one = key("one")

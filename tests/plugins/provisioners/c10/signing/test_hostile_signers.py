@@ -16,8 +16,8 @@ Key = Callable[..., KeyFile]
 Player = Callable[[str, str], str]
 HELLO = """
 said = {{"protocol": {protocol}, "agent": "2", "agent_sha256": "", "python": "3", "companion_id": "0" * 32,
-    "boot_id": "", "clock": int(time.time()), "root": "/", "reasons": [], "busy": None, "highest_seq": 0, "current": None,
-    "verified": None, "staged_bytes": 0, "nonce": "0" * 32, "gated": True, "signers": {signers}}}
+    "boot_id": "", "clock": int(time.time()), "root": "/", "reasons": [], "busy": None, "highest_seq": 0,
+    "current": None, "verified": None, "staged_bytes": 0, "nonce": "0" * 32, "gated": True, "signers": {signers}}}
 while True:
     line = sys.stdin.buffer.readline()
     if not line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import os
 import socket
@@ -284,6 +285,7 @@ FLAWS = {
     "empty": "not a private key in OpenSSH's format",
     "torn": "damaged|not an Ed25519 key|can't|can be used",
     "two keys": "not of one key|can be used",
+    "another seed": "its two parts are not of one key",
 }
 
 
@@ -320,6 +322,8 @@ def test_case_119_a_key_file_that_can_t_be_relied_on_is_an_error_of_the_configur
         case "torn":
             lines = path.read_text().splitlines(keepends=True)
             path.write_text("".join([*lines[:2], lines[-1]]))
+        case "another seed":
+            path.write_bytes(with_another_seed(path.read_bytes(), base64.b64decode(one.words.split()[1])[-32:]))
         case "two keys":
             path.write_bytes(with_public_of(path.read_bytes(), key("two").path.read_bytes()))
     with pytest.raises(ConfigError, match=why) as caught:
@@ -331,7 +335,6 @@ def test_case_119_a_key_file_that_can_t_be_relied_on_is_an_error_of_the_configur
 
 def with_public_of(private: bytes, other: bytes) -> bytes:
     """Return a key file whose open part is another key's."""
-    import base64
 
     def body(data: bytes) -> bytes:
         return base64.b64decode(b"".join(data.strip().splitlines()[1:-1]))
@@ -339,6 +342,15 @@ def with_public_of(private: bytes, other: bytes) -> bytes:
     start = len(b"openssh-key-v1\0") + (4 + 4) + (4 + 4) + 4 + 4 + 4
     mixed = body(private)[:start] + body(other)[start : start + 51] + body(private)[start + 51 :]
     return b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.b64encode(mixed) + b"\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+def with_another_seed(private: bytes, public: bytes) -> bytes:
+    """Return a key file whose private part makes other signatures than its public part is for."""
+    lines = private.strip().splitlines()
+    body = bytearray(base64.b64decode(b"".join(lines[1:-1])))
+    seed = body.rindex(public) - 32
+    body[seed] ^= 1
+    return b"\n".join([lines[0], base64.b64encode(body), lines[-1]]) + b"\n"
 
 
 @pytest.mark.parametrize("text", ["", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-rsa AAAAB3NzaC1yc2E="])
