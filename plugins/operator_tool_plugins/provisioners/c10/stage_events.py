@@ -9,7 +9,7 @@ import msgspec
 from operator_tool.api import Notice, RemoteLine, RunContext
 
 from .escaping import printable
-from .report import AgentFailureError
+from .report import AgentFailureError, Count
 
 STAGE_HINT = (
     "The drone still has its old cache, and what was sent is kept. Mend the stage, which the companion's own"
@@ -25,9 +25,9 @@ class StageEvent(msgspec.Struct, frozen=True):
     stage: str
     state: str = ""
     line: str = ""
-    left_out: int = 0
-    files: int = 0
-    bytes: int = 0
+    left_out: Count = 0
+    files: Count = 0
+    bytes: Count = 0
     took_s: float = 0.0
 
 
