@@ -203,7 +203,7 @@ class Trial:
         """Return the locks that are held although nobody runs."""
         until_s = time.monotonic() + _ORPHAN_S
         locks = [self.workstation.cache_root / "lock", *(self.workstation.data / "locks").glob("*.lock")]
-        while (held := [path for path in locks if _is_held(path)]) and time.monotonic() < until_s:
+        while (held := [path for path in locks if is_held(path)]) and time.monotonic() < until_s:
             time.sleep(0.05)  # an agent that was cut off has its time to notice; the deadline above judges it
         return [f"{path} is still held" for path in held]
 
@@ -262,7 +262,8 @@ def trial_of(stage: Stage, fault: Fault) -> Iterator[Trial]:
     shutil.rmtree(workstation.folder)
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock's file."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

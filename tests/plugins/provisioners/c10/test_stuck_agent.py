@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,21 @@ import pytest
 
 from operator_tool.api import CompanionSession, LinkStalledError, TransferError
 from operator_tool_plugins.provisioners.c10.agent import wire
-from tests.support.c10_rig import build_cache, supply_of
+from operator_tool_plugins.provisioners.c10.agent.guard import EXIT_STDIN_CLOSED
+from operator_tool_plugins.provisioners.c10.wire import data_frame, offer_frame
+from tests.support.c10_rig import (
+    Agent,
+    agent_file,
+    ask,
+    build_cache,
+    final_line,
+    manifest_of,
+    order_of,
+    receive_once,
+    request_of,
+    supply_of,
+)
+from tests.support.failpoint_runs import Fault, armed_agent, is_held
 
 STANDS_STILL = """
 ask()
@@ -79,3 +95,48 @@ def test_an_agent_that_may_still_move_is_not_given_up(
     script = STANDS_STILL.format(for_s=for_s).replace("sys.stdin.buffer.read()", "sys.exit(1)")
     with pytest.raises(TransferError, match="not a report"):
         build_cache(session, tmp_path / "cache", supply_of(300), python=player("receive", script))
+
+
+@pytest.mark.parametrize("name", ["receive.before_commit", "publish.after_switch"])
+def test_an_agent_that_hangs_and_talks_to_nobody_ends(tmp_path: Path, name: str) -> None:
+    """Also where it reads its input to the end, or finishes its switch: it holds the lock, and nobody else can end it.
+
+    What it had committed is kept, and ``current`` shows one whole cache.
+    """
+    root, order, supply = tmp_path / "cache", order_of(50), supply_of(50)
+    real = agent_file(tmp_path)
+    hanging = impatient(armed_agent(Fault("companion", name, "hang"), tmp_path / "hit"), tmp_path / "hanging.pyz")
+    if name.startswith("receive"):
+        with Agent(hanging, "receive", request_of(root, order)) as agent:
+            agent.say(offer_frame(0, supply.records))
+            assert agent.until("lacks")
+            agent.say(data_frame(0, [supply.pictures[record.sha256] for record in supply.records]))
+            agent.hang_up()
+            assert agent.process.wait(timeout=30) == EXIT_STDIN_CLOSED
+    else:
+        receive_once(real, root, order, supply)
+        with Agent(hanging, "hello", request_of(root, order)) as agent:
+            greeting = agent.report()
+        ordered = manifest_of(order, supply, seq=1, companion_id=greeting["companion_id"])
+        with Agent(hanging, "build", request_of(root, order, manifest=ordered)) as agent:
+            made = agent.until("made")
+            assert made is not None
+            agent.say(final_line(ordered, made["files"]) + b"commit\n")
+            assert agent.until("ready")
+            agent.hang_up()
+            assert agent.process.wait(timeout=30) == EXIT_STDIN_CLOSED
+        assert ask(real, "verify", root, order)["ok"]
+    assert (tmp_path / "hit").exists()
+    assert not is_held(root / "lock")
+
+
+def impatient(agent: bytes, path: Path) -> Path:
+    """Write an agent that differs in how long it waits to hear something, and return its path."""
+    with zipfile.ZipFile(io.BytesIO(agent)) as real, zipfile.ZipFile(path, "w") as changed:
+        for entry in real.infolist():
+            data = real.read(entry)
+            if entry.filename == "c10_agent/guard.py":
+                assert data.count(b"UNHEARD_S = 20.0") == 1
+                data = data.replace(b"UNHEARD_S = 20.0", b"UNHEARD_S = 0.5")
+            changed.writestr(entry, data)
+    return path

@@ -32,7 +32,8 @@ class DeadMan:
 
     While armed, the end of standard input is that sign. Disarmed while frames are read, where the end of the input is
     seen in its place, between calls, and once the switch is decided. A workstation that was cut off closes nothing,
-    so an agent that may expect to hear something also ends after ``UNHEARD_S`` without.
+    so an agent that may expect to hear something also ends after ``UNHEARD_S`` without. One whose input has ended is
+    given as long to read what is left, or to finish its switch: it may be hanging, and holds the lock.
     """
 
     def __init__(self, inlet: Inlet) -> None:
@@ -54,7 +55,7 @@ class DeadMan:
         self._listens = True
 
     def let_finish(self) -> None:
-        """From now on nothing ends the process: what it does is quicker finished than taken back."""
+        """From now on nothing ends the process soon: what it does is quicker finished than taken back."""
         self._armed = self._listens = False
 
     def _watch(self) -> None:
@@ -62,15 +63,17 @@ class DeadMan:
         # Hang-ups are told without reading; a socket (sshd's) tells its peer's half-close by POLLRDHUP only.
         poller.register(self._inlet.fd, select.POLLRDHUP)
         heard_s, heard = time.monotonic(), self._inlet.heard()
+        was_gone = False
         while True:
             time.sleep(_WATCH_S)
-            if self._armed and poller.poll(0) and self._armed:
+            is_gone = bool(poller.poll(0))
+            if self._armed and is_gone and self._armed:
                 end_now(EXIT_STDIN_CLOSED)
             now = self._inlet.heard()
             # A stopped machine's clock runs on: what may have come meanwhile is looked at once more.
-            if now != heard or self._inlet.is_behind():
-                heard_s, heard = time.monotonic(), now
-            elif self._listens and time.monotonic() - heard_s > UNHEARD_S:
+            if now != heard or is_gone != was_gone or (self._inlet.is_behind() and not is_gone):
+                heard_s, heard, was_gone = time.monotonic(), now, is_gone
+            elif (self._listens or is_gone) and time.monotonic() - heard_s > UNHEARD_S:
                 end_now(EXIT_STDIN_CLOSED)
 
 
