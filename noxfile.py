@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.10.9"
@@ -40,6 +44,21 @@ def nightly(session: nox.Session) -> None:
     session.run("bash", ".ci/real-parts", external=True)
     session.install("-e", ".", *_group("test"))
     session.run("pytest", "-m", "nightly", "--timeout=3600", *session.posargs)
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Every matrix of faults as a whole, and docs/reliability.md from what they counted."""
+    begun_s = time.monotonic()
+    session.run("bash", ".ci/real-parts", external=True)
+    session.install("-e", ".", *_group("test"))
+    counts = Path(session.create_tmp()) / "reliability"
+    shutil.rmtree(counts, ignore_errors=True)
+    session.run(
+        "pytest", "-m", "reliability", "--timeout=1800", *session.posargs, env={"RELIABILITY_COUNTS_DIR": str(counts)}
+    )
+    took_s = time.monotonic() - begun_s
+    session.run("python", "-m", "tests.support.reliability_page", str(counts), f"{took_s:.0f}")
 
 
 @nox.session

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.support.failpoint_runs import Fault, all_faults, one_each, trial_of
 from tests.support.failpoint_scenes import Stage, current_tiles
+from tests.support.reliability_counts import note_run
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,9 @@ def test_case_140_a_build_that_fails_at_every_failpoint_in_every_way(stage: Stag
 
 def fails_and_recovers(stage: Stage, fault: Fault) -> None:
     """The armed run leaves everything in order; the same command, as it is shipped, then ends well."""
-    with trial_of(stage, fault) as trial:
+    with trial_of(stage, fault) as trial, noted_of(fault) as run:
         ended = trial.run_armed()
+        run["code"] = ended.code
 
         assert trial.problems(ended) == [], f"{fault} after {trial.took_s:.1f} s, exit code {ended.code}"
 
@@ -41,3 +45,15 @@ def fails_and_recovers(stage: Stage, fault: Fault) -> None:
         assert again.code == 0 or (made and trial.scene.says_that_nothing_is_to_do(again)), again.all
         assert current_tiles(trial.workstation) == trial.scene.new_tiles
         assert trial.strange_locks() == []
+        run["ok"] = True
+
+
+@contextmanager
+def noted_of(fault: Fault) -> Iterator[dict[str, object]]:
+    """Give what is to be noted of a run, and note it however the run ends."""
+    said = {"side": fault.side, "name": fault.name, "action": fault.action, "once": fault.once}
+    run: dict[str, object] = {**said, "code": 0, "ok": False}
+    try:
+        yield run
+    finally:
+        note_run("failpoints", run)
