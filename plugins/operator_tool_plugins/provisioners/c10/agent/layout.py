@@ -61,8 +61,10 @@ class Layout:
         os.makedirs(self.root, exist_ok=True)
         for path in missing[1:]:
             sync_folder(path)
-        for path in (self.generations, self.stagings, self.state):
-            make_folder(path)
+        made = [make_folder(path) for path in (self.generations, self.stagings, self.state)]
+        if any(made):
+            # What is renamed into them must not be lost with them.
+            sync_folder(self.root)
 
     def current(self) -> Optional[Generation]:
         """Return the generation that ``current`` points to; a missing, dangling or stray link is no cache."""
@@ -138,13 +140,15 @@ def is_plain_file(path: str) -> bool:
         return False
 
 
-def make_folder(path: str) -> None:
-    """Make one folder if there is none; a link or a file in its place is refused."""
+def make_folder(path: str) -> bool:
+    """Make one folder if there is none, and tell whether it was made; a link or a file in its place is refused."""
     try:
         os.mkdir(path)
     except FileExistsError:
         if not is_folder(path):
             raise AgentError("layout", "%s is not a folder" % path) from None
+        return False
+    return True
 
 
 def remove(path: str) -> None:
