@@ -8,7 +8,10 @@ import os
 import stat
 from pathlib import Path
 
-from tests.support.c10_rig import ask
+import pytest
+
+from tests.plugins.provisioners.c10.test_agent_python38 import python38
+from tests.support.c10_rig import Agent, ask
 from tests.support.stage_bench import TILES, StageBench
 
 COUNTS = """
@@ -140,6 +143,20 @@ def test_what_an_earlier_attempt_made_is_made_anew(bench: StageBench, tmp_path: 
     bench.stage("open('y', 'w').write('new')")
     assert bench.build()["ok"]
     assert os.listdir(bench.root / "current" / "stages" / "it") == ["y"]
+
+
+@pytest.mark.old_python
+def test_a_stage_runs_under_an_agent_on_python_38(bench: StageBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts it needs nothing newer."""
+    old = python38()
+    if old is None:
+        pytest.skip("there is no Python 3.8 on this machine")
+    monkeypatch.setattr(Agent, "python", old)
+    bench.stage(COUNTS)
+    bench.receive()
+    assert bench.build()["ok"]
+    assert bench.hello()["python"].startswith("3.8.")
+    assert bench.lines() == [f"counted {TILES}"]
 
 
 def test_endless_lines_are_passed_on_in_bounds(bench: StageBench) -> None:
