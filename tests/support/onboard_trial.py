@@ -13,6 +13,7 @@ from typing import Any
 from tests.support.aftermath import Aftermath
 from tests.support.c10_rig import agent_file, ask, order_of, tiles_in
 from tests.support.command import Ended, Workstation
+from tests.support.companion_trial import Running
 from tests.support.pictures import real_jpeg
 from tests.support.tile_server import Answer, Asked
 
@@ -96,6 +97,11 @@ class OnboardTrial(Aftermath):
     def run(self, *more: str, python: Path | None = None, as_json: bool = True, ends_s: float = ENDS_S) -> Ended:
         """Run the build to its end, which must come in time; ``python`` stands in the place of the companion's."""
         return self._run(self.workstation, *more, python=python, as_json=as_json, ends_s=ends_s)
+
+    def start(self, *more: str) -> Running:
+        """Start the build; it is killed with the block if it has not ended."""
+        words = (*self._way, *_NEW, "--json", *more)
+        return Running(self.workstation.start(*self.onboard.command(self.workstation, *words), env=_SECRETS))
 
     def again(self) -> OnboardTrial:
         """Return a trial of the same operator, that what is current now is the older cache of."""
