@@ -145,6 +145,9 @@ class C10Provisioner:
         greeting = self._greeted(conversation, place, order)
 
         def follow(table: TileTable, digest: str) -> bytes:
+            if self._signer is not None:
+                # Whoever holds the key may be asked and take their time: the link must not be silent meanwhile.
+                return b""
             self._following = self._prepared(place, order, greeting, table, digest)
             return following_line(self._following)
 
@@ -159,7 +162,7 @@ class C10Provisioner:
         assert self._table is not None, "transfer comes first"
         place = place_for(session, self._settings)
         conversation = self._with(session, place)
-        said = conversation.is_open and not self._build_was_asked
+        said = conversation.is_open and not self._build_was_asked and self._signer is None
         if self._build_was_asked:
             artefacts = self._listed_artefacts()
             before, now = self._greeting, greet(conversation, place, self._settings, order, artefacts)

@@ -35,14 +35,8 @@ def private_bytes(path: Path, what: str) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ConfigError(f"{what}: {path} is not a regular file")
-        if found.st_uid != os.geteuid():
-            raise ConfigError(f"{what}: {path} belongs to another user (uid {found.st_uid})")
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & ~0o600:
-            raise ConfigError(
-                f"{what}: {path} has mode {mode:04o}; a private key's file has 0600 or 0400",
-                hint=f"chmod 600 {shlex.quote(str(path))}",
-            )
+        if hasattr(os, "geteuid"):
+            _check_private(found, path, what)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(_MAX_BYTES + 1)
     finally:
@@ -50,6 +44,17 @@ def private_bytes(path: Path, what: str) -> bytes:
     if len(data) > _MAX_BYTES:
         raise ConfigError(f"{what}: {path} is larger than {_MAX_BYTES} bytes, which is no key")
     return data
+
+
+def _check_private(found: os.stat_result, path: Path, what: str) -> None:
+    if found.st_uid != os.geteuid():
+        raise ConfigError(f"{what}: {path} belongs to another user (uid {found.st_uid})")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & ~0o600:
+        raise ConfigError(
+            f"{what}: {path} has mode {mode:04o}; a private key's file has 0600 or 0400",
+            hint=f"chmod 600 {shlex.quote(str(path))}",
+        )
 
 
 def public_part(data: bytes, path: Path, what: str) -> bytes:

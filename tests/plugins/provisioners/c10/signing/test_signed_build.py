@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from operator_tool.api import BuildError, CompanionSession, ConfigError, NotRead
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE, SIGN_NAMESPACE
 from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, QUICK, find_problem
+from operator_tool_plugins.provisioners.c10.signing.key_file import FileSigner
 from tests.support.c10_rig import (
     Agent,
     Supply,
@@ -29,8 +32,8 @@ from tests.support.c10_rig import (
     snapshot,
     supply_of,
 )
+from tests.support.old_pythons import old_python
 
-from ..test_agent_python38 import python38
 from .conftest import KeyFile, enrol, kept
 from .test_agent_enrol import Serving
 
@@ -203,9 +206,7 @@ def test_the_build_by_hand_succeeds_on_python_38(
     file: Path, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Enrolment, a signed build, and a stranger's, on a real Python 3.8."""
-    old = python38()
-    if old is None:
-        pytest.skip("there is no Python 3.8 on this machine")
+    old = old_python("3.8")
     monkeypatch.setattr(Agent, "python", old)
     monkeypatch.setattr(Serving, "python", old)
     one, two = key("one"), key("two")
@@ -388,22 +389,65 @@ def test_a_list_that_breaks_during_a_build_lets_nothing_through(
     assert summary.sent_tiles == 0
 
 
-def test_a_build_signs_twice(session: CompanionSession, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order and the final manifest: an agent's user who must touch a token each time can live with that."""
-    from operator_tool_plugins.provisioners.c10.signing.key_file import FileSigner
+class Watched:
+    """A key file's signer, with something that happens before each signature."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, before: Callable[[int], None]) -> None:
+        self.namespaces: list[str] = []
+        self.threads: list[threading.Thread] = []
+        real = FileSigner.sign
+
+        def sign(signer: FileSigner, data: bytes, namespace: str) -> str:
+            self.namespaces.append(namespace)
+            self.threads.append(threading.current_thread())
+            before(len(self.namespaces))
+            return real(signer, data, namespace)
+
+        monkeypatch.setattr(FileSigner, "sign", sign)
+
+
+def test_a_build_signs_twice(session: CompanionSession, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order and the final manifest, where the link goes on speaking: an agent's user may take their time."""
     one = key("one")
     enrol(root, one)
-    namespaces: list[str] = []
-    real = FileSigner.sign
-
-    def counted(self: FileSigner, data: bytes, namespace: str) -> str:
-        namespaces.append(namespace)
-        return real(self, data, namespace)
-
-    monkeypatch.setattr(FileSigner, "sign", counted)
+    watched = Watched(monkeypatch, lambda _number: None)
     build_cache(session, root, supply_of(5), signing_key=str(one.path))
-    assert namespaces == [SIGN_NAMESPACE, SIGN_NAMESPACE]
+    assert watched.namespaces == [SIGN_NAMESPACE, SIGN_NAMESPACE]
+    assert set(watched.threads) == {threading.current_thread()}
+
+
+@pytest.mark.nightly
+def test_an_agent_s_user_may_take_longer_than_the_companion_bears_silence(
+    session: CompanionSession, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """25 s for each of the two signatures, where 20 s without a word end the companion's side."""
+    one = key("one")
+    enrol(root, one)
+    Watched(monkeypatch, lambda _number: time.sleep(25))
+    _summary, report = build_cache(session, root, supply_of(5), signing_key=str(one.path))
+    assert report.tiles == 5
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_a_signature_that_is_not_given_leaves_all_as_it_was(
+    session: CompanionSession, root: Path, key: Key, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    """The agent's user says no, to the order or to the final manifest; the next run sends nothing again."""
+    one = key("one")
+    enrol(root, one)
+
+    def say_no(number: int) -> None:
+        if number == refused:
+            raise ConfigError("c10.signing_key: the ssh-agent did not sign")
+
+    with monkeypatch.context() as patched:
+        Watched(patched, say_no)
+        with pytest.raises(ConfigError, match="did not sign"):
+            build_cache(session, root, supply_of(5), signing_key=str(one.path))
+    assert not (root / "current").exists()
+    assert not any((root / "generations").iterdir())
+    summary, _report = build_cache(session, root, supply_of(5), signing_key=str(one.path))
+    assert summary.sent_tiles == 0
 
 
 def test_a_look_at_the_companion_says_whose_caches_it_takes(file: Path, root: Path, key: Key) -> None:
