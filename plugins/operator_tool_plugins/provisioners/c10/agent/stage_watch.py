@@ -10,7 +10,15 @@ from typing import Dict, Optional, Tuple
 from .layout import Layout
 from .trust import NAME as TRUST_NOTE
 
-_LOGS = ("audit.jsonl", "audit.jsonl.1")
+_OTHERS = (
+    "audit.jsonl",
+    "audit.jsonl.1",
+    "state/consumer.json",
+    "state/.new-consumer.json",
+    "state/consumer.lock",
+    "state/.new-" + TRUST_NOTE,
+)
+"""What consumers, and other calls of the agent, write at any time."""
 Seen = Dict[str, Tuple[int, ...]]
 """For each path below the root how the kernel knows it."""
 
@@ -18,7 +26,7 @@ Seen = Dict[str, Tuple[int, ...]]
 def look_around(layout: Layout, own: str) -> Seen:
     """Return all that lies below the root but the stage's own folder and what others may write meanwhile."""
     free = {own, layout.lock_holder, layout.pins}
-    free.update(os.path.join(layout.root, name) for name in _LOGS)
+    free.update(os.path.join(layout.root, name) for name in _OTHERS)
     seen: Seen = {}
     folders = [layout.root]
     for folder in folders:

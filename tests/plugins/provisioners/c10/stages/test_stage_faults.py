@@ -115,6 +115,42 @@ def test_a_stage_that_writes_elsewhere(bench: StageBench, body: str, told: str) 
         assert ask(bench.file, "verify", bench.root, bench.order)["ok"]
 
 
+def test_what_consumers_and_other_calls_write_meanwhile_is_no_fault(bench: StageBench) -> None:
+    """A consumer that reports and pins, and a look at the cache by another session, keep no build from going on."""
+    bench.older_cache()
+    bench.receive()
+    words = [sys.executable, "-ISB", str(bench.file)]
+    bench.stage(
+        f"""
+import json, subprocess
+said = lambda *more: subprocess.run([*{words!r}, *more], check=True)
+said("consumer", {str(bench.root)!r}, "loaded")
+said("consumer", {str(bench.root)!r}, "pin", "nav")
+other = subprocess.Popen([*{words!r}, "verify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+other.stdin.write(json.dumps(dict(protocol=2, run_id="other", root={str(bench.root)!r})).encode() + b"\\n")
+other.stdin.flush()
+other.stdout.read()
+os.remove({str(bench.root)!r} + "/state/verified.json")
+open("made", "w").write("1")
+"""
+    )
+    report = bench.build()
+    assert report["ok"], report
+    assert os.readlink(bench.root / "pins" / "nav")
+
+
+def test_a_note_of_what_was_verified_that_may_be_forged_is_dropped(bench: StageBench) -> None:
+    """What a stage says to have verified is read again."""
+    bench.stage("open('made', 'w').write('1')")
+    bench.receive()
+    bench.build()
+    forged = "note = ROOT + '/state/verified.json'; data = open(note).read(); open(note, 'w').write(data); sys.exit(1)"
+    bench.stage(f"ROOT = {str(bench.root)!r}; {forged}")
+    bench.receive()
+    assert not bench.build()["ok"]
+    assert not (bench.root / "state" / "verified.json").exists()
+
+
 def test_the_last_lines_of_a_stage_that_failed_are_told(bench: StageBench) -> None:
     """Twenty of them, however many there were."""
     bench.receive()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.provisioners.c10.test_agent_python38 import python38
 from tests.support.c10_rig import Agent, ask
+from tests.support.old_pythons import old_python
 from tests.support.stage_bench import TILES, StageBench
 
 COUNTS = """
@@ -148,9 +148,7 @@ def test_what_an_earlier_attempt_made_is_made_anew(bench: StageBench, tmp_path: 
 @pytest.mark.old_python
 def test_a_stage_runs_under_an_agent_on_python_38(bench: StageBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What starts it needs nothing newer."""
-    old = python38()
-    if old is None:
-        pytest.skip("there is no Python 3.8 on this machine")
+    old = old_python("3.8")
     monkeypatch.setattr(Agent, "python", old)
     bench.stage(COUNTS)
     bench.receive()
