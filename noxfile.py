@@ -13,6 +13,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "tests"]
 
 PYPROJECT = nox.project.load_toml()
+AGENT = "plugins/operator_tool_plugins/provisioners/c10/agent"
 
 
 def _group(name: str) -> tuple[str, ...]:
@@ -21,12 +22,13 @@ def _group(name: str) -> tuple[str, ...]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff, mypy in strict mode, and the walls between the rooms."""
+    """Ruff, mypy in strict mode, the walls between the rooms, and what the companion's Python 3.8 knows."""
     session.install("-e", ".", *_group("lint"), *_group("test"), "nox")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    session.run("vermin", "--target=3.8-", "--violations", "--no-tips", AGENT)
 
 
 @nox.session

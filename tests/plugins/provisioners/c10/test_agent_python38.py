@@ -1,33 +1,25 @@
-"""The agent runs on Python 3.8 with the standard library alone, from one file that is the same wherever it is made."""
+"""The agent runs on Python 3.8 and later, with the standard library alone, from one file that is always the same."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from operator_tool.api import CompanionSession
 from operator_tool_plugins.provisioners.c10 import agent
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
-from tests.support.c10_rig import Agent, agent_file, ask, build_once, order_of, receive_once, supply_of
+from tests.support.c10_rig import Agent, agent_file, ask, build_cache, build_once, order_of, receive_once, supply_of
+from tests.support.old_pythons import VERSIONS, old_python
+from tests.support.real_parts import make_key
 
 FILES = sorted(Path(agent.__file__).parent.glob("*.py"))
-
-
-def python38() -> str | None:
-    """Return a Python 3.8, where there is one."""
-    candidates = [shutil.which("python3.8"), *map(str, Path.home().glob(".pyenv/versions/3.8.*/bin/python3.8"))]
-    for candidate in filter(None, candidates):
-        said = subprocess.run(
-            [candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, check=False
-        )
-        if said.stdout.strip() == b"(3, 8)":
-            return candidate
-    return None
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -44,22 +36,59 @@ def test_every_file_is_python_38(path: Path) -> None:
             assert len({item.context_expr.lineno for item in node.items}) == 1, "parentheses here are not Python 3.8"
 
 
+STAGE = """#!/bin/sh
+exec {python} -ISBc "
+import os, sqlite3
+database = sqlite3.connect('file:' + os.environ['C10_TILES'] + '?mode=ro&immutable=1', uri=True)
+with open(os.environ['C10_OUTPUT'] + '/count', 'w') as file:
+    file.write(str(database.execute('SELECT count(*) FROM tiles').fetchone()[0]))
+"
+"""
+
+
 @pytest.mark.old_python
-def test_the_whole_way_on_python_38(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Greeting, receiving, building, a no-op and a delta, on a real Python 3.8."""
-    old = python38()
-    if old is None:
-        pytest.skip("there is no Python 3.8 on this machine")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_whole_way_on_an_old_python(
+    tmp_path: Path,
+    session: CompanionSession,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+    version: str,
+) -> None:
+    """Greeting, receiving, building, a no-op, a delta, going back, tidying; then a signed build with a stage."""
+    old = old_python(version)
     file, root = agent_file(tmp_path), tmp_path / "cache"
     monkeypatch.setattr(Agent, "python", old)
     order, supply = order_of(200), supply_of(200)
-    assert ask(file, "hello", root, order)["python"].startswith("3.8.")
+    seen = ask(file, "hello", root, order)["python"]
+    assert seen.startswith(f"{version}.")
+    record_property("python of the companion", seen)
     assert receive_once(file, root, order, supply)[0] == 200
     assert build_once(file, root, order, supply)["ok"]
     assert ask(file, "hello", root, order)["verified"]["ok"]
     changed, other = supply_of(200, changed=[5, 6]), order_of(200, lat_deg=50.0)
     assert receive_once(file, root, other, changed)[0] == 2
     assert build_once(file, root, other, changed)["ok"]
+    assert ask(file, "rollback", root, other)["seq"] == 1
+    assert ask(file, "gc", root, other)["ok"]
+    assert ask(file, "status", root, other)["ok"]
+
+    key = tmp_path / "key"
+    make_key(key)
+    signers = root / "allowed_signers"
+    signers.write_text(f"op {' '.join(key.with_suffix('.pub').read_text().split()[:2])}\n")
+    stage = tmp_path / "stage"
+    stage.write_text(STAGE.format(python=old))
+    own_file = root / "companion.json"
+    own_file.write_text(json.dumps({"stages": {"count": {"command": [str(stage)]}}}))
+    stage.chmod(0o755)
+    for kept in (signers, own_file):
+        kept.chmod(0o644)
+    build_cache(session, root, supply_of(200, first_seed=500), lat_deg=51.0, python=old, signing_key=str(key))
+    assert (root / "current" / "stages" / "count" / "count").read_text() == "200"
+    assert (root / "current" / "manifest.json.sig").exists()
+    said = ask(file, "verify", root, other, how="full")
+    assert (said["ok"], said["generation"][:8]) == (True, "00000003"), said
 
 
 def test_the_bundle_is_the_same_bytes_again() -> None:
