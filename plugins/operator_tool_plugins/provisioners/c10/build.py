@@ -11,6 +11,7 @@ import msgspec
 from operator_tool.api import (
     BuildError,
     CacheOrder,
+    Notice,
     RemoteBuildReport,
     RunContext,
     TileTable,
@@ -29,6 +30,7 @@ from .signing import SIGN_NAMESPACE, Signer
 from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
 from .wire import PROTOCOL
 
+_MAX_NOTES = 20
 _ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
 _BEFORE_THE_SWITCH = ("armed", "not_committed")
 """The agent's codes for why it did not switch, though it was told to."""
@@ -47,6 +49,8 @@ class Built(msgspec.Struct, frozen=True):
     tiles_digest: str
     files: Count
     signer: str
+    tidied: dict[str, Any] = {}
+    """What became of what nobody needs any more; told, and not judged: the switch is made."""
 
 
 class PreparedBuild(msgspec.Struct, frozen=True):
@@ -134,6 +138,7 @@ def build(
         raise BuildError("the companion reports a cache, and never said which files it made")
     _compare(built, steps.final)
     progress.tell(built.tiles, built.tiles)
+    _tell_of_tidying(built.tidied, context)
     return RemoteBuildReport(
         generation=built.generation,
         previous_generation=built.previous_generation,
@@ -205,6 +210,12 @@ def recovered(
         tiles_digest=verified.tiles_digest,
         recovered=True,
     )
+
+
+def _tell_of_tidying(tidied: dict[str, Any], context: RunContext) -> None:
+    notes = tidied.get("notes")
+    for note in notes[:_MAX_NOTES] if isinstance(notes, list) else ():
+        context.emit(Notice(text=f"on the companion: {printable(str(note))}"))
 
 
 def _compare(built: Built, manifest: Manifest) -> None:

@@ -49,7 +49,8 @@ def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
     """Remove what is doomed, but for the generations that a consumer has pinned meanwhile."""
     hidden = [(one, _hide(layout, one, DOOMED)) for one in doomed]
     failpoint("gc.after_hidden")
-    sync(layout)
+    if hidden:
+        sync(layout)
     # The renames have reached the disk before any file goes: else a power cut could show half a generation as whole.
     pinned = _pinned(layout)
     spared: List[str] = []
@@ -60,7 +61,8 @@ def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
             spared.append(one.name)
         else:
             going.append((one, _hide(layout, one._replace(path=path), GOING)))
-    sync(layout)
+    if hidden:
+        sync(layout)
     failpoint("gc.after_going")
     done = Removed([], ["%s was pinned just now, and stays" % name for name in spared])
     for one, path in going:

@@ -125,14 +125,21 @@ def test_case_099_failures_of_a_generation_that_is_not_current_change_nothing(
     assert current(cache) == names[2]
 
 
-def test_a_report_is_heard_while_a_build_holds_the_lock(root: Root) -> None:
+def test_a_report_is_heard_while_a_build_holds_the_lock(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transfer can take an hour. What needs a switch says that it is busy, and is done by the next report."""
-    names = root.line(1, 2)
+    earlier = root.line(3)[0]
+    names = root.line(4, 5)
+    monkeypatch.setattr(consumer, "_LOCK_WAIT_S", 0.1)
     with BuildLock(root.layout).acquire(Patience(0.0, "", 0.0, lambda _holder: None), {}):
         consumer.loaded(root.layout, names[0])
         for _ in range(2):
             consumer.failed(root.layout, "")
-    assert reports.read_reports(root.layout) == reports.Reports((names[0],), ((names[1], 2),))
+        assert reports.read_reports(root.layout) == reports.Reports((names[0],), ((names[1], 2),))
+        with pytest.raises(AgentError, match="another build holds the lock"):
+            consumer.failed(root.layout, "")
+        for _ in range(4):
+            # What is not current any more needs no switch, and so no lock.
+            consumer.failed(root.layout, earlier)
 
 
 def test_a_file_of_reports_that_was_changed_is_not_believed(root: Root) -> None:

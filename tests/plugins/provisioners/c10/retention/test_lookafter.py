@@ -13,6 +13,7 @@ from operator_tool.api import (
     CompanionError,
     CompanionSession,
     KeepingProvisioner,
+    Notice,
     NotReadyError,
     SoundnessAsked,
     VerifyError,
@@ -21,7 +22,7 @@ from operator_tool_plugins.provisioners.c10.agent import consumer
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
-from tests.support.c10_rig import build_cache, context_of, provisioner_of, snapshot, supply_of
+from tests.support.c10_rig import Told, build_cache, context_of, provisioner_of, snapshot, supply_of
 
 ALL = SoundnessAsked(all_generations=True)
 Damage = Callable[[Path, Path], object]
@@ -273,3 +274,13 @@ def test_a_rollback_that_went_elsewhere_is_told(
     python = player("rollback", f"report(ask(), **json.loads({json.dumps(fields)!r}))")
     with pytest.raises(VerifyError, match="says that it went to 1"):
         keeper(cache, python=python).rollback(session, 2)
+
+
+def test_what_became_of_tidying_after_a_build_is_told_and_fails_nothing(cache: Path, session: CompanionSession) -> None:
+    """The switch is made: pins that can't be read are for a person to look at."""
+    (cache / "pins").write_text("no folder")
+    told = Told()
+    _summary, report = build_cache(session, cache, supply_of(4, first_seed=90), lat_deg=60.0, told=told)
+    assert (cache / "current").readlink().name == report.generation
+    notices = [event.text for event in told if isinstance(event, Notice)]
+    assert any("no generation is removed while this is so" in text for text in notices), notices

@@ -10,8 +10,10 @@ import pytest
 
 from operator_tool_plugins.provisioners.c10.agent import removal, reports, tidy
 from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
+from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
+from operator_tool_plugins.provisioners.c10.agent.quarantine import quarantine
 from operator_tool_plugins.provisioners.c10.agent.removal import DOOMED, GOING
 from tests.support.c10_rig import ask, order_of, snapshot
 
@@ -187,6 +189,39 @@ def test_folders_that_a_stage_made_unwritable_are_removed_all_the_same(root: Roo
 
 class Cut(BaseException):
     """The power went."""
+
+
+def test_what_was_half_removed_when_the_power_went_never_comes_back(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for a pin of its name, which could only lead to nothing."""
+    names = root.line(*range(1, 7))
+
+    def cut(path: str) -> None:
+        os.unlink(os.path.join(path, "manifest.json"))
+        raise Cut
+
+    monkeypatch.setattr(removal, "_remove", cut)
+    with pytest.raises(Cut):
+        tidied(root)
+    monkeypatch.undo()
+    assert names[0] not in root.names
+    root.pin("nav", names[0])
+    tidied(root)
+    assert root.names == names[1:]
+    assert list((root.path / "staging").iterdir()) == []
+
+
+def test_the_current_generation_is_never_put_into_quarantine(root: Root) -> None:
+    """Whoever asks for it."""
+    names = root.line(1, 2)
+    with pytest.raises(AgentError, match="is current, and stays"):
+        quarantine(root.layout, root.generation(names[1]), "a mistake")
+    quarantine(root.layout, root.generation(names[0]), "it is torn")
+    assert root.names == [names[1]]
+    again = root.add(1)
+    quarantine(root.layout, root.generation(again), "it is torn, too")
+    assert sorted(path.name for path in (root.path / "quarantine").iterdir()) == [names[0], f"{names[0]}-1"]
 
 
 Weaken = Callable[[pytest.MonkeyPatch], None]
