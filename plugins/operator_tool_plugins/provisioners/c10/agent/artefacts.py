@@ -37,6 +37,9 @@ def check_staged(staging: str, artefacts: Tuple[FileEntry, ...]) -> None:
             remove(folder)
         return
     _tidy(folder, artefacts, ())
+    if is_folder(folder):
+        # What went must not come back after a power cut: nothing may lie there that the manifest doesn't know.
+        sync_folder(folder)
     for entry in artefacts:
         path = os.path.join(staging, entry.path)
         if not _is_whole(path, entry):

@@ -52,7 +52,6 @@ def look_around(layout: Layout, own: str) -> Seen:
                     found.st_mtime_ns,
                     found.st_ctime_ns,
                     found.st_mode,
-                    found.st_nlink,
                 )
     return seen
 

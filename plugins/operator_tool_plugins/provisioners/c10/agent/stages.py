@@ -34,6 +34,7 @@ def run_stages(call: Call, layout: Layout, folder: str, order: Manifest, order_b
     if os.path.lexists(made):
         # An earlier attempt's: what the tiles are now they were perhaps not then.
         clear(made)
+        sync_folder(folder)
     if not stages:
         return
     make_folder(made)

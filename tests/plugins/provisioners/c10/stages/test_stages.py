@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -143,6 +144,22 @@ def test_what_an_earlier_attempt_made_is_made_anew(bench: StageBench, tmp_path: 
     bench.stage("open('y', 'w').write('new')")
     assert bench.build()["ok"]
     assert os.listdir(bench.root / "current" / "stages" / "it") == ["y"]
+
+
+def test_the_stage_of_the_how_to_works_as_written(bench: StageBench) -> None:
+    """Its program, and its companion.json with the paths of this machine, are what the page says."""
+    page = (Path(__file__).parents[5] / "docs" / "how-to" / "run-your-own-stages.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n#![^\n]*\n(.*?)```", page, re.DOTALL)
+    table = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    program = bench.program("zooms", source)
+    for fields in table["stages"].values():
+        fields["command"] = [program]
+    bench.own_file(**table)
+    bench.receive()
+    assert bench.build()["ok"]
+    for name in ("overview", "footprints"):
+        assert (bench.root / "current" / "stages" / name / "zooms.txt").read_text() == f"16 {TILES}\n"
+    assert bench.lines() == ["1 zooms", "1 zooms"]
 
 
 @pytest.mark.old_python
