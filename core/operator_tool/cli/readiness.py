@@ -81,6 +81,8 @@ def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, 
     else:
         code, hint = NotReadyError.exit_code, _BUILD_IT
         found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
+        differs = state.facts.get("differs", "")
+        found = f"{generation} has this flight's tiles, but {differs}" if differs else found
         current = Check(name=_CURRENT, ok=False, detail=found)
         verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
     files = Check(name=_FILES, ok=not state.missing_files, detail="; ".join(state.missing_files))

@@ -109,6 +109,7 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
     problems: Annotated[tuple[str, ...], Meta(description="Why it can't be built.")] = ()
     unfit: Annotated[str, Meta(description="Why its program can't run there.")] = ""
     up_to_date: Annotated[bool, Meta(description="Whether the cache is the one asked for.")] = False
+    differs: Annotated[str, Meta(description="Why the cache is built anew.")] = ""
     missing: Annotated[str, Meta(description="Which file a flight needs, and what was seen of it.")] = ""
     damage: Annotated[str, Meta(description="What is wrong with it.")] = ""
     damaged: Annotated[str, Meta(description="Which generation that is.")] = "3-0123456789ab"
@@ -184,7 +185,7 @@ class Keeper:
             companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab",
             up_to_date=self.settings.up_to_date, verified_tiles=12, damage=self.settings.damage,
             missing_files=(self.settings.missing,) if self.settings.missing else (),
-            facts={"verified": "since boot"},
+            facts={"verified": "since boot"} | ({"differs": self.settings.differs} if self.settings.differs else {}),
         )
 
     def transfer(self, session, order, tiles):

@@ -305,6 +305,7 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
             ["ok", "ok", "ok", "FAIL", "-", "ok"],
             "this flight's cache has the content key",
         ),
+        ("keeper.differs=it has other stages", 31, ["ok", "ok", "ok", "FAIL", "-", "ok"], "but it has other stages"),
         ("keeper.damage=tile 1/2/3 is torn", 23, ["ok", "ok", "ok", "ok", "FAIL", "ok"], "tile 1/2/3 is torn"),
         (
             "keeper.missing=/etc/cam.yaml is missing",

@@ -146,7 +146,8 @@ class ArtefactSender:
         self._answered = True
         size = sum(self._artefacts[place].entry.bytes - offset for place, offset in files)
         if files:
-            self._context.emit(Notice(text=f"sending {len(files)} artefacts, {size / 1e6:,.1f} MB"))
+            names = ", ".join(self._artefacts[place].entry.path for place in places)
+            self._context.emit(Notice(text=f"sending {printable(names, at_most=300)}: {size / 1e6:,.1f} MB"))
         self._answers.put(files)
 
     def end(self) -> None:

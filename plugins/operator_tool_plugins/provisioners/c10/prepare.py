@@ -215,12 +215,15 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
     notes = notes_of(greeting)
     if verified is not None and not verified.ok:
         notes.append(f"the companion's current cache is damaged and will be built anew: {printable(verified.problem)}")
-    if greeting.current is not None and greeting.current.differs:
-        notes.append(f"the companion's current cache is this flight's, and {printable(greeting.current.differs)}")
+    differs = printable(greeting.current.differs, at_most=300) if greeting.current is not None else ""
+    if differs and not order.dry_run:
+        notes.append(f"the companion's current cache has this flight's tiles, and is built anew: {differs}")
     missing = tuple(printable(seen, at_most=300) for seen in greeting.missing_files)
     if not order.dry_run:
         # What is to lie in the cache itself comes with it.
         notes += [f"not ready to fly yet: the required file {seen}" for seen in missing if seen.startswith("/")]
+    facts = {"verified": printable(verified.how, at_most=32)} if up_to_date and verified is not None else {}
+    facts |= {"differs": differs} if differs else {}
     return CompanionState(
         companion_id=printable(greeting.companion_id, at_most=64),
         agent_version=agent_version(greeting),
@@ -232,7 +235,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
         free_bytes=greeting.free_bytes,
         missing_files=missing,
         notes=tuple(notes),
-        facts={"verified": printable(verified.how, at_most=32)} if up_to_date and verified is not None else {},
+        facts=facts,
     )
 
 

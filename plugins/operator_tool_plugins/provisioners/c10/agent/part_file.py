@@ -8,7 +8,7 @@ from typing import Union
 
 from .faults import AgentError
 from .files import FileEntry
-from .layout import is_plain_file, remove
+from .layout import remove
 
 _READ_BYTES = 1024 * 1024
 _SYNC_BYTES = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ class PartFile:
         self._path = os.path.join(folder, part_name(entry.sha256))
         self._unsynced = 0
         self._digest = hashlib.sha256()
-        if os.path.lexists(self._path) and not (is_plain_file(self._path) and self._holds_a_beginning()):
+        if os.path.lexists(self._path) and not self._holds_a_beginning():
             remove(self._path)
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         if os.path.lexists(self._path):

@@ -24,6 +24,7 @@ from operator_tool.api import (
 from operator_tool_plugins.provisioners.c10.artefacts import ArtefactSender, read_artefacts
 from operator_tool_plugins.provisioners.c10.settings import C10Settings
 from operator_tool_plugins.provisioners.c10.stage_events import show_stage
+from operator_tool_plugins.provisioners.c10.wire import artefact_frame
 from operator_tool_plugins.transports.local import LocalTransport
 from tests.plugins.provisioners.c10.test_broken_links import BreakingSession, at
 from tests.support.c10_rig import Told, build_cache, context_of, order_of, provisioner_of, supply_of
@@ -50,16 +51,19 @@ def test_a_calibration_goes_along_and_only_once(tmp_path: Path, session: Compani
     build_cache(session, root, supply_of(TILES), artefacts=artefacts, told=told)
     assert (root / "current" / "artefacts" / "cam.yaml").read_text() == "fx: 1\n"
     assert _prepared(session, root, artefacts=artefacts).up_to_date
-    assert [event.text for event in told if isinstance(event, Notice)] == ["sending 2 artefacts, 0.2 MB"]
+    assert [event.text for event in told if isinstance(event, Notice)] == [
+        "sending artefacts/cam.yaml, artefacts/model: 0.2 MB"
+    ]
 
     cam.write_text("fx: 2\n")
     state = _prepared(session, root, artefacts=artefacts)
     assert not state.up_to_date
-    assert any("it has other artefacts than are asked for" in note for note in state.notes)
+    assert state.facts["differs"] == "it has other artefacts than are asked for"
+    assert "is built anew: it has other artefacts" in state.notes[0]
     told.clear()
     summary, _report = build_cache(session, root, supply_of(TILES), artefacts=artefacts, told=told)
     assert summary.sent_tiles == 0
-    assert [event.text for event in told if isinstance(event, Notice)] == ["sending 1 artefacts, 0.0 MB"]
+    assert [event.text for event in told if isinstance(event, Notice)] == ["sending artefacts/cam.yaml: 0.0 MB"]
     assert (root / "current" / "artefacts" / "cam.yaml").read_text() == "fx: 2\n"
     assert not _prepared(session, root).up_to_date, "without artefacts it is another cache"
 
@@ -159,7 +163,7 @@ def test_case_067_a_link_that_breaks_costs_what_was_not_kept(tmp_path: Path) -> 
             provisioner.transfer(session, order, supply)
     with LocalTransport(context_of(tmp_path)).connect() as session:
         provisioner.transfer(session, order, supply)
-    sizes = [event.text.split(", ")[1] for event in told if isinstance(event, Notice)]
+    sizes = [event.text.split(": ")[1] for event in told if isinstance(event, Notice)]
     assert sizes[0] == "6.0 MB"
     assert float(sizes[1].split()[0]) <= 3.0
 
@@ -168,17 +172,15 @@ def test_case_072_a_flipped_bit_in_a_file_is_sent_again_once(
     tmp_path: Path, session: CompanionSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The companion's hash finds it; nothing of it is kept; a second time ends the run."""
-    from operator_tool_plugins.provisioners.c10 import artefacts
-
-    honest, flips = artefacts.artefact_frame, [1]
+    flips = [1]
 
     def flipping(place: int, piece: bytes) -> bytes:
         if not flips:
-            return honest(place, piece)
+            return artefact_frame(place, piece)
         flips.pop()
-        return honest(place, bytes([piece[0] ^ 1]) + piece[1:])
+        return artefact_frame(place, bytes([piece[0] ^ 1]) + piece[1:])
 
-    monkeypatch.setattr(artefacts, "artefact_frame", flipping)
+    monkeypatch.setattr("operator_tool_plugins.provisioners.c10.artefacts.artefact_frame", flipping)
     told, cam = Told(), {"cam.yaml": _calibration(tmp_path)}
     build_cache(session, tmp_path / "cache", supply_of(TILES), artefacts=cam, told=told)
     assert any("damaged on its way" in event.text for event in told if isinstance(event, Notice))
