@@ -17,6 +17,7 @@ import msgspec
 
 from operator_tool.api.build import CacheBuildReport
 from operator_tool.api.errors import ConfigError
+from operator_tool.failpoints import failpoint
 from operator_tool.places import Places
 from operator_tool.redaction import REDACTOR
 
@@ -57,10 +58,12 @@ def append(places: Places, lines: Sequence[AuditLine], *, make: bool = True) -> 
     data = b"".join(_encoded(time, line) for line in lines)
     try:
         places.make(places.data_dir)
+        failpoint("audit.before_write")
         _append(path, data)
     except (OSError, ConfigError) as error:
         why = error.message if isinstance(error, ConfigError) else error.strerror or str(error)
         return f"the log {path} could not be written: {why}"
+    failpoint("audit.after_write")
     return ""
 
 

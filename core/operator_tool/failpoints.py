@@ -42,6 +42,8 @@ FAILPOINTS = (
     Failpoint("transfer.after_read", "a picture was read from the store", "it is sent"),
     Failpoint("transfer.after_transfer", "the companion has every tile", "the build is confirmed to be asked for"),
     Failpoint("build.after_build", "the companion reported its new cache", "the report is compared and written"),
+    Failpoint("audit.before_write", "the run is over", "its line in the log is written", disk=True),
+    Failpoint("audit.after_write", "the run stands in the log", "its report is written"),
     Failpoint("report.before_write", "the run is over", "its report's file is begun", disk=True),
     Failpoint("report.before_rename", "the report lies beside its place", "it is renamed to it", disk=True),
     Failpoint("report.after_write", "the report's file is there", "anything is printed"),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.failpoint_runs import Fault, all_faults, one_each, trial_of
-from tests.support.failpoint_scenes import Stage, current_tiles
+from tests.support.failpoint_scenes import Stage
 from tests.support.reliability_counts import note_run
 
 
@@ -40,10 +40,10 @@ def fails_and_recovers(stage: Stage, fault: Fault) -> None:
 
         assert trial.problems(ended) == [], f"{fault} after {trial.took_s:.1f} s, exit code {ended.code}"
 
-        made = trial.current() != trial.old
+        made = trial.scene.look(trial.workstation) == trial.scene.new
         again = trial.run_again()
         assert again.code == 0 or (made and trial.scene.says_that_nothing_is_to_do(again)), again.all
-        assert current_tiles(trial.workstation) == trial.scene.new_tiles
+        assert trial.scene.look(trial.workstation) == trial.scene.new
         assert trial.strange_locks() == []
         run["ok"] = True
 

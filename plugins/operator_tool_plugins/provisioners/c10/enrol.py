@@ -82,6 +82,11 @@ def enrol_signer(
     orderer = _orderer(settings, context, signed_by) if offer.enrolled else None
     try:
         greeting = greet_to_stay(conversation, place, settings, context.run_id)
+        taken = {one.fingerprint for one in greeting.signers or []}
+        if replace and orderer is not None and offer.fingerprint in taken and orderer.fingerprint not in taken:
+            # Replaced by an earlier command, whose report was lost: the old key's word counts no more, and needn't.
+            enrolled = _shown(greeting.signers or [])
+            return SignerEnrolment(principal=offer.principal, fingerprint=offer.fingerprint, enrolled=enrolled)
         request = _request(place, settings, context, offer, replace=replace)
         if orderer is not None:
             request |= _order(orderer, greeting, offer, replace=replace)

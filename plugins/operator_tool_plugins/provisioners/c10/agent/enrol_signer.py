@@ -11,6 +11,7 @@ from typing import Dict, List, Optional, Tuple
 
 from .audit import note
 from .call import Call
+from .failpoints import failpoint
 from .faults import AgentError
 from .guard import BuildLock, patience_of
 from .kept_file import MAX_BYTES, read_kept
@@ -123,8 +124,10 @@ def _enrol(layout: Layout, found: Optional[Enrolled], principal: str, key: bytes
             raise AgentError("signers", "%s names %d signers already" % (path, MAX_SIGNERS))
         lines.append(_line(principal, key))
         _write(path, lines)
+    failpoint("enrol.after_added")
     if old is not None:
         _revoke(os.path.join(os.path.dirname(path), REVOKED), old)
+        failpoint("enrol.after_revoked")
         words = key_words(old)
         _write(path, [line for line in lines if words not in " ".join(line.split()) or line.lstrip().startswith("#")])
     return path

@@ -52,6 +52,8 @@ FAILPOINTS = (
     Failpoint("publish.after_audit", "the build stands in the audit log", "what nobody needs is removed"),
     Failpoint("gc.after_hidden", "what is to go is out of sight", "that is synced"),
     Failpoint("gc.after_going", "what is to go has no name that counts, durably", "its files are removed"),
+    Failpoint("enrol.after_added", "the new signer is enrolled", "the old one is revoked"),
+    Failpoint("enrol.after_revoked", "the old signer is revoked", "its line is taken out"),
     Failpoint("rollback.after_verify", "the older generation is verified", "it becomes current"),
     Failpoint("rollback.after_switch", "the older generation is current", "the audit log and the report say so"),
 )
