@@ -138,6 +138,21 @@ def test_a_companion_that_answers_twice_gets_nothing(tmp_path: Path) -> None:
         sender.answered([])
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_not_a_byte_of_a_changed_file_is_called_the_old_one(tmp_path: Path, when: str) -> None:
+    """It is looked at when it is opened and when its last byte was read, and the seal never follows."""
+    cam = _calibration(tmp_path)
+    sender = ArtefactSender(read_artefacts(C10Settings(cache_root="/c", artefacts={"a": cam})), context_of(tmp_path))
+    sender.answered([[0, 0]])
+    chunks = sender.chunks()
+    if when == "meanwhile":
+        assert next(chunks) == artefact_frame(0, b"fx: 1\n")
+    cam.write_text("fx: 2\n")
+    os.utime(cam, (1, 1))
+    with pytest.raises(ConfigError, match=r"cam\.yaml was changed while"):
+        list(chunks)
+
+
 def test_a_run_that_is_given_up_stops_sending(tmp_path: Path) -> None:
     """Also while the companion has not yet said what it wants."""
     settings = C10Settings(cache_root="/c", artefacts={"a": _calibration(tmp_path)})
