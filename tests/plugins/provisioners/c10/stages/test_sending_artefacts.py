@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from operator_tool_plugins.provisioners.c10.wire import artefact_frame
 from operator_tool_plugins.transports.local import LocalTransport
 from tests.plugins.provisioners.c10.test_broken_links import BreakingSession, at
 from tests.support.c10_rig import Told, build_cache, context_of, order_of, provisioner_of, supply_of
+from tests.support.real_parts import require
 
 TILES = 6
 
@@ -249,6 +251,25 @@ def test_stages_that_changed_meanwhile_are_worth_another_run(tmp_path: Path, ses
     with pytest.raises(BuildError, match="the order is for the stages it") as raised:
         provisioner.build(session, order, summary)
     assert raised.value.retryable
+
+
+@pytest.mark.real_parts
+def test_a_signature_covers_what_was_sent_and_what_was_made(tmp_path: Path, session: CompanionSession) -> None:
+    """A stage is given the files that came along; the signed manifest names both, and a byte of either counts."""
+    root, key = tmp_path / "cache", tmp_path / "key"
+    make = [require("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(make, check=True, timeout=30)
+    _stages(root, tmp_path, 'cp "$C10_ARTEFACTS/cam.yaml" copy.yaml')
+    (root / "allowed_signers").write_text("ada " + " ".join(key.with_suffix(".pub").read_text().split()[:2]) + "\n")
+    settings: dict[str, Any] = {"artefacts": {"cam.yaml": _calibration(tmp_path)}, "signing_key": str(key)}
+    build_cache(session, root, supply_of(TILES), **settings)
+    assert (root / "current" / "manifest.json.sig").exists()
+    for path in (root / "current" / "artefacts" / "cam.yaml", root / "current" / "stages" / "it" / "copy.yaml"):
+        assert _prepared(session, root, **settings).up_to_date
+        path.chmod(0o644)
+        path.write_text("fx: 9\n")
+        assert path.name in _prepared(session, root, **settings).damage
+        build_cache(session, root, supply_of(TILES), **settings)
 
 
 @pytest.mark.parametrize("said", [{"stage": 1}, {"stage": "it", "files": -(10**30)}, {}])
