@@ -6,26 +6,28 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import consumer, reports
+from operator_tool_plugins.provisioners.c10.agent import consumer, reports, tidy
 from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.agent.pins import read_pins
 from tests.support.c10_rig import ask, order_of
+from tests.support.old_pythons import VERSIONS, old_python
 
 from .conftest import Builds, Root
 
 
-def say(file: Path, *words: str) -> tuple[int, dict[str, Any]]:
+def say(file: Path, *words: str, python: str = sys.executable) -> tuple[int, dict[str, Any]]:
     """Run ``consumer`` as a script does; return its exit status and its line."""
     run = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", str(file), "consumer", *words], capture_output=True, check=False, timeout=60
+        [python, "-I", "-S", "-B", str(file), "consumer", *words], capture_output=True, check=False, timeout=60
     )
     return run.returncode, json.loads(run.stdout) if run.stdout else {"usage": run.stderr.decode()}
 
@@ -242,3 +244,46 @@ def test_case_095_the_documented_lines_of_a_shell_pin_what_is_current(root: Root
     subprocess.run(["sh", "-eu"], input=f"cd '{root.path}'\n{lines}", text=True, check=True, timeout=60)
     assert read_pins(root.layout).by_generation == {names[1]: ["nav"]}
     assert os.listdir(pins) == ["nav"]
+
+
+def test_case_095_what_was_answered_to_a_pin_stays_until_it_is_let_go(root: Root) -> None:
+    """A consumer pins and looks, over and over, while caches are switched to and tidied away beside it."""
+    root.line(1)
+    stop, pinned = threading.Event(), 0
+    gone: list[str] = []
+
+    def consume() -> None:
+        nonlocal pinned
+        while not stop.is_set():
+            path = Path(str(consumer.pin(root.layout, "nav")["path"]))
+            pinned += 1
+            gone.extend([path.name] if not (path / "tiles.mbtiles").exists() else [])
+            # It has the cache open while more are switched to than are kept without a pin.
+            while not stop.is_set() and int(current(root.path)[:8]) < int(path.name[:8]) + 8:
+                if not (path / "tiles.mbtiles").exists():
+                    gone.append(path.name)
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    try:
+        for seq in range(2, 42):
+            root.line(seq)
+            with BuildLock(root.layout).acquire(Patience(0.0, "", 0.0, lambda _holder: None), {}) as lock:
+                assert "tidying failed" not in str(tidy.tidy(root.layout, lock))
+    finally:
+        stop.set()
+        thread.join()
+    assert gone == []
+    assert pinned > 3
+    assert len(root.names) <= 6
+
+
+@pytest.mark.old_python
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_consumer_is_heard_on_an_old_python(file: Path, root: Root, version: str) -> None:
+    """The companion's own Python runs it."""
+    names = root.line(1, 2)
+    old = old_python(version)
+    for words in (("loaded",), ("failed", names[0]), ("pin", "nav"), ("unpin", "nav")):
+        assert say(file, str(root.path), *words, python=old)[0] == 0
+    assert reports.read_reports(root.layout) == reports.Reports((names[1],), ((names[0], 1),))
