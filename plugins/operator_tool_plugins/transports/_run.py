@@ -93,6 +93,8 @@ class StreamedRun:
         self._finished = False
         self._said_too_much: LinkError | None = None
         self._stdin_error: BaseException | None = None
+        self._pulling_error: BaseException | None = None
+        """What the iterable of standard input raised: what the program says of its input's end is no news then."""
         self._run_deadline = Deadline.after(limits.run_s)
         self._exit_deadline: Deadline | None = None
         self._leaving = threading.Event()
@@ -186,10 +188,12 @@ class StreamedRun:
                     self._said_too_much = error
             elif data == b"" or self._ended_long_ago():
                 self._finish()
+            self._check_pulling()
         return self._lines.popleft()
 
     def _check(self, silence: Deadline) -> None:
         """Raise what ends the run before the program does."""
+        self._check_pulling()
         if self._stdin_error is not None:
             raise self._stdin_error
         if self._said_too_much is not None:
@@ -204,6 +208,10 @@ class StreamedRun:
             raise LinkError(f"the companion's program did not end within {self._limits.run_s:g} s")
         if silence.passed:
             raise LinkStalledError(f"the companion's program said nothing for {self._limits.silence_s:g} s")
+
+    def _check_pulling(self) -> None:
+        if self._pulling_error is not None:
+            raise self._pulling_error
 
     def _read(self, until: Deadline) -> bytes | None:
         with self._reading:
@@ -238,7 +246,7 @@ class StreamedRun:
     def _pump_stdin(self, pieces: Iterable[bytes]) -> None:
         try:
             try:
-                for piece in pieces:
+                for piece in self._pulled(pieces):
                     if not self._write(memoryview(piece).cast("B")):
                         break
             finally:
@@ -247,6 +255,16 @@ class StreamedRun:
                     pieces.close()
         except BaseException as error:  # noqa: BLE001 - whatever the iterable raises is raised again to the caller
             self._stdin_error = error
+
+    def _pulled(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces; what they raise is known before the program can see the end of its input."""
+        try:
+            yield from pieces
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._pulling_error = error
+            raise
 
     def _write(self, data: memoryview) -> bool:
         """Write all of ``data``; False when there is no more use in it: the program's exit and lines tell why."""

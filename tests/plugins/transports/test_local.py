@@ -10,6 +10,7 @@ import pytest
 
 from operator_tool.api import CompanionSession, LinkError, RunContext, RunLimits
 from operator_tool_plugins.transports import local
+from operator_tool_plugins.transports.local import process
 
 
 @pytest.fixture
@@ -71,3 +72,27 @@ def test_a_put_that_fails_says_why(session: CompanionSession, tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(LinkError, match="could not be written: Not a directory"):
         session.put(b"data", str(tmp_path / "file" / "below" / "it"))
+
+
+def test_what_kept_the_input_from_being_made_is_what_is_told(
+    session: CompanionSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that answers the early end of its input, however quickly, doesn't hide why it ended."""
+
+    class FullDiskError(Exception):
+        pass
+
+    def pieces() -> Iterator[bytes]:
+        yield b"one piece"
+        raise FullDiskError
+
+    close_stdin = process._Process.close_stdin
+
+    def close_and_let_it_answer(program: process._Process) -> None:
+        close_stdin(program)
+        program.wait(10.0)
+
+    monkeypatch.setattr(process._Process, "close_stdin", close_and_let_it_answer)
+    answering = ["sh", "-c", "cat >/dev/null; echo the input ended too early"]
+    with session.run(answering, stdin=pieces()) as run, pytest.raises(FullDiskError):
+        next(iter(run))
