@@ -22,8 +22,10 @@ from operator_tool.api import (
     CompanionTransport,
     LinkError,
     RunContext,
+    SoundnessAsked,
 )
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
+from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
 from operator_tool_plugins.transports import openssh, ssh
 from operator_tool_plugins.transports.local import LocalTransport
 from tests.support.c10_rig import build_cache, context_of, order_of, provisioner_of, snapshot, supply_of, tiles_in
@@ -122,6 +124,24 @@ def test_a_whole_build_goes_through_the_gate(session: CompanionSession, gated: G
     assert provisioner_of(gated.root, context_of(tmp_path)).status(session).facts["login"].startswith("locked")
     assert snapshot(gated.agent.parent) == outside
     assert not (gated.root / "agent").exists()
+
+
+def test_caches_are_looked_after_through_the_gate(session: CompanionSession, gated: Gated, tmp_path: Path) -> None:
+    """Verified, gone back to, forward again, and tidied, over both transports."""
+    for number in range(2):
+        build_cache(session, gated.root, supply_of(20, first_seed=100 * number), lat_deg=49.0 + number)
+
+    def keeper() -> C10Provisioner:
+        return provisioner_of(gated.root, context_of(tmp_path))
+
+    looked = keeper().verify(session, SoundnessAsked(all_generations=True))
+    assert looked.is_sound
+    assert len(looked.generations) == 2
+    back = keeper().rollback(session)
+    assert (back.from_generation, back.to_generation) == (looked.generations[0].name, looked.generations[1].name)
+    assert (gated.root / "current").readlink().name == back.to_generation
+    assert keeper().rollback(session, 2).to_generation == back.from_generation
+    assert [one.kept_for for one in keeper().gc(session).kept] == [("current",), ("current before",)]
 
 
 def test_case_066_files_and_an_install_are_refused_in_the_gate_s_words(
