@@ -47,6 +47,7 @@ class Desk:
         self._only_root = only_root
         self._dead_man = DeadMan(inlet)
         self._nonce = os.urandom(16).hex()
+        self._ahead: Optional[threading.Thread] = None
 
     def answer_one(self, verb: str) -> int:
         """Take one request for ``verb`` and return the exit status."""
@@ -103,6 +104,9 @@ class Desk:
             self._dead_man.disarm()
 
     def _done(self, verb: str, call: Call) -> Dict[str, object]:
+        if self._ahead is not None:
+            # Two threads that import the same modules: before Python 3.10 one may be given half of one.
+            self._ahead.join()
         module = importlib.import_module("." + VERBS[verb], __package__)
         fields: Dict[str, object]
         try:
@@ -133,7 +137,8 @@ class Desk:
             return True
         if answer.verb == "hello":
             # SQLite takes its time to import.
-            threading.Thread(target=self._import_ahead, name="import-ahead", daemon=True).start()
+            self._ahead = threading.Thread(target=self._import_ahead, name="import-ahead", daemon=True)
+            self._ahead.start()
         return False
 
     def _skip_frames(self) -> bool:

@@ -212,13 +212,16 @@ def test_the_build_by_hand_succeeds_on_python_38(
     one, two = key("one"), key("two")
     with Serving(file, root) as agent:
         assert agent.greeting["python"].startswith("3.8.")
-        assert agent.enrol(one)["ok"]
+        report = agent.enrol(one)
+        assert report["ok"], report
     with Serving(file, root) as agent:
-        assert agent.enrol(two, one)["ok"]
+        report = agent.enrol(two, one)
+        assert report["ok"], report
     with Built(file, root) as build:
         assert build.build(build.manifest(), key("stranger").sign)["error"]["code"] == "signature"
     with Built(file, root) as build:
-        assert build.build(build.manifest(), two.sign)["ok"]
+        report = build.build(build.manifest(), two.sign)
+    assert report["ok"], report
 
 
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
@@ -257,7 +260,8 @@ def test_a_whole_session_that_was_recorded_is_refused(file: Path, root: Path, ke
     enrol(root, one)
     with Built(file, root) as build:
         manifest = build.manifest()
-        assert build.build(manifest, one.sign)["ok"]
+        report = build.build(manifest, one.sign)
+    assert report["ok"], report
     for name in ("current", "generations", "state"):
         path = root / name
         path.unlink() if path.is_symlink() else shutil.rmtree(path)
