@@ -59,12 +59,14 @@ def status(conversation: Conversation, place: Place, settings: C10Settings, cont
 
 
 def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> CompanionState:
+    missing = tuple(printable(seen, at_most=300) for seen in greeting.missing_files)
     return CompanionState(
         companion_id=printable(greeting.companion_id, at_most=64),
         agent_version=agent_version(greeting),
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
         free_bytes=greeting.free_bytes,
-        notes=tuple(notes_of(greeting)),
+        missing_files=missing,
+        notes=(*notes_of(greeting), *(f"not ready to fly: the required file {seen}" for seen in missing)),
         problems=(*problems, *reasons_of(greeting, settings), *space_reasons(greeting, settings, None)),
         facts=_facts(greeting),
     )
@@ -89,6 +91,7 @@ def _facts(greeting: Greeting) -> dict[str, str]:
         "clock": f"{greeting.clock - time.time():+,.0f} s against this one",
         "boot": greeting.boot_id,
         "armed": greeting.armed,
+        "stages": ", ".join(stage.name for stage in greeting.stages),
         "login": "locked to the agent's gate" if greeting.gated else "",
         "busy": "" if greeting.busy is None else holder_text(greeting.busy) or "it does not say whose build",
     }

@@ -227,6 +227,15 @@ def test_an_operator_sees_a_stage_at_work(tmp_path: Path, session: CompanionSess
     assert "it: half \\x1b[31mway" in [event.text for event in told if isinstance(event, RemoteLine)]
 
 
+def test_the_status_names_the_stages(tmp_path: Path, session: CompanionSession) -> None:
+    """So that an operator knows what a build will run."""
+    root = tmp_path / "cache"
+    _stages(root, tmp_path, "exit 0")
+    provisioner = provisioner_of(root, context_of(tmp_path))
+    assert provisioner.install(session).facts["stages"] == "it"
+    assert provisioner.status(session).facts["stages"] == "it"
+
+
 def test_a_stage_that_fails_is_a_build_that_failed(tmp_path: Path, session: CompanionSession) -> None:
     """With its name, its last lines, and what to do; trying again alone won't help."""
     root = tmp_path / "cache"
@@ -290,5 +299,8 @@ def test_required_files_are_told_and_stop_no_build(tmp_path: Path, session: Comp
     assert [seen.split(" ")[0] for seen in state.missing_files] == list(required)
     build_cache(session, root, supply_of(TILES), **settings)
     assert _prepared(session, root, **settings).missing_files == (f"{cam} is missing",)
+    status = provisioner_of(root, context_of(tmp_path), **settings).status(session)
+    assert status.missing_files == (f"{cam} is missing",)
+    assert status.notes == (f"not ready to fly: the required file {cam} is missing",)
     cam.write_text("fx: 1")
     assert not _prepared(session, root, **settings).missing_files
