@@ -29,7 +29,7 @@ _SAY_EVERY_S = 1.0
 _PLACE = struct.Struct(">I")
 
 
-def check_staged(staging: str, artefacts: Tuple[FileEntry, ...]) -> None:
+def check_staged(call: Call, staging: str, artefacts: Tuple[FileEntry, ...]) -> None:
     """Leave the staging folder with these artefacts and no others; raises ``verify`` where one is not what was sent."""
     folder = os.path.join(staging, ARTEFACTS)
     if not artefacts:
@@ -42,6 +42,7 @@ def check_staged(staging: str, artefacts: Tuple[FileEntry, ...]) -> None:
         sync_folder(folder)
     for entry in artefacts:
         path = os.path.join(staging, entry.path)
+        call.outlet.moved("hashing %s" % entry.path)
         if not _is_whole(path, entry):
             if os.path.lexists(path):
                 remove(path)
@@ -118,6 +119,7 @@ class Receiver:
         """Return what must be sent, having copied what lies here already."""
         lacking: Dict[str, _Lacking] = {}
         for place, entry in enumerate(self._wanted):
+            self._call.outlet.moved("looking for %s" % entry.path)
             if entry.sha256 in lacking or _is_whole(self._path(entry), entry) or self._copy(entry):
                 continue
             lacking[entry.sha256] = _Lacking(place, entry, PartFile(self._folder, entry))
@@ -135,6 +137,7 @@ class Receiver:
     def _take_all(self, lacking: List[_Lacking]) -> None:
         """Take in frames until the seal."""
         self._call.dead_man.disarm()
+        self._call.outlet.moved("taking in artefacts")
         todo = iter(lacking)
         item = next(todo, None)
         while True:

@@ -34,7 +34,7 @@ def make(call: Call, layout: Layout, order: Manifest, order_bytes: bytes) -> Mad
     """Complete the database, verify it, and run the stages; raises ``verify``, ``stage``, or what the disk says."""
     folder = layout.staging(order.content_key)
     database, sha256 = _complete(call, layout, order)
-    check_staged(folder, order.artefacts)
+    check_staged(call, folder, order.artefacts)
     failpoint("build.after_verify")
     run_stages(call, layout, folder, order, order_bytes)
     failpoint("build.after_stages")

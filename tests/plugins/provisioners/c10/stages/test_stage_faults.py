@@ -263,6 +263,18 @@ def test_a_deadline_holds_while_nobody_reads_what_the_agent_says(bench: StageBen
         assert agent.report()["error"]["code"] == "stage"
 
 
+def test_a_silent_stage_is_no_agent_that_hangs(bench: StageBench) -> None:
+    """Its own deadline says how long it may take: meanwhile the heartbeats say that the work goes on."""
+    bench.receive()
+    bench.stage("time.sleep(300)")
+    begun, _ordered = bench.begin()
+    with begun as agent:
+        beat = agent.until("heartbeat")
+        assert beat is not None
+        assert beat["doing"] == "waiting for the stage it"
+        assert beat["for_s"] < 3
+
+
 @pytest.mark.own_mounts
 def test_a_stage_that_fills_the_disk(tmp_path: Path, file: Path) -> None:
     """The volume is full while it runs and as free as before when it has failed; the old cache stays."""
