@@ -103,18 +103,20 @@ class Trial:
         self.marker = workstation.folder / "hit"
         self.old = self.current()
         self.took_s = 0.0
+        self.ends_within_s = fault.deadline_s + _UNWINDS_S
 
     def current(self) -> str:
         """Return where ``current`` leads."""
         return os.readlink(self.workstation.cache_root / "current")
 
-    def run_armed(self) -> Ended:
+    def run_armed(self, *more: str) -> Ended:
         """Run the command as a test build of the side that fails."""
         program = self._program()
         if not self.scene.installs:
             _is_there(self._run(program, companion_command(self.workstation, "install")))
         begun_s = time.monotonic()
-        ended = self._run(program, [*self.scene.command(self.workstation), "--deadline", str(self.fault.deadline_s)])
+        deadline = ("--deadline", str(self.fault.deadline_s))
+        ended = self._run(program, [*self.scene.command(self.workstation), *deadline, *more])
         self.took_s = time.monotonic() - begun_s
         return ended
 
@@ -161,7 +163,7 @@ class Trial:
         found = []
         if not self.marker.exists():
             found.append("the failpoint was never reached")
-        if self.took_s > self.fault.deadline_s + _UNWINDS_S:
+        if self.took_s > self.ends_within_s:
             found.append(f"it took {self.took_s:.1f} s to end")
         if "Traceback" in ended.err:
             found.append("there is a traceback on standard error")
