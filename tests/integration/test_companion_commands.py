@@ -131,7 +131,7 @@ def test_verify_ready_answers_both_questions_from_the_first_build_to_a_rotten_by
     before = snapshot(workstation.cache_root) | snapshot(workstation.data / "stores")
     built = only(workstation.run(*ready))
     assert (built["exit_code"], built["ready"]) == (0, True), built
-    assert [check["ok"] for check in built["checks"]] == [True] * 5
+    assert [check["ok"] for check in built["checks"]] == [True] * 6
     assert built["generation"]
     assert built["companion_id"]
 
@@ -144,7 +144,46 @@ def test_verify_ready_answers_both_questions_from_the_first_build_to_a_rotten_by
     rot(workstation.cache_root / "current" / "tiles.mbtiles")
     damaged = only(workstation.run(*ready))
     assert damaged["exit_code"] == 23, damaged
-    assert [check["ok"] for check in damaged["checks"]] == [True, True, True, True, False]
+    assert [check["ok"] for check in damaged["checks"]] == [True, True, True, True, False, True]
+
+
+def test_an_operator_looks_goes_back_and_tidies_over_ssh(workstation: Workstation, sshd: RealSshd) -> None:
+    """Two caches are built; the rotten one is found, gone back from, and not gone back to; all of it is logged."""
+    options = reach(sshd)
+    assert workstation.run("companion", "enrol", *options, "--fingerprint", sshd.fingerprint).code == 0
+    for corridor in ("200", "201"):
+        assert workstation.run(*flight("build-cache", workstation, *options, "--corridor", corridor)).code == 0
+    there = [*options, "-o", f"c10.cache_root={workstation.cache_root}"]
+    sound = only(workstation.run("companion", "verify", *there, "--all", "--json"))
+    assert (sound["exit_code"], len(sound["soundness"]["generations"])) == (0, 2)
+
+    rot(workstation.cache_root / "current" / "tiles.mbtiles")
+    rotten = only(workstation.run("companion", "verify", *there, "--json"))
+    assert (rotten["exit_code"], rotten["soundness"]["codes"]) == (23, ["verify"])
+    assert "tiles.mbtiles" in rotten["message"]
+
+    back = only(workstation.run("companion", "rollback", *there, "--json"))
+    assert back["exit_code"] == 0, back
+    assert back["rollback"]["to_generation"] == sound["soundness"]["generations"][1]["name"]
+    forward = workstation.run("companion", "rollback", *there, "--to", "2")
+    assert forward.code == 23
+    assert (workstation.cache_root / "current").readlink().name == back["rollback"]["to_generation"]
+    assert only(workstation.run("companion", "gc", *there, "--json"))["exit_code"] == 0
+
+    lines = [json.loads(line) for line in (workstation.data / "audit.jsonl").read_text().splitlines()]
+    assert [(line["command"], line["exit_code"]) for line in lines] == [
+        ("companion enrol", 0),
+        ("build-cache", 0),
+        ("build-cache", 0),
+        ("companion verify", 0),
+        ("companion verify", 23),
+        ("companion rollback", 0),
+        ("companion rollback", 23),
+        ("companion gc", 0),
+    ]
+    theirs = [json.loads(line) for line in (workstation.cache_root / "audit.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in theirs] == ["build", "build", "rollback", "quarantine", "rollback"]
+    assert {line["run_id"] for line in theirs} <= {line["run_id"] for line in lines}
 
 
 def rot(database: Path) -> None:

@@ -123,7 +123,7 @@ def _fall_back(layout: Layout, bad: Generation) -> Optional[str]:
             note(layout, "fallback", **told, outcome="no generation was ever loaded well: nothing was switched")
             return None
         try:
-            generation, _manifest = first_sound(layout, candidates, lambda _bytes: None)
+            generation, _manifest = first_sound(layout, candidates, lambda _bytes: None, operator="consumer")
         except AgentError as error:
             note(layout, "fallback", **told, outcome=error.code, problem=error.message)
             raise

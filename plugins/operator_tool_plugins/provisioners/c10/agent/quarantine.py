@@ -9,7 +9,7 @@ from .faults import AgentError
 from .layout import Generation, Layout, make_folder, sync_folder
 
 
-def quarantine(layout: Layout, generation: Generation, why: str) -> None:
+def quarantine(layout: Layout, generation: Generation, why: str, **who: object) -> None:
     """Take a generation that is not current out of the way. Raises ``layout`` for the current one, which stays."""
     if layout.current() == generation:
         raise AgentError("layout", "%s is current, and stays where it is" % generation.name)
@@ -22,4 +22,4 @@ def quarantine(layout: Layout, generation: Generation, why: str) -> None:
     os.rename(generation.path, os.path.join(layout.quarantine, name))
     sync_folder(layout.quarantine)
     sync_folder(layout.generations)
-    note(layout, "quarantine", generation=generation.name, seq=generation.seq, moved_to=name, reason=why)
+    note(layout, "quarantine", generation=generation.name, seq=generation.seq, moved_to=name, reason=why, **who)

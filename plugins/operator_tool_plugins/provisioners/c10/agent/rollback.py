@@ -40,7 +40,7 @@ def run(call: Call) -> Dict[str, object]:
         refuse_if_armed(layout)
         before = layout.current()
         tick = progress(call, None)
-        generation, manifest = first_sound(layout, _candidates(layout, seq), tick)
+        generation, manifest = first_sound(layout, _candidates(layout, seq), tick, **who)
         failpoint("rollback.after_verify")
         # Verifying takes its time, and the vehicle may have been armed meanwhile.
         refuse_if_armed(layout)
@@ -59,11 +59,11 @@ def run(call: Call) -> Dict[str, object]:
 
 
 def first_sound(
-    layout: Layout, candidates: List[Generation], tick: Callable[[int], None]
+    layout: Layout, candidates: List[Generation], tick: Callable[[int], None], **who: object
 ) -> "tuple[Generation, Manifest]":
     """Return the first of these that is what it was built as, every byte read; those before it go to quarantine.
 
-    Raises the error of the last one where none is.
+    Raises ``verify`` for the last of them where none is; ``who`` asked is logged with each that is put aside.
     """
     problem: Optional[AgentError] = None
     for generation in candidates:
@@ -75,7 +75,7 @@ def first_sound(
             text = "%s: %s" % (generation.name, found.message)
             if found.code == "verify" and generation != layout.current():
                 # Not so where only its signer is no longer taken: that can be put right.
-                quarantine(layout, generation, found.message)
+                quarantine(layout, generation, found.message, **who)
                 text += " (it is in quarantine now)"
             problem = AgentError("verify", text)
         else:
