@@ -112,7 +112,7 @@ TEAR = """
 def test_case_084_a_reboot_in_the_middle_of_a_build(
     far: OnboardTrial, changed: Change, tmp_path: Path, torn: bool
 ) -> None:
-    """After another boot nothing is believed unread: whole, the same run builds it; torn, only that picture is sent."""
+    """Whole, the same run builds it from what is there; torn, that is found, and the rerun sends that picture alone."""
     boot = tmp_path / "boot_id"
     boot.write_text(str(uuid.uuid4()))
     picture = max(far.onboard.tiles.values())
