@@ -66,12 +66,16 @@ class Onboard:
 
     def command(self, workstation: Workstation, *more: str) -> list[str]:
         """Return the arguments of a build; each event is logged, and the report is written, too."""
+        own = ["--report", str(workstation.folder / "report.json")]
+        return ["build-cache", *own, *self.flight_arguments(workstation), *more]
+
+    def flight_arguments(self, workstation: Workstation) -> list[str]:
+        """Return what says which flight, which tiles and which cache root are meant."""
         workstation.config.write_text('[operator-tool]\nlisteners = ["progress", "jsonlog"]\n')
         workstation.config.chmod(0o600)
         own = ["--config", str(workstation.config), "-o", f"jsonlog.path={workstation.folder / 'events.jsonl'}"]
-        own += ["--report", str(workstation.folder / "report.json"), "-o", f"xyz.url={self.url}", "--corridor", "200"]
-        own += ["-o", f"c10.cache_root={workstation.cache_root}"]
-        return ["build-cache", "--flight-file", str(self.flight), "--provider", "xyz", *own, *more]
+        own += ["-o", f"xyz.url={self.url}", "--corridor", "200", "-o", f"c10.cache_root={workstation.cache_root}"]
+        return ["--flight-file", str(self.flight), "--provider", "xyz", *own]
 
     def trial(self, folder: Path, *way: str) -> OnboardTrial:
         """Return a trial in a folder of its own; ``way`` says how the companion is reached."""
@@ -102,6 +106,11 @@ class OnboardTrial(Aftermath):
         """Start the build; it is killed with the block if it has not ended."""
         words = (*self._way, *_NEW, "--json", *more)
         return Running(self.workstation.start(*self.onboard.command(self.workstation, *words), env=_SECRETS))
+
+    def ask_whether_ready(self, *more: str) -> Ended:
+        """Run verify-ready to its end."""
+        words = ["verify-ready", *self.onboard.flight_arguments(self.workstation), *self._way, *_NEW, *more]
+        return self.workstation.run(*words, env=_SECRETS)
 
     def again(self) -> OnboardTrial:
         """Return a trial of the same operator, that what is current now is the older cache of."""
