@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +75,15 @@ class Stage:
         self.flight.write_text(json.dumps(_FLIGHT))
         self.agent = agent_file(folder)
         self._scenes: dict[str, Scene] = {}
+        self._making = threading.Lock()
 
     def scene(self, place: str) -> Scene:
         """Return the scene in which the failpoints of a place are reached."""
         script = _SCRIPTS.get(place, _SCRIPTS["build"])
-        if script.name not in self._scenes:
-            self._scenes[script.name] = Scene(self, script)
-        return self._scenes[script.name]
+        with self._making:
+            if script.name not in self._scenes:
+                self._scenes[script.name] = Scene(self, script)
+            return self._scenes[script.name]
 
     def build(self, workstation: Workstation, zoom: str, *more: str) -> list[str]:
         """Return the arguments of a build."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
@@ -12,24 +14,38 @@ from tests.support.failpoint_runs import Fault, all_faults, one_each, trial_of
 from tests.support.failpoint_scenes import Stage
 from tests.support.reliability_counts import note_run
 
+AT_ONCE = 3
+"""A run waits much of its time, for its companion or for what hangs."""
+
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """What all trials begin with."""
-    return Stage(tmp_path_factory.mktemp("failpoints"))
+def trials(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Fault, Future[None]]]:
+    """Every trial that was asked for, some at once."""
+    stage = Stage(tmp_path_factory.mktemp("failpoints"))
+    ours = [item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path]
+    faults = dict.fromkeys(cast("Fault", item.callspec.params["fault"]) for item in ours)
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield {fault: pool.submit(fails_and_recovers, stage, fault) for fault in faults}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("fault", one_each(random.Random(140)), ids=str)
-def test_case_140_a_build_that_fails_once_at_each_failpoint(stage: Stage, fault: Fault) -> None:
+def test_case_140_a_build_that_fails_once_at_each_failpoint(trials: dict[Fault, Future[None]], fault: Fault) -> None:
     """The short form of the matrix below: each failpoint with one of the actions."""
-    fails_and_recovers(stage, fault)
+    trials[fault].result()
 
 
 @pytest.mark.reliability
 @pytest.mark.parametrize("fault", all_faults(), ids=str)
-def test_case_140_a_build_that_fails_at_every_failpoint_in_every_way(stage: Stage, fault: Fault) -> None:
+def test_case_140_a_build_that_fails_at_every_failpoint_in_every_way(
+    trials: dict[Fault, Future[None]], fault: Fault
+) -> None:
     """The full matrix."""
-    fails_and_recovers(stage, fault)
+    trials[fault].result()
 
 
 def fails_and_recovers(stage: Stage, fault: Fault) -> None:
