@@ -19,6 +19,7 @@ from .stage_output import clear, look_at_output, settle, why_too_much
 from .stage_table import Stage, check_ordered, stages_of
 from .stage_watch import first_difference, look_around
 from .staging import distrust
+from .standing import put_back, standing
 
 _ORDER = "order.json"
 
@@ -56,7 +57,7 @@ def _run(call: Call, layout: Layout, folder: str, stage: Stage, order_bytes: byt
         from .stage_process import run_program
 
         write_whole(os.path.join(work, _ORDER), order_bytes, durable=False)
-        before = look_around(layout, output)
+        before, stood = look_around(layout, output), standing(layout)
         call.outlet.event("stage", stage=stage.name, state="began", deadline_s=stage.deadline_s)
 
         def look() -> str:
@@ -76,6 +77,7 @@ def _run(call: Call, layout: Layout, folder: str, stage: Stage, order_bytes: byt
         strange = first_difference(layout, before, look_around(layout, output))
         if strange is not None:
             distrust(folder)
+            put_back(layout, stood)
             raise _failed(stage, "it wrote outside its own folder: %s is not as it was" % strange, ended.tail)
         if ended.problem:
             raise _failed(stage, ended.problem, ended.tail)
