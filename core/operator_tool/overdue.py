@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 GRACE_S = 10.0
-"""What a run gets after its deadline to end by itself, and then again to unwind."""
+"""What a run gets after its deadline to end by itself."""
+UNWIND_S = 15.0
+"""What it gets to free what it holds, once it was interrupted."""
 EXIT_CODE = 1
 HINT = (
     "What had arrived is kept. Run the same command again: it looks first what the companion has. If it hangs again,"
@@ -55,8 +57,10 @@ def _watch(seconds: float, over: threading.Event) -> None:
     main = threading.main_thread().ident
     assert main is not None
     signal.pthread_kill(main, signal.SIGALRM)
-    if not over.wait(GRACE_S):
-        text = f"error: the run's deadline passed {2 * GRACE_S:g} s ago, and it could not be ended\nnext: {HINT}\n"
+    if not over.wait(UNWIND_S):
+        text = (
+            f"error: the run's deadline passed {GRACE_S + UNWIND_S:g} s ago, and it could not be ended\nnext: {HINT}\n"
+        )
         os.write(2, text.encode())
         os._exit(EXIT_CODE)
 

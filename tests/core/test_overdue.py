@@ -16,7 +16,7 @@ from operator_tool.overdue import OverdueRun, ended_after
 NEVER_UNWINDS = """
 import threading
 from operator_tool import overdue
-overdue.GRACE_S = 0.2
+overdue.GRACE_S = overdue.UNWIND_S = 0.2
 with overdue.ended_after(0.05):
     while True:
         try:
@@ -32,15 +32,19 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "GRACE_S", 0.1)
 
 
-def test_a_block_that_hangs_is_interrupted() -> None:
+def test_case_030_a_block_that_hangs_is_interrupted() -> None:
     """The exception comes up where it hangs, so that what was held is freed on the way out."""
     freed = []
     begun_s = time.monotonic()
-    with pytest.raises(OverdueRun, match="deadline"), ended_after(0.05):
+
+    def hang_with_the_lock() -> None:
         try:
             threading.Event().wait(60)
         finally:
             freed.append("lock")
+
+    with pytest.raises(OverdueRun, match="deadline"), ended_after(0.05):
+        hang_with_the_lock()
     assert freed == ["lock"]
     assert 0.15 <= time.monotonic() - begun_s < 30
 

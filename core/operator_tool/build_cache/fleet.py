@@ -10,6 +10,7 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import OperatorToolError
 from operator_tool.api.events import RunFinished, RunStarted
+from operator_tool.overdue import OverdueRun
 
 from .notebook import Notebook
 from .parts import CompanionParts
@@ -26,11 +27,15 @@ def build_each(
 ) -> FleetReport:
     """Build on each companion in a thread of its own, and wait for all of them.
 
-    What is recognised, lock contention too, becomes that companion's report. What is not ends the run, as soon as the
-    others have ended.
+    What is recognised, lock contention too, becomes that companion's report, and so does a hang beyond the deadline.
+    What is not ends the run, as soon as the others have ended.
     """
     parts = [_Part(companion, notebook.branch(companion.context), build) for companion in companions]
-    run_all(parts, [companion.context for companion in companions])
+    try:
+        run_all(parts, [companion.context for companion in companions])
+    except OverdueRun as overdue:
+        for part in parts:
+            part.give_up(overdue)
     for part in parts:
         if part.error is not None:
             raise part.error
@@ -85,6 +90,11 @@ class _Part(threading.Thread):
         self.error: BaseException | None = None
         self._notebook = notebook
         self._build = build
+
+    def give_up(self, overdue: OverdueRun) -> None:
+        """Report that it hung, where it did not come to its end."""
+        if self.report is None and self.error is None:
+            self.report = self._notebook.report(BuildCacheOutcome.FAILURE, self._notebook.overdue(overdue))
 
     def run(self) -> None:
         """Build, and report."""

@@ -74,7 +74,8 @@ class Orchestrator:
         """Build the cache of a flight on each companion, all at once; what fails on one stops no other."""
         try:
             plan = self.plan(request)
-        except OperatorToolError as error:
+        except (OperatorToolError, OverdueRun) as failure:
+            error = self._notebook.overdue(failure) if isinstance(failure, OverdueRun) else failure
             report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
             return fleet_report({companion.name: report for companion in self._parts.companions})
         order = self._order(plan, dry_run=request.dry_run)

@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from operator_tool import overdue
 from operator_tool.api import (
     BuildCacheOutcome,
+    BuildError,
     CompanionError,
     Event,
     LinkError,
@@ -19,6 +21,7 @@ from operator_tool.api import (
     RunFinished,
     TransferError,
 )
+from operator_tool.build_cache import fleet
 from operator_tool.build_cache.lock import companion_lock
 from operator_tool.build_cache.orchestrator import Orchestrator
 from operator_tool.build_cache.parts import CompanionParts, Parts
@@ -183,3 +186,27 @@ def test_what_nobody_knows_ends_the_run_and_frees_all(yard: Yard) -> None:
     for drone in yard.drones:
         with companion_lock(yard.locks, f"{drone.name} memory", timeout_s=0, operator="t", run_id="t"):
             assert drone.transport.open_sessions == 0
+
+
+def test_case_030_a_companion_that_hangs_beyond_the_deadline_takes_no_other_with_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others' reports are whole; its own says in which phase it hung, and what to do."""
+    monkeypatch.setattr(overdue, "GRACE_S", 0.1)
+    monkeypatch.setattr(fleet, "_UNWIND_S", 0.1)
+    released = threading.Event()
+
+    def hang(phase: str) -> None:
+        if phase == "build":
+            released.wait(60)
+
+    yard.drones[1].provisioner = MemoryProvisioner(before=hang)
+    try:
+        with overdue.ended_after(3.0):
+            result = yard.orchestrator().build_caches(REQUEST)
+    finally:
+        released.set()
+    assert [report.exit_code for report in result.builds.values()] == [0, BuildError.exit_code, 0]
+    assert "it hung in the phase build" in result.builds["bravo"].message
+    assert result.builds["bravo"].remediation
+    assert result.exit_code == BuildError.exit_code
