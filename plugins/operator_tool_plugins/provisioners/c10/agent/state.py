@@ -120,9 +120,9 @@ def read_checked(path: str) -> Dict[str, object]:
     return fields
 
 
-def write_checked(path: str, fields: Dict[str, object], durable: bool = True) -> None:
-    """Write fields with their own checksum, whole or not at all."""
-    write_whole(path, _spelled(json.loads(json.dumps(fields))), durable)
+def write_checked(path: str, fields: Dict[str, object]) -> None:
+    """Write fields with their own checksum, durably, whole or not at all."""
+    write_whole(path, _spelled(json.loads(json.dumps(fields))))
 
 
 def _spelled(fields: Dict[str, object]) -> bytes:

@@ -40,7 +40,8 @@ def note_verified(layout: Layout, generation: str, seen: Optional[Seen]) -> None
     if seen is None or not boot or not is_folder(layout.state):
         return
     try:
-        write_checked(_path(layout), {"boot_id": boot, "generation": generation, "files": seen}, durable=False)
+        # Durably: what a power cut has torn would look like what somebody has changed.
+        write_checked(_path(layout), {"boot_id": boot, "generation": generation, "files": seen})
     except OSError:
         return
 
