@@ -144,7 +144,7 @@ class Enumeration:
         return list(dict.fromkeys(contents))
 
     def _combinations(self, options: Sequence[Sequence[_T]]) -> Iterator[tuple[_T, ...]]:
-        """Yield one pick of each, in every combination or a bounded part of them. A first pick is none, a second all."""
+        """Yield one pick of each, in every combination or a bounded part of them; a first pick is none."""
         total = 1
         for picks in options:
             total *= len(picks)

@@ -19,7 +19,8 @@ from operator_tool_plugins.provisioners.c10.agent.files import hash_file
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
 from operator_tool_plugins.provisioners.c10.agent.manifest import read_manifest
 from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, find_problem
-from operator_tool_plugins.provisioners.c10.agent.state import committed_seq, read_record, why_pointer_is_strange
+from operator_tool_plugins.provisioners.c10.agent.state import committed_seq
+from operator_tool_plugins.provisioners.c10.agent.verify import memory_problems
 
 from .enumerate import State
 from .operations import FILE
@@ -121,13 +122,8 @@ class Judge:
             yield from self._ready(layout)
 
     def _memory(self, layout: Layout) -> Iterator[Bad]:
-        try:
-            record = read_record(layout)
-        except (AgentError, OSError) as error:
-            yield Bad(MEMORY, str(error))
-            return
-        if (strange := why_pointer_is_strange(layout, record)) is not None:
-            yield Bad(POINTER, strange)
+        for problem in memory_problems(layout):
+            yield Bad(POINTER if problem["code"] == "pointer" else MEMORY, str(problem["problem"]))
 
     def _ready(self, layout: Layout) -> Iterator[Bad]:
         found = [one for one in layout.all_generations() if one.name == self._expected.new]

@@ -12,8 +12,8 @@ on all of them:
 * Syncing a file says nothing of its name, syncing a folder nothing of what its files hold.
 
 ``ORDERED`` is ext4 as most companions mount it (``data=ordered``, ``auto_da_alloc``): names change in the order in
-which they were changed, up to some moment; whatever is synced takes all changes of names before it along. A file that was
-renamed over another one has its bytes; any other new one may be empty still.
+which they were changed, up to some moment; whatever is synced takes all changes of names before it along. A file that
+was renamed over another one has its bytes; any other new one may be empty still.
 
 In both a ``Sync`` covers what was complete when it *began*. Permissions are never varied: nothing that is judged here
 depends on them, and the agent sets those that it needs.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from .bench import Changes
 from .enumerate import Enumeration
 from .judge import (
     CURRENT_WHOLE,
@@ -20,7 +21,7 @@ from .judge import (
     Judge,
 )
 from .model import Model
-from .protocols import BACK, CROWDED, FIRST, SIGNED, Changes, Protocol, Recorded
+from .protocols import BACK, CROWDED, FIRST, SIGNED, Protocol, Recorded
 
 
 class Twin(msgspec.Struct, frozen=True):
@@ -176,7 +177,7 @@ TWINS = (
         {
             "state.py": [
                 (
-                    "    write_whole(path, _spelled(json.loads(json.dumps(fields))), durable)\n",
+                    "    write_whole(path, _spelled(json.loads(json.dumps(fields))))\n",
                     _IN_PLACE,
                 )
             ]

@@ -1,0 +1,43 @@
+"""Power cuts: every state that one may leave behind, of the agent's own system calls, is one that it can live with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.crash_states.counts import CrashCounts, count_crash_states, total
+from tests.support.crash_states.protocols import PROTOCOLS, Protocol, prepared, record
+from tests.support.reliability_counts import note_counts
+
+RERUNS = 2
+NIGHTLY_RERUNS = 60
+
+
+def counts_of(protocol: Protocol, folder: Path, *, draws: int, reruns: int) -> CrashCounts:
+    """Record a protocol and return what its power cuts came to."""
+    recorded = record(protocol, prepared(protocol, folder / "bench"))
+    return count_crash_states(recorded, folder / "judged", draws=draws, reruns=reruns)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_case_142_no_power_cut_leaves_a_bad_state(tmp_path: Path, protocol: Protocol) -> None:
+    """At every moment, whatever has reached the disk, current is old or new, whole, and nothing is forgotten."""
+    counts = counts_of(protocol, tmp_path, draws=0, reruns=RERUNS)
+    print(counts.fields())
+    assert counts.bad == 0, "\n".join(counts.problems)
+    assert counts.crash_points > counts.operations > 20
+    assert counts.states_judged > 20
+    assert counts.reruns == RERUNS
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1800)
+def test_case_142_no_power_cut_leaves_a_bad_state_all_of_them(tmp_path: Path) -> None:
+    """The same with many more of the combinations that are too many, and a rerun on sixty states of each protocol."""
+    counts = total(
+        counts_of(protocol, tmp_path / protocol.name, draws=64, reruns=NIGHTLY_RERUNS) for protocol in PROTOCOLS
+    )
+    print(counts.fields())
+    note_counts("crash_states", counts.fields())
+    assert counts.bad == 0, "\n".join(counts.problems)

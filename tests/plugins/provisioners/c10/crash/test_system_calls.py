@@ -1,0 +1,47 @@
+"""Every system call with which a real build changes the cache: the agent is killed at it, or it fails."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.crash_states.injection import ACTIONS, Build, Injected
+from tests.support.crash_states.protocols import SIGNED, prepared, signed_cache
+from tests.support.reliability_counts import note_counts
+
+SLICE = 12
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """A signed cache with artefacts and a stage, sent to a companion that has an older one."""
+    return Build(prepared(SIGNED, tmp_path / "bench"), signed_cache())
+
+
+def test_case_141_a_slice_of_all_system_calls(build: Build) -> None:
+    """Of each kind of call some, seeded: the old or the new cache is whole, and the next run succeeds."""
+    every = [Injected(place, action) for place in build.places() for action in ACTIONS]
+    chosen = random.Random(5).sample(every, SLICE)
+    wrong = {str(one): found for one in chosen if (found := build.violations(one))}
+    assert not wrong, wrong
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(3000)
+def test_case_141_every_system_call(build: Build) -> None:
+    """Killed, without space, or with a broken disk, at every single one."""
+    every = [Injected(place, action) for place in build.places() for action in ACTIONS]
+    wrong = {str(one): found for one in every if (found := build.violations(one))}
+    calls = Counter(one.place.call for one in every if one.action == ACTIONS[0])
+    counts = {
+        "calls": dict(sorted(calls.items())),
+        "actions": [action.partition("=")[2] for action in ACTIONS],
+        "runs": len(every),
+        "violations": len(wrong),
+    }
+    print(counts)
+    note_counts("system_calls", counts)
+    assert not wrong, wrong
