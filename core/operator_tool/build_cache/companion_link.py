@@ -108,7 +108,8 @@ class CompanionLink:
                 if until.passed or self._context.deadline.passed:
                     raise LinkError(
                         f"{broken.message}, and could not be taken up again within {self._reconnect_s:g} s: "
-                        f"{error.message}"
+                        f"{error.message}",
+                        hint=broken.hint,
                     ) from error
                 continue
             self._session = session

@@ -139,6 +139,17 @@ def test_case_067_a_companion_that_stays_away_is_given_up(bench: Bench) -> None:
     bench.assert_all_is_free()
 
 
+def test_what_a_break_may_have_left_is_told_also_where_the_link_stays_away(bench: Bench) -> None:
+    """A link that broke once the switch was ordered says so by its hint: the drone may have its new cache."""
+    bench.transport = FailingTransport(None, *[CompanionError("connection refused", retryable=True)] * 10_000)
+    bench.provisioner = FlakyProvisioner({"build": {1}}, lambda: LinkError("lost", hint="Look first."))
+    bench.reconnect_s = 0.2
+    report = bench.build()
+    assert (report.exit_code, report.failure_phase) == (21, FailurePhase.BUILD)
+    assert "could not be taken up again" in report.message
+    assert report.remediation == "Look first."
+
+
 def test_a_companion_that_comes_back_late_is_waited_for(bench: Bench) -> None:
     """Each failing attempt to connect is followed by another until the time is over."""
     away = [CompanionError("connection refused", retryable=True) for _ in range(5)]

@@ -11,6 +11,7 @@ import msgspec
 from operator_tool.api import (
     BuildError,
     CacheOrder,
+    LinkError,
     Notice,
     RemoteBuildReport,
     RunContext,
@@ -130,6 +131,11 @@ def build(
         raise kind(text, hint=hint, retryable=retryable) from None
     except NoAgentError as error:
         raise BuildError(f"the companion's agent is gone: {error}") from None
+    except LinkError as error:
+        if steps.final is not None and error.hint == LinkError.default_hint:
+            # Once the order is out nobody here knows whether the switch was made.
+            error.hint = _ORDERED_HINT
+        raise
     except BuildError as error:
         if steps.ready:
             raise BuildError(error.message, hint=_ORDERED_HINT, retryable=error.retryable) from None
