@@ -26,7 +26,7 @@ WORKSTATION = [Path(operator_tool.__file__).parent, Path(next(iter(operator_tool
 
 def agent_files() -> list[Path]:
     """Return the files of the agent."""
-    return sorted(AGENT.glob("*.py"))
+    return sorted(AGENT.rglob("*.py"))
 
 
 def workstation_files() -> list[Path]:

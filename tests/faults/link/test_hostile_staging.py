@@ -66,7 +66,7 @@ import sys
 
 sys.argv = sys.argv[sys.argv.index("-B") + 1 :]
 sys.path.insert(0, sys.argv[0])
-from c10_agent import receive
+from c10_agent.receiving import receive
 from c10_agent.__main__ import main
 
 known = receive.Receiver._known

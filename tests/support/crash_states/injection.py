@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import FULL, find_problem
+from operator_tool_plugins.provisioners.c10.agent.generations.verify import memory_problems
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, find_problem
-from operator_tool_plugins.provisioners.c10.agent.verify import memory_problems
 from tests.support.c10_rig import tiles_in
 
 from .bench import Bench

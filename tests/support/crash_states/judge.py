@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
-from operator_tool_plugins.provisioners.c10.agent.files import hash_file
+from operator_tool_plugins.provisioners.c10.agent.generations.files import hash_file
+from operator_tool_plugins.provisioners.c10.agent.generations.manifest import read_manifest
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import FULL, find_problem
+from operator_tool_plugins.provisioners.c10.agent.generations.state import committed_seq
+from operator_tool_plugins.provisioners.c10.agent.generations.verify import memory_problems
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
-from operator_tool_plugins.provisioners.c10.agent.manifest import read_manifest
-from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, find_problem
-from operator_tool_plugins.provisioners.c10.agent.state import committed_seq
-from operator_tool_plugins.provisioners.c10.agent.verify import memory_problems
 
 from .enumerate import State
 from .operations import FILE

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from operator_tool_plugins.provisioners.c10.agent.generations.state import committed_seq
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.state import committed_seq
 
 from .bench import Bench
 from .judge import Expected

@@ -6,9 +6,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import FULL, find_problem
+from operator_tool_plugins.provisioners.c10.agent.generations.verify import memory_problems
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, find_problem
-from operator_tool_plugins.provisioners.c10.agent.verify import memory_problems
 
 from .enumerate import State, drawn
 from .injection import is_locked

@@ -59,30 +59,30 @@ TWINS = (
     Twin(
         "the database is not synced",
         FIRST,
-        {"made.py": [('_Aside("sync", lambda: sync_path(staging.path))', '_Aside("sync", lambda: None)')]},
+        {"building/made.py": [('_Aside("sync", lambda: sync_path(staging.path))', '_Aside("sync", lambda: None)')]},
         CURRENT_WHOLE,
     ),
     Twin(
         "the manifest's bytes are not synced",
         FIRST,
-        {"publish.py": [(_MANIFEST, _MANIFEST_UNSYNCED + "    sync_folder(staging)\n")]},
+        {"building/publish.py": [(_MANIFEST, _MANIFEST_UNSYNCED + "    sync_folder(staging)\n")]},
         CURRENT_WHOLE,
     ),
     Twin(
         "the signature's bytes are not synced",
         SIGNED,
-        {"publish.py": [(_SIGNATURE, _SIGNATURE[:-1] + ", durable=False)")]},
+        {"building/publish.py": [(_SIGNATURE, _SIGNATURE[:-1] + ", durable=False)")]},
         CURRENT_WHOLE,
     ),
     Twin(
         "the names in the generation's folder are not synced",
         FIRST,
         {
-            "publish.py": [
+            "building/publish.py": [
                 (
                     _MANIFEST,
                     _MANIFEST_UNSYNCED
-                    + "    from .layout import sync_path\n    sync_path(os.path.join(staging, MANIFEST))\n",
+                    + "    from ..layout import sync_path\n    sync_path(os.path.join(staging, MANIFEST))\n",
                 )
             ]
         },
@@ -98,7 +98,7 @@ TWINS = (
         "the names of the artefacts are not synced",
         SIGNED,
         {
-            "artefacts.py": [
+            "receiving/artefacts.py": [
                 ("        sync_folder(self._folder)\n", ""),
                 ("        sync_folder(folder)\n", "        pass\n"),
             ]
@@ -108,13 +108,13 @@ TWINS = (
     Twin(
         "what a stage made is not synced",
         SIGNED,
-        {"stage_output.py": [("        sync_path(path)\n", "")]},
+        {"stages/output.py": [("        sync_path(path)\n", "")]},
         CURRENT_WHOLE,
     ),
     Twin(
         "the folder of the generations is not synced",
         FIRST,
-        {"publish.py": [("    sync_folder(layout.generations)\n    sync_folder(layout.stagings)\n", "")]},
+        {"building/publish.py": [("    sync_folder(layout.generations)\n    sync_folder(layout.stagings)\n", "")]},
         READY,
     ),
     Twin(
@@ -126,14 +126,14 @@ TWINS = (
     Twin(
         "the cache root is not synced after the switch",
         BACK,
-        {"publish.py": [(_SYNC_OF_ROOT, "")]},
+        {"building/publish.py": [(_SYNC_OF_ROOT, "")]},
         REPORTED,
     ),
     Twin(
         "it is reported before the last sync",
         BACK,
         {
-            "publish.py": [(_SYNC_OF_ROOT, "    from . import desk\n    desk.LATE.append(layout.root)\n")],
+            "building/publish.py": [(_SYNC_OF_ROOT, "    from .. import desk\n    desk.LATE.append(layout.root)\n")],
             "desk.py": [
                 ("REQUEST_WAIT_S = 60.0\n", "REQUEST_WAIT_S = 60.0\nLATE = []\n"),
                 (
@@ -148,7 +148,7 @@ TWINS = (
         "current is switched before the generation is there",
         FIRST,
         {
-            "publish.py": [
+            "building/publish.py": [
                 (
                     "    os.rename(staging, path)\n",
                     _LINK_THEN_RENAME,
@@ -161,7 +161,7 @@ TWINS = (
         "current is unlinked and made anew",
         BACK,
         {
-            "publish.py": [
+            "building/publish.py": [
                 ("    os.replace(temporary, layout.current_link)\n", ""),
                 (
                     '    os.symlink("generations/" + generation.name, temporary)\n',
@@ -175,7 +175,7 @@ TWINS = (
         "the agent's memory is written in its place",
         BACK,
         {
-            "state.py": [
+            "generations/state.py": [
                 (
                     "    write_whole(path, _spelled(json.loads(json.dumps(fields))))\n",
                     _IN_PLACE,
@@ -199,20 +199,24 @@ TWINS = (
     Twin(
         "the intent to switch is not noted",
         BACK,
-        {"publish.py": [("    write_record(layout, record)\n", "")]},
+        {"building/publish.py": [("    write_record(layout, record)\n", "")]},
         POINTER,
     ),
     Twin(
         "a way back lowers the highest number",
         BACK,
-        {"publish.py": [("    highest = max(record.highest_seq, generation.seq)\n", "    highest = generation.seq\n")]},
+        {
+            "building/publish.py": [
+                ("    highest = max(record.highest_seq, generation.seq)\n", "    highest = generation.seq\n")
+            ]
+        },
         HIGHEST,
     ),
     Twin(
         "what is removed goes before its rename has reached the disk",
         CROWDED,
         {
-            "removal.py": [
+            "keeping/removal.py": [
                 ('    failpoint("gc.after_hidden")\n    if hidden:\n', "    if not hidden:\n"),
                 ('    if hidden:\n        sync(layout)\n    failpoint("gc.after_going")\n', ""),
             ]

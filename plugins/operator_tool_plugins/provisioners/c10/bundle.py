@@ -44,8 +44,9 @@ def agent_bundle() -> AgentBundle:
     # Stored, not deflated: zlibs differ in their output, and with it the hash would.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "__main__.py", _MAIN.encode())
-        for path in sorted((Path(__file__).parent / "agent").glob("*.py")):
-            _add(archive, f"{_PACKAGE}/{path.name}", path.read_bytes())
+        folder = Path(__file__).parent / "agent"
+        for path in sorted(folder.rglob("*.py")):
+            _add(archive, f"{_PACKAGE}/{path.relative_to(folder).as_posix()}", path.read_bytes())
     data = buffer.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
     return AgentBundle(f"c10-agent-{sha256[:12]}.pyz", data, sha256)

@@ -19,7 +19,7 @@ from tests.support.c10_rig import Agent, agent_file, ask, build_cache, build_onc
 from tests.support.old_pythons import VERSIONS, old_python
 from tests.support.real_parts import make_key
 
-FILES = sorted(Path(agent.__file__).parent.glob("*.py"))
+FILES = sorted(Path(agent.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

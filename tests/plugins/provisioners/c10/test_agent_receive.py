@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from operator_tool.api import CacheOrder
-from operator_tool_plugins.provisioners.c10.agent import seed
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation
+from operator_tool_plugins.provisioners.c10.agent.receiving import seed
 from operator_tool_plugins.provisioners.c10.wire import data_frame, offer_frame, seal_frame
 from tests.support.c10_rig import (
     Agent,

@@ -9,7 +9,7 @@ from operator_tool_plugins.provisioners.c10 import agent
 from operator_tool_plugins.provisioners.c10.agent.desk import VERBS
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/agent-protocol.md").read_text()
-SOURCE = "".join(path.read_text() for path in Path(agent.__file__).parent.glob("*.py"))
+SOURCE = "".join(path.read_text() for path in Path(agent.__file__).parent.rglob("*.py"))
 
 
 def test_every_error_code_is_documented() -> None:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from operator_tool.api import CompanionSession
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import FULL, find_problem
+from operator_tool_plugins.provisioners.c10.agent.generations.verify import memory_problems
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, find_problem
-from operator_tool_plugins.provisioners.c10.agent.verify import memory_problems
 from tests.support.c10_rig import ask, build_cache, order_of, supply_of
 from tests.support.real_parts import make_key, require
 

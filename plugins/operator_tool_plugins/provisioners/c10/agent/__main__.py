@@ -24,7 +24,7 @@ def main(argv: List[str]) -> int:
     whoever navigates by the cache.
     """
     if len(argv) > 1 and argv[1] == CONSUMER:
-        from . import consumer
+        from .keeping import consumer
 
         return consumer.main(argv[2:])
     verb, root = argv[1] if len(argv) == 2 else "", None

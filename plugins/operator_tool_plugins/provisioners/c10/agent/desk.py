@@ -15,14 +15,14 @@ from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
 
 VERBS = {
     "hello": "hello",
-    "artefacts": "artefacts",
-    "receive": "receive",
-    "build": "build",
+    "artefacts": "receiving.artefacts",
+    "receive": "receiving.receive",
+    "build": "building.build",
     "status": "status",
-    "verify": "verify",
-    "rollback": "rollback",
-    "gc": "tidy",
-    "enrol_signer": "enrol_signer",
+    "verify": "generations.verify",
+    "rollback": "keeping.rollback",
+    "gc": "keeping.tidy",
+    "enrol_signer": "signing.enrol_signer",
 }
 """Each verb's module, whose ``run(call)`` gives the report's fields; imported when it is asked for."""
 CHANGING = ("build", "rollback", "gc", "enrol_signer")
@@ -113,7 +113,7 @@ class Desk:
             fields = module.run(call)
         except Exception as error:
             if verb in CHANGING:
-                from .audit import note_failure
+                from .keeping.audit import note_failure
 
                 note_failure(verb, call.request, as_agent_error(error, "/"))
             raise

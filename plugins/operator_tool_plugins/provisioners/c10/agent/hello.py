@@ -14,16 +14,16 @@ from typing import Dict, List, Optional
 from . import PROTOCOL, VERSION
 from .call import Call
 from .faults import AgentError, free_space
+from .generations.manifest import read_manifest
+from .generations.soundness import FULL, QUICK, check_generation
+from .generations.state import highest_seq
+from .generations.trust import is_verified_since_boot, look, note_verified
+from .generations.verify import progress
 from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
-from .manifest import read_manifest
 from .own_config import ask_armed
 from .required import Required, missing_files, read_required, why_not_as_asked
-from .signers import signers
-from .soundness import FULL, QUICK, check_generation
-from .state import highest_seq
-from .trust import is_verified_since_boot, look, note_verified
-from .verify import progress
+from .signing.signers import signers
 from .volume import why_not_mounted
 
 

@@ -12,8 +12,8 @@ import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .faults import AgentError
-from .kept_file import read_kept
 from .layout import Layout
+from .signing.kept_file import read_kept
 
 SYSTEM_FILE = "/etc/c10/companion.json"
 NAME = "companion.json"

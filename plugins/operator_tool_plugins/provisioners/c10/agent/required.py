@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .artefact_list import asked_artefacts, same_artefacts
 from .call import Request
 from .faults import AgentError
-from .files import FileEntry
+from .generations.files import FileEntry
+from .generations.manifest import Manifest
 from .layout import ARTEFACTS, STAGES, Generation, Layout
-from .manifest import Manifest
 from .own_config import read_own
-from .stage_table import Stage, described, same_stages, stages_of
+from .receiving.artefact_list import asked_artefacts, same_artefacts
+from .stages.table import Stage, described, same_stages, stages_of
 
 _MAX_FILES = 64
 _IN_GENERATION = (ARTEFACTS + "/", STAGES + "/")

@@ -10,14 +10,14 @@ import os
 from typing import Dict, List
 
 from . import hello
-from .audit import last_lines
 from .call import Call
 from .faults import AgentError
-from .known import kept
+from .generations.manifest import read_manifest_bytes
+from .generations.verify import memory_problems
+from .keeping.audit import last_lines
+from .keeping.known import kept
+from .keeping.removal import disk_bytes, names_in
 from .layout import Generation, Layout
-from .manifest import read_manifest_bytes
-from .removal import disk_bytes, names_in
-from .verify import memory_problems
 
 _AUDIT_LINES = 5
 _MAX_TEXT = 200

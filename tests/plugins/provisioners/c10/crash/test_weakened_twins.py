@@ -28,7 +28,7 @@ def test_case_142_a_weakened_twin_is_caught(tmp_path: Path, prepare: Prepare, tw
 def test_a_twin_whose_text_is_gone_is_an_error() -> None:
     """Else a guard that is worded anew would be tested no more."""
     with pytest.raises(ValueError, match="0 times"):
-        bundle_with({"publish.py": [("no such text", "")]})
+        bundle_with({"building/publish.py": [("no such text", "")]})
     with pytest.raises(ValueError, match="no file"):
         bundle_with({"no_such.py": []})
 

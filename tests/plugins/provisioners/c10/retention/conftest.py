@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import publish, state
+from operator_tool_plugins.provisioners.c10.agent.building import publish
+from operator_tool_plugins.provisioners.c10.agent.generations import state
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
 from tests.support.c10_rig import order_of, supply_of, whole_way
 

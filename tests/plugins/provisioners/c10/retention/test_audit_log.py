@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import audit
-from operator_tool_plugins.provisioners.c10.agent.audit import last_lines, note
+from operator_tool_plugins.provisioners.c10.agent.keeping import audit
+from operator_tool_plugins.provisioners.c10.agent.keeping.audit import last_lines, note
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from tests.support.c10_rig import ask, build_once, order_of, receive_once, request_of, supply_of, whole_way
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import consumer, reports, tidy
-from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
+from operator_tool_plugins.provisioners.c10.agent.keeping import consumer, reports, tidy
+from operator_tool_plugins.provisioners.c10.agent.keeping.audit import last_lines
+from operator_tool_plugins.provisioners.c10.agent.keeping.pins import read_pins
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.pins import read_pins
 from tests.support.c10_rig import ask, order_of
 from tests.support.old_pythons import VERSIONS, old_python
 

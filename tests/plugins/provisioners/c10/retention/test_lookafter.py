@@ -18,8 +18,8 @@ from operator_tool.api import (
     SoundnessAsked,
     VerifyError,
 )
-from operator_tool_plugins.provisioners.c10.agent import consumer
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
+from operator_tool_plugins.provisioners.c10.agent.keeping import consumer
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
 from tests.support.c10_rig import Told, build_cache, context_of, provisioner_of, snapshot, supply_of

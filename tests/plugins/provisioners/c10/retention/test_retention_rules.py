@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from operator_tool_plugins.provisioners.c10.agent.keeping.retention import Known, newest, ways_back, why_kept
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation
-from operator_tool_plugins.provisioners.c10.agent.retention import Known, newest, ways_back, why_kept
 
 
 def generations(*seqs: int) -> list[Generation]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import state
-from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
+from operator_tool_plugins.provisioners.c10.agent.generations import state
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
+from operator_tool_plugins.provisioners.c10.agent.keeping.audit import last_lines
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from tests.support.c10_rig import ask, order_of, supply_of, tiles_in, whole_way
 
@@ -61,7 +61,7 @@ def test_it_goes_to_the_one_that_was_current_before(file: Path, cache: Path, bui
 
 def test_it_goes_past_others_to_what_a_consumer_has_loaded(file: Path, cache: Path, build_real: Builds) -> None:
     """The last good one, and not the newest."""
-    from operator_tool_plugins.provisioners.c10.agent import consumer
+    from operator_tool_plugins.provisioners.c10.agent.keeping import consumer
 
     names = build_real(cache, 4)
     consumer.loaded(Layout(str(cache)), names[1])

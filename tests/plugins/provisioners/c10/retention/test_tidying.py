@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import removal, reports, tidy
-from operator_tool_plugins.provisioners.c10.agent.audit import last_lines
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.guard import BuildLock, Patience
+from operator_tool_plugins.provisioners.c10.agent.keeping import removal, reports, tidy
+from operator_tool_plugins.provisioners.c10.agent.keeping.audit import last_lines
+from operator_tool_plugins.provisioners.c10.agent.keeping.quarantine import quarantine
+from operator_tool_plugins.provisioners.c10.agent.keeping.removal import DOOMED, GOING
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
-from operator_tool_plugins.provisioners.c10.agent.quarantine import quarantine
-from operator_tool_plugins.provisioners.c10.agent.removal import DOOMED, GOING
 from tests.support.c10_rig import ask, order_of, snapshot
 
 from .conftest import Builds, Root

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import signers
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.signature import SIGN_NAMESPACE
+from operator_tool_plugins.provisioners.c10.agent.signing import signers
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import SIGN_NAMESPACE
 from tests.support.real_parts import fingerprint, make_key, require
 
 

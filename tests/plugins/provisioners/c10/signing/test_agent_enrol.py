@@ -14,10 +14,14 @@ from typing import Any, ClassVar, Self
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent import enrol_signer
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout, write_whole
-from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE, SIGN_NAMESPACE, check_signature
-from operator_tool_plugins.provisioners.c10.agent.signers import enrolled, signers
+from operator_tool_plugins.provisioners.c10.agent.signing import enrol_signer
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import (
+    ORDER_NAMESPACE,
+    SIGN_NAMESPACE,
+    check_signature,
+)
+from operator_tool_plugins.provisioners.c10.agent.signing.signers import enrolled, signers
 from tests.support.c10_rig import order_of, request_of
 
 from .conftest import KeyFile, enrol, kept

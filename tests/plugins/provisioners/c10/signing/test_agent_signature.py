@@ -11,16 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from operator_tool_plugins.provisioners.c10.agent import signature, sshsig
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.signature import (
+from operator_tool_plugins.provisioners.c10.agent.signing import signature, sshsig
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import (
     ORDER_NAMESPACE,
     SIGN_NAMESPACE,
     check_signature,
     signers_enrolled,
 )
-from operator_tool_plugins.provisioners.c10.agent.signers import enrolled
+from operator_tool_plugins.provisioners.c10.agent.signing.signers import enrolled
 
 from .conftest import KeyFile, enrol, kept
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.signature import check_signature, signers_enrolled
-from operator_tool_plugins.provisioners.c10.agent.signers import _parsed, enrolled, signers
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import check_signature, signers_enrolled
+from operator_tool_plugins.provisioners.c10.agent.signing.signers import _parsed, enrolled, signers
 
 from .conftest import KeyFile, as_root, enrol, kept
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from operator_tool.api import BuildError, CompanionSession, ConfigError, NotReadyError
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import FULL, QUICK, find_problem
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE, SIGN_NAMESPACE
-from operator_tool_plugins.provisioners.c10.agent.soundness import FULL, QUICK, find_problem
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE, SIGN_NAMESPACE
 from operator_tool_plugins.provisioners.c10.signing.key_file import FileSigner
 from tests.support.c10_rig import (
     Agent,

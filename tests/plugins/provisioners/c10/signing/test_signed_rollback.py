@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operator_tool.api import CompanionSession, NotReadyError, VerifyError
-from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE
 from tests.support.c10_rig import build_cache, context_of, provisioner_of, supply_of
 
 from .conftest import KeyFile, enrol, kept

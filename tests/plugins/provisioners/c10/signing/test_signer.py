@@ -16,7 +16,7 @@ import pytest
 
 from operator_tool.api import ConfigError, EnrolledSigner, RunContext
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.signature import check_signature
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import check_signature
 from operator_tool_plugins.provisioners.c10.settings import C10Settings
 from operator_tool_plugins.provisioners.c10.signing import (
     ORDER_NAMESPACE,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool_plugins.provisioners.c10.agent.signature import ORDER_NAMESPACE, SIGN_NAMESPACE
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE, SIGN_NAMESPACE
 from tests.support.namespaces import private_mounts
 from tests.support.real_parts import require
 

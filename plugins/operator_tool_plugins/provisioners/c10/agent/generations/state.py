@@ -1,0 +1,137 @@
+"""What the agent remembers between its calls, in files that tell when they were changed by anybody else.
+
+``state/generations.json`` is written before and after each switch: the highest number so far, what is current, what is
+being switched to, and what was current before. The link ``current`` stays the only pointer; this
+says whether it stands where the agent left it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from types import MappingProxyType
+from typing import Dict, Mapping, NamedTuple, Optional, Set
+
+from ..faults import AgentError
+from ..layout import MAX_SEQ, Layout, is_generation_name, read_small, write_whole
+
+NAME = "generations.json"
+
+
+class Record(NamedTuple):
+    """The agent's memory of its generations, by their names."""
+
+    highest_seq: int = 0
+    """The highest number that was ever switched to; a rollback doesn't lower it."""
+    current: Optional[str] = None
+    switching_to: Optional[str] = None
+    """Set before the link is renamed, and cleared after it was: in between the link may show either."""
+    previous: Optional[str] = None
+    """What was current before it: where no consumer ever said what it has loaded, that is the way back."""
+    seals: Mapping[str, str] = MappingProxyType({})
+    """For each generation the SHA-256 over its manifest and its signature: by it, what nobody signed can't be changed
+    unseen either."""
+
+
+def read_record(layout: Layout) -> Record:
+    """Return what was noted last, nothing where nothing was ever noted. Raises ``state`` where it was tampered with."""
+    path = os.path.join(layout.state, NAME)
+    try:
+        fields = read_checked(path)
+    except FileNotFoundError:
+        return Record()
+    record = Record(
+        fields.get("highest_seq", 0),  # type: ignore[arg-type]
+        fields.get("current"),  # type: ignore[arg-type]
+        fields.get("switching_to"),  # type: ignore[arg-type]
+        fields.get("previous"),  # type: ignore[arg-type]
+        fields.get("seals", {}),  # type: ignore[arg-type]
+    )
+    names = [name for name in (record.current, record.switching_to, record.previous) if name is not None]
+    if type(record.highest_seq) is not int or not 0 <= record.highest_seq <= MAX_SEQ:
+        raise AgentError("state", "%s: highest_seq is no number of a generation" % path)
+    if not isinstance(record.seals, dict):
+        raise AgentError("state", "%s: seals is no object" % path)
+    if not all(isinstance(name, str) and is_generation_name(name) for name in [*names, *record.seals]):
+        raise AgentError("state", "%s names what can't be generations" % path)
+    return record
+
+
+def record_or_none(layout: Layout) -> Optional[Record]:
+    """Return the record, None where it can't be believed: what lies in ``generations`` must then do."""
+    try:
+        return read_record(layout)
+    except (AgentError, OSError):
+        return None
+
+
+def write_record(layout: Layout, record: Record) -> None:
+    """Note it durably."""
+    write_checked(os.path.join(layout.state, NAME), {**record._asdict(), "seals": dict(record.seals)})
+
+
+def why_pointer_is_strange(layout: Layout, record: Record) -> Optional[str]:
+    """Return why ``current`` can't be as the agent left it, None where it can."""
+    try:
+        target: Optional[str] = os.readlink(layout.current_link)
+    except FileNotFoundError:
+        target = None
+    except OSError as error:
+        return "current is no link: %s" % error
+    expected: Set[Optional[str]] = {_target(name) for name in (record.current, record.switching_to) if name}
+    if record.current is None:
+        # Before the first switch there is no link; and where nothing was ever noted, any will do.
+        expected.add(None)
+        if record.switching_to is None and record.highest_seq == 0:
+            return None
+    if target in expected:
+        return None
+    wanted = " or ".join(sorted(str(name) for name in expected))
+    return "current leads to %s, and the agent left it at %s" % (ascii(target), wanted)
+
+
+def highest_seq(layout: Layout) -> int:
+    """Return the highest number that is taken, also by a generation that was never switched to."""
+    return max([committed_seq(layout)] + [generation.seq for generation in layout.all_generations()])
+
+
+def committed_seq(layout: Layout) -> int:
+    """Return the highest number that was ever switched to; 0 before the first.
+
+    A power cut between the switch and the noting of it loses nothing: the link itself tells.
+    """
+    record = record_or_none(layout) or Record()
+    current = layout.current()
+    return max(record.highest_seq, current.seq if current else 0)
+
+
+def read_checked(path: str) -> Dict[str, object]:
+    """Return the fields of a file that ``write_checked`` wrote. Raises ``state`` where a byte of it was changed."""
+    data = read_small(path)
+    try:
+        fields: Dict[str, object] = json.loads(data.decode("utf-8"))
+        said = fields.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise AgentError("state", "%s can't be read: %s: %s" % (path, type(error).__name__, error)) from None
+    # The bytes themselves count: another spelling of the same fields is a change, too.
+    if said != _sum(fields) or data != _spelled(fields):
+        raise AgentError("state", "%s is not what the agent wrote there" % path)
+    return fields
+
+
+def write_checked(path: str, fields: Dict[str, object]) -> None:
+    """Write fields with their own checksum, durably, whole or not at all."""
+    write_whole(path, _spelled(json.loads(json.dumps(fields))))
+
+
+def _spelled(fields: Dict[str, object]) -> bytes:
+    return json.dumps({**fields, "sha256": _sum(fields)}, sort_keys=True).encode("ascii") + b"\n"
+
+
+def _sum(fields: Dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def _target(name: str) -> str:
+    return "generations/" + name

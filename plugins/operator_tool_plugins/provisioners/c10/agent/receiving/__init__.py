@@ -1,0 +1,1 @@
+"""What the workstation sends: pictures and files, taken in, checked, and kept over drops, kills and reboots."""

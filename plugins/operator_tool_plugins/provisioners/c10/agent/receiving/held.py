@@ -1,0 +1,56 @@
+"""Pictures that the companion holds already, in the current generation or an older one of the same cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from typing import Dict, List, Sequence
+from urllib.parse import quote
+
+from ..layout import DATABASE, Layout, is_plain_file
+from .staging import select_in
+
+_MAX_SOURCES = 3
+
+
+class HeldPictures:
+    """Reads pictures out of generations; one that is rotten or unreadable counts as not held."""
+
+    def __init__(self, layout: Layout, content_key: str) -> None:
+        current = layout.current()
+        same = [item for item in layout.all_generations() if item.key_prefix == content_key[:12] and item != current]
+        self._sources: List[sqlite3.Connection] = []
+        for generation in ([current] if current else []) + same[: _MAX_SOURCES - 1]:
+            path = os.path.join(generation.path, DATABASE)
+            if is_plain_file(path):
+                uri = "file:%s?mode=ro&immutable=1" % quote(path)
+                self._sources.append(sqlite3.connect(uri, uri=True, isolation_level=None))
+
+    def read(self, hashes: Sequence[bytes]) -> Dict[bytes, memoryview]:
+        """Return the pictures that are held, each checked against its hash."""
+        found: Dict[bytes, memoryview] = {}
+        for source in self._sources:
+            missing = [name for name in hashes if name not in found]
+            if not missing:
+                break
+            try:
+                for name, data in select_in(source, "SELECT sha256, tile_data FROM images", missing):
+                    if hashlib.sha256(data).digest() == name:
+                        found[name] = memoryview(data)
+            except sqlite3.Error:
+                # A damaged generation gives what could be read; the rest is sent.
+                continue
+        return found
+
+    def count(self, hashes: Sequence[bytes]) -> int:
+        """Return how many of these pictures the current generation names, unread."""
+        try:
+            return sum(1 for _ in select_in(self._sources[0], "SELECT 1 FROM images", hashes)) if self._sources else 0
+        except sqlite3.Error:
+            return 0
+
+    def close(self) -> None:
+        """Close the databases."""
+        for source in self._sources:
+            source.close()

@@ -1,0 +1,1 @@
+"""The companion's own stages: their table, their processes, their bounds, what they made."""
