@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE
 
 from operator_tool.api import CacheOrder
 from operator_tool_plugins.provisioners.c10.wire import artefact_frame, data_frame, lacking, offer_frame, seal_frame
@@ -48,7 +49,7 @@ class Workstation(Agent):
     """One serving agent, and all that a workstation says to it."""
 
     def __init__(self, file: Path, bench: Bench, *, root: Path | None = None, through: Sequence[str] = ()) -> None:
-        self._bench = bench
+        self.bench = bench
         self._root = root or bench.root
         super().__init__(file, "serve", {**request_of(self._root, order_of(1)), "verb": "hello"}, through=through)
         self.greeting = self.answer()
@@ -90,14 +91,14 @@ class Workstation(Agent):
         """Have what was sent built; return the report."""
         fields = {name: self.greeting[name] for name in ("companion_id", "stages", "nonce")}
         fields["seq"] = self.greeting["highest_seq"] + 1
-        if self._bench.key is None:
+        if self.bench.key is None:
             fields["nonce"] = ""
         ordered = manifest_of(cache.order, cache.supply, artefacts=cache.listed(), **fields)
-        self.ask(cache, "build", manifest=ordered, signature=self._bench.sign(ordered), last=last)
+        self.ask(cache, "build", manifest=ordered, signature=self.bench.sign(ordered), last=last)
         for said in self.lines():
             if said.get("event") == "made":
                 whole = json.dumps({**json.loads(ordered), "files": said["files"]})
-                self.say(final_line(ordered, said["files"], self._bench.sign(whole)))
+                self.say(final_line(ordered, said["files"], self.bench.sign(whole)))
             elif said.get("event") == "ready":
                 self.say(b"commit\n") if commit else self.hang_up()
             elif "report" in said:
@@ -108,6 +109,16 @@ class Workstation(Agent):
         """Send, and have it built."""
         sent = self.send(cache)
         return self.build(cache) if sent["ok"] else sent
+
+    def replace_signer(self, principal: str, key: Path) -> dict[str, Any]:
+        """Have a key take the place of the one that signs, by that one's word."""
+        asked = {"principal": principal, "public_key": self.bench.public(key), "replace": True}
+        order = {"verb": "enrol_signer", **{name: self.greeting[name] for name in ("companion_id", "nonce")}, **asked}
+        text = json.dumps(order)
+        self.ask(
+            cache_of(0), "enrol_signer", **asked, order=text, order_signature=self.bench.sign(text, ORDER_NAMESPACE)
+        )
+        return self.answer()
 
     def back(self, cache: Cache, seq: int) -> dict[str, Any]:
         """Go back to a generation."""
