@@ -90,7 +90,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} processors",
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
-        "OpenSSH": ssh.partition(",")[0] or "none",
+        "OpenSSH": ssh.partition(",")[0].removeprefix("OpenSSH_") or "none",
         "paramiko": importlib.metadata.version("paramiko"),
         "operator-tool": importlib.metadata.version("operator-tool"),
     }
