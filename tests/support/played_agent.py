@@ -21,18 +21,25 @@ def ask(protocol={protocol}):
     return request
 def report(request, **fields):
     say({{"report": verb, "run_id": request["run_id"], "ok": True, **fields}})
-def watch():
+def relay():
+    for line in agent.stdout:
+        os.write(1, line)
+        if b'"report":' in line:
+            reported.release()
     status = agent.wait()
+    reported.release()
     if taken is None:
         os._exit(status)
 def pass_on(line):
-    global agent
+    global agent, relaying
     if agent is None:
-        agent = subprocess.Popen(real, stdin=subprocess.PIPE)
-        threading.Thread(target=watch, daemon=True).start()
+        agent = subprocess.Popen(real, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        relaying = threading.Thread(target=relay, daemon=True)
+        relaying.start()
     agent.stdin.write(line)
     agent.stdin.flush()
-agent = None
+agent, asked_for = None, 0
+reported = threading.Semaphore(0)
 # The verbs before the one that is played are the real agent's.
 while verb != "serve" and taken is None:
     line = sys.stdin.buffer.readline()
@@ -42,10 +49,14 @@ while verb != "serve" and taken is None:
     if asked.get("verb") == verb:
         taken = asked
     elif line:
+        asked_for += bool(asked)
         pass_on(line)
     if agent is not None and (taken or not line):
+        # One that hears the end of its input before it has reported ends without a word.
+        for _ in range(asked_for if taken else 0):
+            reported.acquire()
         agent.stdin.close()
-        agent.wait()
+        relaying.join()
     kind = 0
     while asked.get("verb") == "receive" and not taken and kind != 3:
         kind, size = struct.unpack(">BI", sys.stdin.buffer.read(5))
