@@ -83,8 +83,7 @@ class Bench:
         self.key = self.folder / "key"
         make_key(self.key, ssh_keygen=require("ssh-keygen"))
         self.root.mkdir(mode=0o755, exist_ok=True)
-        words = self.key.with_name("key.pub").read_text().split()[:2]
-        (self.root / "allowed_signers").write_text(f"op {' '.join(words)}\n")
+        (self.root / "allowed_signers").write_text(f"op {self.public(self.key)}\n")
 
     def own_stage(self) -> None:
         """Give the companion a stage that makes one file, in a folder of its own."""
@@ -98,12 +97,16 @@ class Bench:
         self.root.mkdir(mode=0o755, exist_ok=True)
         (self.root / "companion.json").write_text(json.dumps({"stages": {"it": {"command": [str(program)]}}}))
 
-    def sign(self, text: str) -> str | None:
+    def public(self, key: Path) -> str:
+        """Return a key's public half, without its comment."""
+        return " ".join(key.with_name(key.name + ".pub").read_text().split()[:2])
+
+    def sign(self, text: str, namespace: str = SIGN_NAMESPACE) -> str | None:
         """Return the signature of a manifest, None where nobody signs."""
         if self.key is None:
             return None
         return subprocess.run(
-            ["ssh-keygen", "-q", "-Y", "sign", "-f", str(self.key), "-n", SIGN_NAMESPACE],
+            ["ssh-keygen", "-q", "-Y", "sign", "-f", str(self.key), "-n", namespace],
             input=text.encode(),
             check=True,
             capture_output=True,

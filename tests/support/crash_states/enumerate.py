@@ -69,7 +69,7 @@ class Enumeration:
             self._whole = True
             found = 0
             milestones = milestones_of(said)
-            for tree in self._trees_after(count):
+            for tree in self.trees_after(count):
                 found += 1
                 key = (milestones, tuple((path, entry.kind, entry.content) for path, entry in sorted(tree.items())))
                 if key not in self._seen:
@@ -81,7 +81,8 @@ class Enumeration:
             else:
                 self.tally.bounded += found
 
-    def _trees_after(self, count: int) -> Iterator[Tree]:
+    def trees_after(self, count: int) -> Iterator[Tree]:
+        """Yield what may be there after ``count`` operations; the same tree may come again."""
         looked_at: set[object] = set()
         for base in self._model.bases(self._recording, count):
             places = self._that_show(base)

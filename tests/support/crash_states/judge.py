@@ -21,6 +21,7 @@ from operator_tool_plugins.provisioners.c10.agent.generations.soundness import F
 from operator_tool_plugins.provisioners.c10.agent.generations.state import committed_seq
 from operator_tool_plugins.provisioners.c10.agent.generations.verify import memory_problems
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
+from operator_tool_plugins.provisioners.c10.agent.signing.signers import enrolled
 
 from .enumerate import State
 from .operations import FILE
@@ -34,6 +35,7 @@ GOING_BACK = "what can be gone back to is whole"
 MEMORY = "the agent's memory can be read"
 POINTER = "the link is where the agent's memory has it"
 READY = "what was said to be ready is there, whole"
+SIGNERS = "a signer is known, and once it is reported the new one alone"
 
 CACHE = "cache"
 """The cache root's name in the folder that is recorded: that it comes to be is part of it."""
@@ -47,10 +49,12 @@ class Expected(msgspec.Struct, frozen=True):
     """The two ways in which a protocol may leave a cache, by the names of generations."""
 
     old: str | None
-    new: str
+    new: str | None
     old_highest_seq: int
     verb: str = "build"
     """Whose report says that the new one is current."""
+    signer: str = ""
+    """Who alone is to be enrolled once that is reported."""
 
 
 class Bad(msgspec.Struct, frozen=True):
@@ -110,7 +114,7 @@ class Judge:
             yield Bad(REPORTED, f"current leads to {name}")
         if current is not None and (problem := find_problem(layout, current, FULL)):
             yield Bad(CURRENT_WHOLE, str(problem))
-        highest = max([expected.old_highest_seq, *(report["seq"] for report in reports if report["ok"])])
+        highest = max([expected.old_highest_seq, *(report.get("seq", 0) for report in reports if report["ok"])])
         if committed_seq(layout) < highest:
             yield Bad(HIGHEST, f"{committed_seq(layout)} is below {highest}")
         for generation in layout.all_generations():
@@ -118,12 +122,24 @@ class Judge:
             if is_known and generation != current and (problem := find_problem(layout, generation, FULL)):
                 yield Bad(GOING_BACK, f"{generation.name}: {problem}")
         yield from self._memory(layout)
+        if expected.signer:
+            yield from self._signers(layout, reported=reported)
         if any('"event":"ready"' in line for line in said):
             yield from self._ready(layout)
 
     def _memory(self, layout: Layout) -> Iterator[Bad]:
         for problem in memory_problems(layout):
             yield Bad(POINTER if problem["code"] == "pointer" else MEMORY, str(problem["problem"]))
+
+    def _signers(self, layout: Layout, *, reported: bool) -> Iterator[Bad]:
+        try:
+            found = enrolled(layout)
+        except AgentError as error:
+            yield Bad(SIGNERS, str(error))
+            return
+        known = [signer.principal for signer in found.usable()] if found is not None else []
+        if not known or (reported and known != [self._expected.signer]):
+            yield Bad(SIGNERS, f"they are {known}")
 
     def _ready(self, layout: Layout) -> Iterator[Bad]:
         found = [one for one in layout.all_generations() if one.name == self._expected.new]
@@ -168,10 +184,10 @@ class _Looking:
 
 
 def _with_folders(path: str) -> Iterator[str]:
-    """Yield a path and the folders that it lies in, but for those that only hold whole generations."""
-    while path.count("/") >= 2:
+    """Yield a path and the folders of a generation that it lies in; a listing of what is above tells names alone."""
+    yield path
+    while (path := path.rpartition("/")[0]).count("/") >= 2:
         yield path
-        path = path.rpartition("/")[0]
 
 
 def _bytes_at(tree: Tree, paths: tuple[str, ...]) -> tuple[bytes, ...]:

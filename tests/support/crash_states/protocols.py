@@ -11,6 +11,7 @@ import msgspec
 
 from operator_tool_plugins.provisioners.c10.agent.generations.state import committed_seq
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
+from tests.support.real_parts import make_key, require
 
 from .bench import Bench
 from .judge import Expected
@@ -28,6 +29,7 @@ class Protocol(msgspec.Struct, frozen=True):
     run: Callable[[Workstation], dict[str, Any]]
     """Returns the report of what changed it."""
     verb: str = "build"
+    signer: str = ""
 
     def again(self, bench: Bench, root: Path) -> dict[str, Any]:
         """Do the same on what a power cut left, with the agent that is installed; return its report."""
@@ -54,7 +56,8 @@ def prepared(protocol: Protocol, folder: Path) -> Bench:
 def record(protocol: Protocol, bench: Bench) -> Recorded:
     """Carry a protocol out under strace."""
     layout = Layout(str(bench.root))
-    old, highest_seq = layout.current(), committed_seq(layout)
+    current, highest_seq = layout.current(), committed_seq(layout)
+    old = current.name if current else None
     before = LiveTree(bench.box)
     trace = bench.folder / "trace"
     with Workstation(bench.earlier, bench, through=("strace", *TRACE, "-o", str(trace), "--")) as workstation:
@@ -63,7 +66,7 @@ def record(protocol: Protocol, bench: Bench) -> Recorded:
         workstation.hang_up()
         workstation.process.wait(30)
     assert report["ok"], report
-    expected = Expected(old.name if old else None, str(report["generation"]), highest_seq, protocol.verb)
+    expected = Expected(old, report.get("generation", old), highest_seq, protocol.verb, protocol.signer)
     return Recorded(protocol, bench, read_recording(trace, before, pipe), expected)
 
 
@@ -111,6 +114,23 @@ def _back(workstation: Workstation) -> dict[str, Any]:
     return {**report, "ok": report["ok"] or is_there}
 
 
+_NEW_SIGNER = "new"
+
+
+def _known(bench: Bench) -> None:
+    bench.enrol()
+    make_key(bench.folder / "new_key", ssh_keygen=require("ssh-keygen"))
+
+
+def _replace(workstation: Workstation) -> dict[str, Any]:
+    """Have another key take the first one's place; that it has done so already is well, too."""
+    known = [one["principal"] for one in workstation.greeting["signers"]]
+    if known == [_NEW_SIGNER]:
+        return {"ok": True}
+    assert workstation.bench.key is not None
+    return workstation.replace_signer(_NEW_SIGNER, workstation.bench.key.with_name("new_key"))
+
+
 FIRST = Protocol("first", _nothing, lambda workstation: workstation.whole_way(cache_of(9)))
 SIGNED = Protocol("signed", _signed, lambda workstation: workstation.whole_way(signed_cache()))
 CROWDED = Protocol("crowded", _crowded, lambda workstation: workstation.whole_way(cache_of(9)))
@@ -121,4 +141,5 @@ BACK = Protocol(
     _back,
     "rollback",
 )
-PROTOCOLS = (FIRST, SIGNED, CROWDED, RESUMED, BACK)
+REPLACED = Protocol("replaced", _known, _replace, "enrol_signer", _NEW_SIGNER)
+PROTOCOLS = (FIRST, SIGNED, CROWDED, RESUMED, BACK, REPLACED)

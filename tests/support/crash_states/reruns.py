@@ -39,9 +39,10 @@ def problems_of_rerun(recorded: Recorded, state: State, folder: Path) -> list[st
     found = [] if report["ok"] else [f"it failed: {report}"]
     layout = Layout(str(root))
     current = layout.current()
-    if current is None or current.key_prefix != recorded.expected.new.partition("-")[2]:
+    key = (recorded.expected.new or "").partition("-")[2]
+    if key != (current.key_prefix if current else ""):
         found.append(f"current is {current.name if current else None}")
-    elif problem := find_problem(layout, current, FULL):
+    elif current and (problem := find_problem(layout, current, FULL)):
         found.append(f"current is not whole: {problem}")
     found += [f"the agent's memory: {one['problem']}" for one in memory_problems(layout)]
     if is_locked(root / "lock"):

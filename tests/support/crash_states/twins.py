@@ -18,10 +18,11 @@ from .judge import (
     READY,
     REPORTED,
     SCOPE,
+    SIGNERS,
     Judge,
 )
 from .model import Model
-from .protocols import BACK, CROWDED, FIRST, SIGNED, Protocol, Recorded
+from .protocols import BACK, CROWDED, FIRST, REPLACED, SIGNED, Protocol, Recorded
 
 
 class Twin(msgspec.Struct, frozen=True):
@@ -49,8 +50,9 @@ _LINK_THEN_RENAME = """    os.symlink("generations/" + name, layout.current_link
 _UNLINK_THEN_LINK = """    os.unlink(layout.current_link)
     os.symlink("generations/" + generation.name, layout.current_link)
 """
-_IN_PLACE = """    with open(path, "wb") as file:
-        file.write(_spelled(json.loads(json.dumps(fields))))
+_SPELLED = "_spelled(json.loads(json.dumps(fields)))"
+_IN_PLACE = f"""    with open(path, "wb") as file:
+        file.write({_SPELLED})
         file.flush()
         os.fsync(file.fileno())
 """
@@ -91,7 +93,7 @@ TWINS = (
     Twin(
         "an artefact's bytes are not synced",
         SIGNED,
-        {"part_file.py": [("        os.fsync(self._fd)\n", "")]},
+        {"receiving/part_file.py": [("        os.fsync(self._fd)\n", "")]},
         READY,
     ),
     Twin(
@@ -222,6 +224,18 @@ TWINS = (
             ]
         },
         GOING_BACK,
+    ),
+    Twin(
+        "the list of signers is written in its place",
+        REPLACED,
+        {"signing/enrol_signer.py": [("    write_whole(path, data)\n", _IN_PLACE.replace(_SPELLED, "data"))]},
+        SIGNERS,
+    ),
+    Twin(
+        "the old signer goes before the new one is known",
+        REPLACED,
+        {"signing/enrol_signer.py": [("        _write(path, lines)\n    failpoint", "        pass\n    failpoint")]},
+        SIGNERS,
     ),
 )
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE
 
 from operator_tool.api import CacheOrder
+from operator_tool_plugins.provisioners.c10.agent.signing.signature import ORDER_NAMESPACE
 from operator_tool_plugins.provisioners.c10.wire import artefact_frame, data_frame, lacking, offer_frame, seal_frame
 from tests.support.c10_rig import Agent, Supply, final_line, manifest_of, order_of, request_of, supply_of
 
