@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.crash_states.bench import Bench, bundle_with
 from tests.support.crash_states.counts import CrashCounts, count_crash_states, total
-from tests.support.crash_states.protocols import PROTOCOLS, Protocol, prepared, record
+from tests.support.crash_states.enumerate import State
+from tests.support.crash_states.model import WEAK
+from tests.support.crash_states.protocols import FIRST, PROTOCOLS, Protocol, prepared, record
+from tests.support.crash_states.reruns import drawn_states, problems_of_rerun
 from tests.support.reliability_counts import note_counts
 
 RERUNS = 2
@@ -41,3 +46,27 @@ def test_case_142_no_power_cut_leaves_a_bad_state_all_of_them(tmp_path: Path) ->
     print(counts.fields())
     note_counts("crash_states", counts.fields())
     assert counts.bad == 0, "\n".join(counts.problems)
+
+
+def test_case_068_a_staging_folder_of_another_boot_that_is_believed_is_caught(
+    tmp_path: Path, prepare: Callable[[Protocol], Bench]
+) -> None:
+    """An agent that believes it unread fails on some state on which the real one succeeds."""
+    bench = prepare(FIRST).copy(tmp_path / "bench", {})
+    recorded = record(FIRST, bench)
+    believed = ("    return bool(noted) and noted == boot_id()\n", "    return bool(noted)\n")
+    doubtful = [state for state in drawn_states(recorded, WEAK, 200) if _is_doubtful(state)]
+    for number, state in enumerate(doubtful):
+        bench.today.write_bytes(bundle_with({"receiving/staging.py": [believed]}))
+        wrong = problems_of_rerun(recorded, state, tmp_path / f"believing-{number}")
+        bench.today.write_bytes(bundle_with({}))
+        assert problems_of_rerun(recorded, state, tmp_path / f"doubting-{number}") == []
+        if wrong:
+            return
+    pytest.fail(f"none of {len(doubtful)} states with a staging folder showed it")
+
+
+def _is_doubtful(state: State) -> bool:
+    """Tell whether a state has a staging folder that says in which boot it was filled, and a database there."""
+    staged = {path.rpartition("/")[2]: one.content for path, one in state.tree.items() if "/staging/" in path}
+    return bool(staged.get("boot_id") and staged.get("tiles.mbtiles"))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash_states.injection import ACTIONS, Build, Injected
+from tests.support.crash_states.bench import bundle_with
+from tests.support.crash_states.injection import ACTIONS, KILL, Build, Injected
+from tests.support.crash_states.judge import OLD_OR_NEW
 from tests.support.crash_states.protocols import SIGNED, prepared, signed_cache
+from tests.support.crash_states.twins import TWINS
 from tests.support.reliability_counts import note_counts
 
 SLICE = 12
@@ -45,3 +48,13 @@ def test_case_141_every_system_call(build: Build) -> None:
     print(counts)
     note_counts("system_calls", counts)
     assert not wrong, wrong
+
+
+def test_case_141_a_weakened_twin_is_caught(tmp_path: Path) -> None:
+    """An agent that takes its link away before it makes it anew is found without one."""
+    bench = prepared(SIGNED, tmp_path / "bench")
+    twin = next(twin for twin in TWINS if twin.caught_by == OLD_OR_NEW)
+    bench.today.write_bytes(bundle_with(twin.changes))
+    build = Build(bench, signed_cache())
+    (place,) = [place for place in build.places() if place.call == "symlink"]
+    assert any("no current generation" in found for found in build.violations(Injected(place, KILL)))
