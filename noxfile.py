@@ -33,10 +33,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, with a real sshd and a real nginx, and the coverage."""
+    """Every test, with a real sshd and a real nginx, and the coverage; a file's tests run one after the other."""
     session.run("bash", ".ci/real-parts", external=True)
     session.install("-e", ".", *_group("test"))
-    session.run("pytest", "--cov", "--cov-report=", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=", *session.posargs)
     session.run("coverage", "report")
 
 
