@@ -8,7 +8,6 @@ meet all of the calls.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -63,13 +62,15 @@ class Injected(msgspec.Struct, frozen=True):
 
 
 class Build:
-    """A cache whose tiles were sent, and whose building is tried again and again, each time from a copy."""
+    """A cache whose building is tried again and again, each time from a copy; with ``sending``, its sending, too."""
 
-    def __init__(self, bench: Bench, cache: Cache) -> None:
+    def __init__(self, bench: Bench, cache: Cache, *, sending: bool = False) -> None:
         self._bench = bench
         self._cache = cache
-        with Workstation(bench.today, bench) as workstation:
-            assert workstation.send(cache)["ok"]
+        self._sending = sending
+        if not sending:
+            with Workstation(bench.today, bench) as workstation:
+                assert workstation.send(cache)["ok"]
         layout = Layout(str(bench.root))
         current = layout.current()
         self._old = current.name if current else None
@@ -83,13 +84,13 @@ class Build:
             self._bench.today, self._bench, root=root, through=("strace", *TRACE, "-o", str(trace), "--")
         ) as workstation:
             pipe = os.fstat(workstation.process.stdout.fileno()).st_ino  # type: ignore[union-attr]
-            report = workstation.build(self._cache)
+            report = self._run(workstation)
             assert report["ok"], report
             workstation.hang_up()
             workstation.process.wait(30)
         about = (hexed(os.fsencode(root)), hexed(f"pipe:[{pipe}]".encode()))
         with trace.open(encoding="ascii") as lines:
-            return sorted(set(_places(lines, about)))
+            return sorted(set(_places(lines, about, "artefacts" if self._sending else "build")))
 
     def violations(self, injected: Injected) -> list[str]:
         """Carry out one build with it; return what does not hold afterwards, in words."""
@@ -100,7 +101,7 @@ class Build:
         ) as workstation:
             report: dict[str, Any] = {"ok": False}
             if workstation.greeting["ok"]:
-                report = workstation.build(self._cache)
+                report = self._run(workstation)
             workstation.hang_up()
             workstation.process.wait(60)
         found = list(self._wrong(root, report))
@@ -112,6 +113,9 @@ class Build:
             found += self._wrong(root, again)
         shutil.rmtree(root)
         return found
+
+    def _run(self, workstation: Workstation) -> dict[str, Any]:
+        return workstation.whole_way(self._cache) if self._sending else workstation.build(self._cache)
 
     def _wrong(self, root: Path, report: dict[str, Any]) -> Iterator[str]:
         layout = Layout(str(root))
@@ -155,9 +159,9 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _places(lines: Iterator[str], about: Sequence[str]) -> Iterator[Place]:
+def _places(lines: Iterator[str], about: Sequence[str], first_verb: str) -> Iterator[Place]:
     counts: Counter[tuple[str, str]] = Counter()
-    greeted = False
+    begin, begun_already = hexed(f'"verb":"{first_verb}"'.encode()), False
     for line in lines:
         begun = _LINE.match(line)
         if begun is None or begun[2] not in CHANGING:
@@ -166,11 +170,6 @@ def _places(lines: Iterator[str], about: Sequence[str]) -> Iterator[Place]:
         counts[thread, call] += 1
         if not any(word in line for word in about):
             continue
-        greeted = greeted or (call == "write" and hexed(b'"verb":"build"') in line)
-        if greeted and not (call == "openat" and _OPENED_FOR_READING.search(line)):
+        begun_already = begun_already or (call == "write" and begin in line)
+        if begun_already and not (call == "openat" and _OPENED_FOR_READING.search(line)):
             yield Place(call, counts[thread, call])
-
-
-def told(injected: Sequence[Injected]) -> str:
-    """Return how many of each call there are, for whoever reads the output."""
-    return json.dumps(Counter(one.place.call for one in injected), sort_keys=True)

@@ -81,7 +81,7 @@ class Workstation(Agent):
             self.say(offer_frame(number, batch))
             answer = next((said for said in self.lines() if said.get("event") == "lacks" or "report" in said), {})
             if "bits" not in answer:
-                return answer
+                return answer or {"ok": False, "error": "it ended"}
             if wanted := lacking(batch, answer["bits"]):
                 self.say(data_frame(number, [cache.supply.pictures[record.sha256] for record in wanted]))
         self.say(seal_frame(len(cache.supply.records), sum(record.length_bytes for record in cache.supply.records)))
