@@ -15,7 +15,7 @@ from tests.support.played_agent import changed_agent
 
 BOOTS = 5
 OWN_BOOT = "from c10_agent import layout\nlayout.boot_id = lambda: open({boot!r}).read()\n"
-DIES = 'before("made", "run_stages", lambda: os.kill(os.getpid(), 9))\n'
+DIES = 'before("building.made", "run_stages", lambda: os.kill(os.getpid(), 9))\n'
 
 
 class Restarting:

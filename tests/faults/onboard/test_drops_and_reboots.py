@@ -61,6 +61,7 @@ def test_case_082_a_drop_before_the_commit(far: OnboardTrial, changed: Change) -
     far.assert_done_again(outcome="idempotent_no_op")
 
 
+@pytest.mark.nightly
 def test_case_082_a_link_that_drops_before_every_commit(far: OnboardTrial, changed: Change) -> None:
     """It is given up: 21, what was received is kept, and the rerun sends nothing."""
     ended = far.run(python=changed(AT_EVENT.format(name="made", when="True", act="drop_the_link()")))
@@ -81,7 +82,9 @@ def test_cases_083_and_108_a_drop_in_place_of_the_report(far: OnboardTrial, chan
 
 def test_case_083_a_drop_after_the_commit_that_was_not_followed(far: OnboardTrial, changed: Change) -> None:
     """Every time that the switch is ordered the agent dies before it: 21, after having looked what is current."""
-    change = 'def end():\n    drop_the_link()\n    os.kill(os.getpid(), 9)\nbefore("publish", "switch_to", end)\n'
+    change = (
+        'def end():\n    drop_the_link()\n    os.kill(os.getpid(), 9)\nbefore("building.publish", "switch_to", end)\n'
+    )
     ended = far.run(python=changed(change))
     far.assert_fails(ended, 21, "build", retryable=True)
     far.assert_done_again()

@@ -88,6 +88,7 @@ def test_case_090_what_a_terminal_would_obey_is_escaped(trial: OnboardTrial, pla
     trial.assert_done_again()
 
 
+@pytest.mark.nightly
 def test_case_091_a_child_in_the_background_holds_the_output_open(trial: OnboardTrial, played: Play) -> None:
     """The end is the program's, and not its child's; the child does not stay."""
     script = f"request = ask()\nchild = subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL)\n{FAILED}"

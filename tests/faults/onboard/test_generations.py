@@ -69,7 +69,7 @@ def test_case_094_what_was_written_to_after_it_was_verified(trial: OnboardTrial,
     picture = max(trial.onboard.tiles.values())
     damage = ONE_BYTE.format(comment=comment_of(picture))
     change = TEAR.format(root=str(trial.root), where="staging/*", damage=damage)
-    ended = trial.run(python=changed(change + 'before("made", "run_stages", tear)\n'))
+    ended = trial.run(python=changed(change + 'before("building.made", "run_stages", tear)\n'))
     trial.assert_fails(ended, 23, "verify", "written to after it was verified", retryable=True)
     trial.assert_done_again(sent_bytes=len(picture))
 
@@ -77,7 +77,7 @@ def test_case_094_what_was_written_to_after_it_was_verified(trial: OnboardTrial,
 def test_case_094_what_cannot_be_read_through_current(trial: OnboardTrial, changed: Change) -> None:
     """23, the older cache is current again, and what was switched to is in quarantine."""
     change = TEAR.format(root=str(trial.root), where="generations/00000002-*", damage="file.truncate(8192)")
-    ended = trial.run(python=changed(change + 'before("publish", "switch_to", tear)\n'))
+    ended = trial.run(python=changed(change + 'before("building.publish", "switch_to", tear)\n'))
     trial.assert_fails(ended, 23, "verify", "read through current", retryable=True)
     (quarantined,) = (trial.root / "quarantine").iterdir()
     assert quarantined.name.startswith("00000002-")
