@@ -230,6 +230,7 @@ def codes_of(fault: Fault) -> frozenset[int]:
 
 _OF_THE_COMPANION = {
     "receive": frozenset({0, 22}),
+    "seed": frozenset({0, 22}),
     "artefacts": frozenset({0, 22}),
     "build": frozenset({0, 21, 23}),
     "publish": frozenset({0, 21, 23}),

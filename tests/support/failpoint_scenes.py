@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.c10_rig import agent_file, tiles_in
+from tests.support.c10_rig import agent_file, ask, order_of, tiles_in
 from tests.support.command import Ended, Workstation
 from tests.support.real_parts import fingerprint, make_key
 
@@ -62,7 +62,11 @@ class Scene:
     def copy(self, folder: Path) -> Workstation:
         """Return a workstation and a companion that were brought so far, in a folder of their own."""
         shutil.copytree(self._before.folder, folder, symlinks=True)
-        return Workstation(folder)
+        workstation = Workstation(folder)
+        if self._script.known_sound:
+            # A copy has other inodes, and with them nobody's trust.
+            assert ask(self._stage.agent, "verify", workstation.cache_root, order_of(1))["ok"]
+        return workstation
 
 
 class Stage:
@@ -92,6 +96,10 @@ class Stage:
     def new_build(self, workstation: Workstation) -> list[str]:
         """Return the arguments of the build that is to fail."""
         return self.build(workstation, _NEW_ZOOM, "--report", str(workstation.folder / "report.json"))
+
+    def built_wider(self, workstation: Workstation) -> list[list[str]]:
+        """Return the command that builds a cache with all tiles of the new one, and some more."""
+        return [[*self.build(workstation, _NEW_ZOOM), "--corridor", "200"]]
 
     def build_with_artefacts(self, workstation: Workstation) -> list[str]:
         """Return the arguments of the build with two files beside its tiles."""
@@ -136,6 +144,8 @@ class Script:
     command: Callable[[Stage, Workstation], list[str]]
     look: Callable[[Workstation], object]
     between: Callable[[object, object], tuple[object, ...]] = lambda _old, _new: ()
+    known_sound: bool = False
+    """Whether the companion is to have read its cache since it started, so that it believes it."""
 
 
 def _built(*zooms: str) -> Callable[[Stage, Workstation], list[list[str]]]:
@@ -164,6 +174,9 @@ def _both(old: object, new: object) -> tuple[object, ...]:
 _SCRIPTS = {
     "build": Script(name="build", before=_built(_OLD_ZOOM), command=Stage.new_build, look=current_tiles),
     "gc": Script(name="gc", before=_built(*_MORE_THAN_ARE_KEPT), command=Stage.new_build, look=current_tiles),
+    "seed": Script(
+        name="seed", before=Stage.built_wider, command=Stage.new_build, look=current_tiles, known_sound=True
+    ),
     "artefacts": Script(
         name="artefacts", before=_built(_OLD_ZOOM), command=Stage.build_with_artefacts, look=current_tiles
     ),

@@ -139,7 +139,7 @@ def test_the_kernel_copies_a_database_whole(tmp_path: Path, kernel: str, monkeyp
     (tmp_path / "g" / "tiles.mbtiles").write_bytes(data)
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "tiles.mbtiles").write_bytes(b"empty")
-    seed.copy_database(generation, str(tmp_path / "s" / "tiles.mbtiles"))
+    seed.copy_database(generation, lambda: None, str(tmp_path / "s" / "tiles.mbtiles"))
     assert (tmp_path / "s" / "tiles.mbtiles").read_bytes() == data
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["tiles.mbtiles"]
 
@@ -156,8 +156,9 @@ def test_case_071_a_copy_that_does_not_fit_leaves_nothing_lying(
     for name in ("g", "s"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "tiles.mbtiles").write_bytes(name.encode())
+    generation = Generation("g", str(tmp_path / "g"), 1, "k")
     with pytest.raises(OSError, match="No space left"):
-        seed.copy_database(Generation("g", str(tmp_path / "g"), 1, "k"), str(tmp_path / "s" / "tiles.mbtiles"))
+        seed.copy_database(generation, lambda: None, str(tmp_path / "s" / "tiles.mbtiles"))
     assert [path.read_bytes() for path in (tmp_path / "s").iterdir()] == [b"s"]
 
 

@@ -28,6 +28,8 @@ class Failpoint(NamedTuple):
 FAILPOINTS = (
     Failpoint("receive.after_lock", "the lock is held", "the staging folder is opened"),
     Failpoint("receive.after_open", "the staging folder is open", "the first tile is taken in"),
+    Failpoint("seed.after_copy", "a copy of the current database lies beside the empty one", "that one is removed"),
+    Failpoint("seed.after_unlink", "the empty database is removed", "the copy has its name"),
     Failpoint("receive.before_commit", "tiles are in the open transaction", "they are committed"),
     Failpoint("receive.after_commit", "a batch is committed", "the workstation is told"),
     Failpoint("receive.after_seal", "every tile is committed", "the report says so"),

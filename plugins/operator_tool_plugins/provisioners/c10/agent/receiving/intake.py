@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import queue
 import struct
 import threading
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..faults import AgentError
 from ..wire import FRAME_DATA, FRAME_OFFER, FRAME_PING, FRAME_SEAL, MAX_PICTURE_BYTES, Inlet
@@ -17,6 +18,7 @@ _BATCH = struct.Struct(">I")
 _ENTRY = struct.Struct(">BII32sIB")
 _SEAL = struct.Struct(">QQ")
 _QUEUED_JOBS = 12
+_TICK_S = 1.0
 
 
 class Entry(NamedTuple):
@@ -72,9 +74,12 @@ class Intake:
         self._expected[batch] = iter(lacking)
         self._left[batch] = len(lacking)
 
-    def peek(self) -> Optional[Job]:
-        """Wait for the first job and return it; ``get`` returns it again."""
-        self._first = [self._jobs.get()]
+    def peek(self, tick: Callable[[], None]) -> Optional[Job]:
+        """Wait for the first job and return it; ``get`` returns it again. ``tick`` is called now and then."""
+        while not self._first:
+            tick()
+            with contextlib.suppress(queue.Empty):
+                self._first = [self._jobs.get(timeout=_TICK_S)]
         return None if isinstance(self._first[0], AgentError) else self._first[0]
 
     def get(self, wait_s: float) -> Optional[Job]:

@@ -18,7 +18,7 @@ from ..guard import BuildLock, patience_of
 from ..layout import Layout
 from ..volume import check_mounted
 from .held import HeldPictures
-from .intake import Entry, Intake, Job, Offer, Pictures, Seal
+from .intake import Entry, Intake, Offer, Pictures, Seal
 from .seed import copy_database, is_worth_it, trusted_current
 from .staging import Picture, Row, Staging, open_staging
 
@@ -61,20 +61,23 @@ def run(call: Call) -> Dict[str, object]:
                 intake = Intake(call.inlet)
                 call.dead_man.disarm()
                 if staging.is_fresh:
-                    _seed(layout, staging, held, intake.peek(), request.number("wanted_tiles", 0))
+                    _seed(call, layout, staging, held, intake)
                 return _receive(call, staging, held, intake)
             finally:
                 held.close()
 
 
-def _seed(layout: Layout, staging: Staging, held: HeldPictures, first: Optional[Job], wanted_tiles: int) -> None:
+def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, intake: Intake) -> None:
     """Begin with a copy of the current database where that saves most of the work."""
+    first = intake.peek(lambda: call.outlet.moved("waiting for the first tiles"))
     current = trusted_current(layout)
     if current is None or not isinstance(first, Offer):
         return
     sample = [entry.sha256 for entry in first.entries[:_LOOKUP]]
+    wanted_tiles = call.request.number("wanted_tiles", 0)
     if is_worth_it(held.count(sample), len(sample), read_manifest(current.path).tiles, wanted_tiles):
-        staging.begin_as_copy(functools.partial(copy_database, current))
+        tick = functools.partial(call.outlet.moved, "copying the current cache")
+        staging.begin_as_copy(functools.partial(copy_database, current, tick))
 
 
 def _receive(call: Call, staging: Staging, held: HeldPictures, intake: Intake) -> Dict[str, object]:

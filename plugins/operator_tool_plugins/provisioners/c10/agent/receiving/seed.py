@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Optional
+from typing import Callable, Optional
 
+from ..failpoints import failpoint
 from ..generations.trust import is_verified_since_boot
 from ..layout import DATABASE, Generation, Layout
 
@@ -29,17 +30,18 @@ def trusted_current(layout: Layout) -> Optional[Generation]:
     return current if current is not None and is_verified_since_boot(layout, current) else None
 
 
-def copy_database(generation: Generation, path: str) -> None:
+def copy_database(generation: Generation, tick: Callable[[], None], path: str) -> None:
     """Put a copy of the generation's database at ``path``, in place of what is there, whole or not at all.
 
-    Where the file system can, both share their blocks until one is written to.
+    Where the file system can, both share their blocks until one is written to. ``tick`` is called now and then.
     """
     temporary = os.path.join(os.path.dirname(path), ".seed")
     source = os.open(os.path.join(generation.path, DATABASE), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
-            _copy(source, target, os.fstat(source).st_size)
+            _copy(source, target, os.fstat(source).st_size, tick)
+            failpoint("seed.after_copy")
         except BaseException:
             # A full disk must not stay full.
             os.unlink(temporary)
@@ -50,13 +52,15 @@ def copy_database(generation: Generation, path: str) -> None:
         os.close(source)
     # A rename over a file makes ext4 write all of the new one first.
     os.unlink(path)
+    failpoint("seed.after_unlink")
     os.rename(temporary, path)
 
 
-def _copy(source: int, target: int, size: int) -> None:
+def _copy(source: int, target: int, size: int, tick: Callable[[], None]) -> None:
     done = 0
     in_kernel = hasattr(os, "copy_file_range")
     while done < size:
+        tick()
         step = min(_STEP_BYTES, size - done)
         if in_kernel:
             try:
