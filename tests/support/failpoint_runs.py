@@ -8,6 +8,7 @@ import io
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -169,7 +170,9 @@ class Trial:
             found.append("there is a traceback on standard error")
         found += self.strange_locks()
         found += self._strange_cache(ended)
-        return found if self.fault.kills_the_command else [*found, *self._strange_words(ended)]
+        if not self.fault.kills_the_command:
+            return [*found, *self._strange_words(ended)]
+        return found if ended.code == -signal.SIGKILL else [*found, f"it was killed, and ended with {ended.code}"]
 
     def _strange_cache(self, ended: Ended) -> Iterator[str]:
         new = self.current() != self.old
