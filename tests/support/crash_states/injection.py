@@ -36,6 +36,7 @@ _CALLS = """
 """
 CHANGING = frozenset(_CALLS.split())
 _LINE = re.compile(r"(\d+) +(\w+)\(")
+_HIT = re.compile(r"\(INJECTED\)|killed by SIGKILL")
 _OPENED_FOR_READING = re.compile(r"O_RDONLY(?!.*O_CREAT)")
 
 
@@ -68,6 +69,8 @@ class Build:
         self._bench = bench
         self._cache = cache
         self._sending = sending
+        self.missed: list[str] = []
+        """What was to be injected, and was not: there were not so many calls this time."""
         if not sending:
             with Workstation(bench.today, bench) as workstation:
                 assert workstation.send(cache)["ok"]
@@ -104,6 +107,8 @@ class Build:
                 report = self._run(workstation)
             workstation.hang_up()
             workstation.process.wait(60)
+        if not _HIT.search(log.read_text()):
+            self.missed.append(str(injected))
         found = list(self._wrong(root, report))
         with Workstation(self._bench.today, self._bench, root=root) as workstation:
             again = workstation.whole_way(self._cache)
