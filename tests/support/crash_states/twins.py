@@ -122,7 +122,11 @@ TWINS = (
     Twin(
         "the folders of the cache root are not synced",
         FIRST,
-        {"layout.py": [("        if any(made):\n", "        if not made:\n")]},
+        {
+            "layout.py": [
+                ("        if any(made) or not os.path.lexists(self.current_link):\n", "        if not made:\n")
+            ]
+        },
         CURRENT_WHOLE,
     ),
     Twin(

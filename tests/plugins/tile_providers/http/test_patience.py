@@ -84,7 +84,9 @@ def test_case_037_a_server_that_lets_nothing_pass_is_given_up_when_the_pauses_ar
     assert caught.value.retryable
 
 
-@pytest.mark.parametrize("retry_after", ["999999", formatdate(time.time() + 5 * 86_400, usegmt=True)])
+@pytest.mark.parametrize(
+    "retry_after", ["999999", formatdate(time.time() + 5 * 86_400, usegmt=True)], ids=["seconds", "date"]
+)
 def test_case_037_a_pause_of_days_ends_the_run(server: TileServer, retry_after: str) -> None:
     """Nobody waits for that; the message says how long, and which setting allows more."""
     server.script = lambda _asked: Answer(status=429, headers={"Retry-After": retry_after})

@@ -62,8 +62,8 @@ class Layout:
         for path in missing[1:]:
             sync_folder(path)
         made = [make_folder(path) for path in (self.generations, self.stagings, self.state)]
-        if any(made):
-            # What is renamed into them must not be lost with them.
+        if any(made) or not os.path.lexists(self.current_link):
+            # What is renamed into them must not be lost with them; who made them may have been ended before this.
             sync_folder(self.root)
 
     def current(self) -> Optional[Generation]:
