@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner, Result
+
+from operator_tool.cli import operator_tool
 from tests.support.distributions import write_distribution
 
+INVENTORY = """
+[companions.alpha]
+transport = "fake"
+provisioner = "keeper"
+[companions.alpha.fake]
+host = "alpha.example"
+[companions.beta]
+transport = "fake"
+provisioner = "keeper"
+[companions.beta.fake]
+host = "beta.example"
+[companions.beta.keeper]
+site = "/other"
+"""
 OFFERED = "SHA256:" + "A" * 43
 OTHER = "SHA256:" + "B" * 43
 
@@ -239,3 +258,24 @@ def install_fakes(folder: Path) -> Path:
         },
     )
     return folder
+
+
+Run = Callable[..., Result]
+"""Runs a command in this process."""
+
+
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs a command with folders of its own and both companions; what it raises comes out."""
+    monkeypatch.syspath_prepend(install_fakes(tmp_path / "site"))
+    monkeypatch.setenv("OPERATOR_TOOL_DATA_DIR", str(tmp_path / "data"))
+    config = tmp_path / "config.toml"
+    config.write_text(INVENTORY)
+    config.chmod(0o600)
+    monkeypatch.setenv("OPERATOR_TOOL_CONFIG", str(config))
+
+    def run_it(*arguments: str) -> Result:
+        return CliRunner().invoke(
+            operator_tool, arguments, standalone_mode=False, catch_exceptions=False, prog_name="operator-tool"
+        )
+
+    return run_it

@@ -8,47 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from operator_tool.api import UsageError
 from operator_tool.build_cache.lock import companion_lock
-from operator_tool.cli import operator_tool
 
-from .enrollable import OFFERED, install_fakes
+from .enrollable import OFFERED, Run, runner
 
 FLIGHT = Path(__file__).parents[3] / "docs" / "tutorial" / "first-flight.plan"
-INVENTORY = """
-[companions.alpha]
-transport = "fake"
-provisioner = "keeper"
-[companions.alpha.fake]
-host = "alpha.example"
-[companions.beta]
-transport = "fake"
-provisioner = "keeper"
-[companions.beta.fake]
-host = "beta.example"
-"""
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process with folders of its own; what it raises comes out."""
-    monkeypatch.syspath_prepend(install_fakes(tmp_path / "site"))
-    monkeypatch.setenv("OPERATOR_TOOL_DATA_DIR", str(tmp_path / "data"))
-    config = tmp_path / "config.toml"
-    config.write_text(INVENTORY)
-    config.chmod(0o600)
-    monkeypatch.setenv("OPERATOR_TOOL_CONFIG", str(config))
-
-    def run_it(*arguments: str) -> Result:
-        return CliRunner().invoke(
-            operator_tool, arguments, standalone_mode=False, catch_exceptions=False, prog_name="operator-tool"
-        )
-
-    return run_it
+    """Run a command."""
+    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture
