@@ -204,7 +204,7 @@ def test_case_092_another_agent_of_another_protocol_is_not(
 ) -> None:
     """Told with both numbers, and who can help."""
     gated.agent.resolve().write_bytes(changed_agent(PROTOCOL="7"))
-    with pytest.raises(CompanionError, match="speaks protocol 7, this program speaks 1") as caught:
+    with pytest.raises(CompanionError, match="speaks protocol 7, this program speaks 2") as caught:
         provisioner_of(gated.root, context_of(tmp_path)).prepare(session, order_of(1))
     assert "administrator" in caught.value.hint
 
