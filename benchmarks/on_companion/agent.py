@@ -9,21 +9,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
-from operator_tool.api import CacheOrder, tiles_digest
+from operator_tool.api import CacheOrder, TileRecord
 from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
 from operator_tool_plugins.provisioners.c10.wire import data_frame, lacking, offer_frame, seal_frame
 from tests.support.c10_rig import final_line, request_of
 
-from .pictures import batches
+from .pictures import Stream
 
 _FRAME_TILES = 32
 _WATCH_S = 0.01
+_AHEAD = 3
 
 
 class Provisioned(msgspec.Struct, frozen=True):
@@ -72,14 +74,14 @@ class Agent:
         """Return the report of the call at hand. Raises ``RuntimeError`` where it failed."""
         return next(said for said in self._lines() if "report" in said)
 
-    def provision(self, order: CacheOrder, tiles: int, *, changed_every: int = 0) -> Provisioned:
-        """Have so many tiles received and made the current generation."""
+    def provision(self, order: CacheOrder, stream: Stream) -> Provisioned:
+        """Have a stream received and made the current generation."""
         self.ask("hello", order)
         greeting = self.report()
         begun_s = time.perf_counter()
-        self.ask("receive", order, wanted_tiles=tiles)
-        sent, rows, size = self._send(tiles, changed_every)
-        order_text = _order_text(order, greeting, tiles, size, tiles_digest(iter(sorted(rows))))
+        self.ask("receive", order, wanted_tiles=stream.tiles)
+        sent = self._send(stream)
+        order_text = _order_text(order, greeting, stream)
         self.ask("build", order, manifest=order_text, last=True)
         for said in self._lines():
             if said.get("event") == "made":
@@ -89,26 +91,23 @@ class Agent:
         seconds = time.perf_counter() - begun_s
         return Provisioned(seconds, sent, self.peak_bytes, self.written_bytes)
 
-    def _send(self, tiles: int, changed_every: int) -> tuple[int, list[tuple[int, int, int, bytes]], int]:
-        sent = size = 0
-        rows: list[tuple[int, int, int, bytes]] = []
+    def _send(self, stream: Stream) -> int:
+        sent = 0
         lacks = (said for said in self._lines() if said.get("event") == "lacks")
-        ahead = None
-        # One batch is offered ahead, so that the agent never waits for a round trip.
-        for number, batch in enumerate(batches(tiles, changed_every)):
+        waiting: deque[tuple[int, tuple[Sequence[TileRecord], list[bytes]]]] = deque()
+        # Some batches are offered ahead, so that the agent never waits for a round trip.
+        for number, batch in enumerate(stream):
             self._say(offer_frame(number, batch[0]))
-            if ahead is not None:
-                sent += self._send_lacking(number - 1, ahead, next(lacks)["bits"])
-            ahead = batch
-            rows += [(r.id.z, r.id.x, r.id.y, r.sha256) for r in batch[0]]
-            size += sum(r.length_bytes for r in batch[0])
-        assert ahead is not None
-        sent += self._send_lacking(number, ahead, next(lacks)["bits"])
-        self._say(seal_frame(tiles, size))
+            waiting.append((number, batch))
+            if len(waiting) > _AHEAD:
+                sent += self._send_lacking(*waiting.popleft(), next(lacks)["bits"])
+        while waiting:
+            sent += self._send_lacking(*waiting.popleft(), next(lacks)["bits"])
+        self._say(seal_frame(stream.tiles, stream.bytes))
         self.report()
-        return sent, rows, size
+        return sent
 
-    def _send_lacking(self, number: int, batch: tuple[Any, list[bytes]], bits: str) -> int:
+    def _send_lacking(self, number: int, batch: tuple[Sequence[TileRecord], list[bytes]], bits: str) -> int:
         records, pictures = batch
         by_record = dict(zip(records, pictures, strict=True))
         wanted = lacking(records, bits)
@@ -146,7 +145,7 @@ def _number(text: str, name: str) -> int:
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith(name)))
 
 
-def _order_text(order: CacheOrder, greeting: dict[str, Any], tiles: int, size: int, digest: str) -> str:
+def _order_text(order: CacheOrder, greeting: dict[str, Any], stream: Stream) -> str:
     return json.dumps(
         {
             "format": 2,
@@ -155,9 +154,9 @@ def _order_text(order: CacheOrder, greeting: dict[str, Any], tiles: int, size: i
             "seq": greeting["highest_seq"] + 1,
             "companion_id": greeting["companion_id"],
             "nonce": greeting["nonce"],
-            "tiles": tiles,
-            "bytes": size,
-            "tiles_digest": digest,
+            "tiles": stream.tiles,
+            "bytes": stream.bytes,
+            "tiles_digest": stream.digest,
             "metadata": {"name": "benchmark", "format": "jpg"},
             "artefacts": [],
             "stages": [],

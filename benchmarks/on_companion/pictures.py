@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from operator_tool.api import PictureFormat, TileId, TileRecord
+from operator_tool.api import PictureFormat, TileId, TileRecord, tiles_digest
 
 PICTURE_BYTES = 15_000
 BATCH_TILES = 512
@@ -20,12 +20,29 @@ def picture(number: int) -> bytes:
     return head + _NOISE[number % 32 : number % 32 + PICTURE_BYTES - len(head)]
 
 
-def batches(tiles: int, changed_every: int = 0) -> Iterator[tuple[Sequence[TileRecord], list[bytes]]]:
-    """Yield the tiles, batch by batch; every ``changed_every``-th shows another picture than without that."""
-    for start in range(0, tiles, BATCH_TILES):
-        numbers = range(start, min(start + BATCH_TILES, tiles))
-        pictures = [picture(n + (10**9 if changed_every and n % changed_every == 0 else 0)) for n in numbers]
-        yield [_record(number, data) for number, data in zip(numbers, pictures, strict=True)], pictures
+class Stream:
+    """So many tiles as a workstation has them before it sends: their records, their digest, their pictures.
+
+    Every ``changed_every``-th shows another picture than without that. The pictures of a ``held`` stream are in memory;
+    others are made when they are sent, which costs the sender time.
+    """
+
+    def __init__(self, tiles: int, *, changed_every: int = 0, held: bool = False) -> None:
+        self.tiles = tiles
+        self._changed_every = changed_every
+        numbers = [range(start, min(start + BATCH_TILES, tiles)) for start in range(0, tiles, BATCH_TILES)]
+        self._batches = [(part, [_record(number, self._picture(number)) for number in part]) for part in numbers]
+        records = [record for _part, batch in self._batches for record in batch]
+        self.bytes = sum(record.length_bytes for record in records)
+        self.digest = tiles_digest(iter(sorted((r.id.z, r.id.x, r.id.y, r.sha256) for r in records)))
+        self._held = [[self._picture(number) for number in part] for part in numbers] if held else None
+
+    def __iter__(self) -> Iterator[tuple[Sequence[TileRecord], list[bytes]]]:
+        for place, (part, records) in enumerate(self._batches):
+            yield records, self._held[place] if self._held else [self._picture(number) for number in part]
+
+    def _picture(self, number: int) -> bytes:
+        return picture(number + (10**9 if self._changed_every and number % self._changed_every == 0 else 0))
 
 
 def _record(place: int, data: bytes) -> TileRecord:

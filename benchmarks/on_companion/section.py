@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.support.c10_rig import order_of
 
 from .agent import Agent, Provisioned
-from .pictures import PICTURE_BYTES, picture
+from .pictures import PICTURE_BYTES, Stream, picture
 
 FEW, MANY = 5_000, int(os.environ.get("ON_COMPANION_MANY", "150000"))
 RUNS = int(os.environ.get("ON_COMPANION_RUNS", "5"))
@@ -52,30 +52,32 @@ def section() -> str:
 def _few(folder: Path) -> list[str]:
     raw_s, ours_s = [], []
     pictures = [picture(number) for number in range(FEW)]
+    stream = Stream(FEW, held=True)
     for run in range(RUNS):
         raw_s.append(_timed(lambda: _write(folder / "raw", pictures)))
-        ours_s.append(_provision(folder, folder / f"few-{run}", FEW).seconds)
+        ours_s.append(_provision(folder, folder / f"few-{run}", stream).seconds)
         shutil.rmtree(folder / f"few-{run}")
     return [_row(f"{FEW:,} tiles, stream to switched generation", ours_s, "write + one fsync", raw_s)]
 
 
 def _many(folder: Path) -> list[str]:
     root = folder / "many"
-    first = _provision(folder, root, MANY)
+    first = _provision(folder, root, Stream(MANY))
     raw_s = _timed(lambda: _write(folder / "raw", (picture(number) for number in range(MANY))))
     rows = [_row(f"{MANY:,} tiles, stream to switched generation", [first.seconds], "write + one fsync", [raw_s])]
     database = root / "current" / "tiles.mbtiles"
     size = database.stat().st_size
     copy_s = _timed(lambda: _copy(database, folder / "copy"))
+    changed = Stream(MANY, changed_every=_CHANGED_EVERY)
     with Agent(folder, root) as agent:
-        rebuilt = agent.provision(order_of(1, lat_deg=_SECOND_LAT), MANY, changed_every=_CHANGED_EVERY)
+        rebuilt = agent.provision(order_of(1, lat_deg=_SECOND_LAT), changed)
     rows.append(_row(f"5 % of {MANY:,} tiles changed", [rebuilt.seconds], "copy in the kernel + fsync", [copy_s]))
     verify_s = _timed(lambda: _ask(folder, root, "verify"))
     sum_s = _timed(lambda: subprocess.run(["sha256sum", database], check=True, stdout=subprocess.DEVNULL))
     rows.append(_row(f"verify, every byte of {size / 1e9:.2f} GB", [verify_s], "sha256sum", [sum_s]))
     quick_s = _timed(lambda: _ask(folder, root, "verify", how="quick"))
     hello_s = _timed(lambda: _ask(folder, root, "hello"))
-    small = _provision(folder, folder / "small", FEW)
+    small = _provision(folder, folder / "small", Stream(FEW))
     foot = _FOOT.format(
         verify_mb_s=size / verify_s / 1e6,
         quick_s=quick_s,
@@ -90,9 +92,9 @@ def _many(folder: Path) -> list[str]:
     return [*rows, foot]
 
 
-def _provision(folder: Path, root: Path, tiles: int) -> Provisioned:
+def _provision(folder: Path, root: Path, stream: Stream) -> Provisioned:
     with Agent(folder, root) as agent:
-        return agent.provision(order_of(1, lat_deg=_FIRST_LAT), tiles)
+        return agent.provision(order_of(1, lat_deg=_FIRST_LAT), stream)
 
 
 def _ask(folder: Path, root: Path, verb: str, **fields: object) -> None:
