@@ -95,6 +95,19 @@ def test_a_cache_that_has_little_in_common_is_not_copied(tmp_path: Path, file: P
     assert (sent, report["copied_tiles"]) == (160, 40)
 
 
+def test_a_first_offer_of_a_few_new_tiles_does_not_decide(tmp_path: Path, file: Path) -> None:
+    """What was downloaded first is often what nobody holds; a moment later comes what is held."""
+    root, order = tmp_path / "cache", order_of(60, lat_deg=50.0)
+    whole_way(file, root, order_of(60), supply_of(60))
+    new, held = supply_of(60, changed=range(4)), supply_of(60)
+    with Agent(file, "receive", request_of(root, order, wanted_tiles=60)) as agent:
+        agent.say(offer_frame(0, new.records[:4]) + offer_frame(1, held.records[4:]))
+        assert [agent.until("lacks")["count"] for _ in range(2)] == [4, 0]  # type: ignore[index]
+        agent.say(data_frame(0, [new.pictures[record.sha256] for record in new.records[:4]]))
+        agent.say(seal_frame(60, sum(record.length_bytes for record in new.records)))
+        assert agent.report()["copied_tiles"] == 0, "they lie in the copy already"
+
+
 def test_case_097_a_database_that_was_touched_is_not_copied_whole(tmp_path: Path, file: Path) -> None:
     """Only what was verified since boot, untouched, is believed: else each picture is hashed before it is copied."""
     root, order, supply = tmp_path / "cache", order_of(50, lat_deg=50.0), supply_of(50)

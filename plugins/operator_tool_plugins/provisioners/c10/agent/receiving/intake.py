@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import hashlib
 import queue
 import struct
 import threading
+import time
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..faults import AgentError
@@ -19,6 +20,9 @@ _ENTRY = struct.Struct(">BII32sIB")
 _SEAL = struct.Struct(">QQ")
 _QUEUED_JOBS = 12
 _TICK_S = 1.0
+_ENOUGH_ENTRIES = 256
+_MOMENT_S = 0.3
+"""The workstation hands on what it has every quarter of a second."""
 
 
 class Entry(NamedTuple):
@@ -66,7 +70,7 @@ class Intake:
         self._expected: Dict[int, Iterator[Entry]] = {}
         self._left: Dict[int, int] = {}
         self._next_batch = 0
-        self._first: List[Union[Job, AgentError, None]] = []
+        self._ahead: "collections.deque[Union[Job, AgentError, None]]" = collections.deque()
         threading.Thread(target=self._read, name="intake", daemon=True).start()
 
     def expect(self, batch: int, lacking: List[Entry]) -> None:
@@ -74,17 +78,30 @@ class Intake:
         self._expected[batch] = iter(lacking)
         self._left[batch] = len(lacking)
 
-    def peek(self, tick: Callable[[], None]) -> Optional[Job]:
-        """Wait for the first job and return it; ``get`` returns it again. ``tick`` is called now and then."""
-        while not self._first:
+    def peek(self, tick: Callable[[], None]) -> List[Entry]:
+        """Wait for what is offered first, a moment longer where that is little, and return it; ``get`` returns it
+        again. ``tick`` is called now and then."""
+        entries: List[Entry] = []
+        until_s = 0.0
+        while len(entries) < _ENOUGH_ENTRIES:
             tick()
-            with contextlib.suppress(queue.Empty):
-                self._first = [self._jobs.get(timeout=_TICK_S)]
-        return None if isinstance(self._first[0], AgentError) else self._first[0]
+            left_s = until_s - time.monotonic() if entries else _TICK_S
+            if left_s <= 0:
+                break
+            try:
+                job = self._jobs.get(timeout=left_s)
+            except queue.Empty:
+                continue
+            self._ahead.append(job)
+            if not isinstance(job, Offer):
+                break
+            until_s = until_s or time.monotonic() + _MOMENT_S
+            entries += job.entries
+        return entries
 
     def get(self, wait_s: float) -> Optional[Job]:
         """Return the next job, None at the end. Raises ``queue.Empty`` after ``wait_s``, or what the reading met."""
-        job = self._first.pop() if self._first else self._jobs.get(timeout=wait_s)
+        job = self._ahead.popleft() if self._ahead else self._jobs.get(timeout=wait_s)
         if isinstance(job, AgentError):
             raise job
         return job

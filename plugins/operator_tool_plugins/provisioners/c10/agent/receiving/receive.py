@@ -69,11 +69,11 @@ def run(call: Call) -> Dict[str, object]:
 
 def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, intake: Intake) -> None:
     """Begin with a copy of the current database where that saves most of the work."""
-    first = intake.peek(lambda: call.outlet.moved("waiting for the first tiles"))
     current = trusted_current(layout)
-    if current is None or not isinstance(first, Offer):
+    if current is None:
         return
-    sample = [entry.sha256 for entry in first.entries[:_LOOKUP]]
+    first = intake.peek(lambda: call.outlet.moved("waiting for the first tiles"))
+    sample = [entry.sha256 for entry in first[:_LOOKUP]]
     wanted_tiles = call.request.number("wanted_tiles", 0)
     if is_worth_it(held.count(sample), len(sample), read_manifest(current.path).tiles, wanted_tiles):
         tick = functools.partial(call.outlet.moved, "copying the current cache")
