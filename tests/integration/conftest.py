@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.real_parts import RealNginx, RealSshd, real_nginx, real_sshd
+from tests.support.ssh_peers import note_threads
+
+
+@pytest.fixture(autouse=True)
+def own_threads() -> None:
+    """Let a test that waits for its threads' end wait for its own alone."""
+    note_threads()
 
 
 @pytest.fixture

@@ -72,9 +72,18 @@ def wait_until(condition: Any) -> None:
         time.sleep(0.01)
 
 
+_others: set[threading.Thread] = set()
+
+
+def note_threads() -> None:
+    """Note which threads are there before a test: those of other tests are not its own."""
+    _others.clear()
+    _others.update(threading.enumerate())
+
+
 def wait_until_no_thread(name: str) -> None:
-    """Wait until no thread of that name is left."""
-    wait_until(lambda: all(thread.name != name for thread in threading.enumerate()))
+    """Wait until no thread of that name is left of those that this test began."""
+    wait_until(lambda: all(thread.name != name for thread in set(threading.enumerate()) - _others))
 
 
 @contextlib.contextmanager
