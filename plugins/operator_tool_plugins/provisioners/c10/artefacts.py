@@ -20,12 +20,12 @@ from .conversation import Conversation, NoAgentError
 from .escaping import printable
 from .manifest import FileEntry
 from .place import Place
-from .prepare import ORPHAN_WAIT_S
+from .prepare import writing_request
 from .process import PING_S
 from .report import AgentFailureError, Count
 from .settings import C10Settings
 from .transfer import as_transfer_error
-from .wire import FRAME_BYTES, PROTOCOL, artefact_frame, ping_frame, seal_frame
+from .wire import FRAME_BYTES, artefact_frame, ping_frame, seal_frame
 
 MAX_ARTEFACT_BYTES = 4 * 1024 * 1024 * 1024
 _TICK_S = 0.2
@@ -102,13 +102,7 @@ def _attempt(
             sender.answered(event.get("files"))
 
     request: dict[str, object] = {
-        "protocol": PROTOCOL,
-        "run_id": order.run_id,
-        "root": place.root,
-        "content_key": order.content_key,
-        "operator": order.operator,
-        "lock_wait_s": settings.lock_wait_s,
-        "orphan_wait_s": ORPHAN_WAIT_S,
+        **writing_request(place, settings, order),
         "keep_free_bytes": settings.keep_free_bytes,
         "mount_point": settings.mount_point,
         "artefacts": listed(artefacts),

@@ -24,12 +24,11 @@ from .conversation import Conversation, NoAgentError, Progress, request_line
 from .escaping import printable
 from .manifest import DATABASE, FileEntry, Manifest, manifest_of
 from .place import Place
-from .prepare import ORPHAN_WAIT_S, Greeting
+from .prepare import Greeting, writing_request
 from .report import AgentFailureError, Count
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
-from .wire import PROTOCOL
 
 _MAX_NOTES = 20
 _ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
@@ -81,13 +80,7 @@ def prepare_build(
     """Return the build of what was offered, as the generation after those that the greeting told of."""
     manifest = manifest_of(context, order, greeting, table, tiles_digest, artefacts)
     request: dict[str, object] = {
-        "protocol": PROTOCOL,
-        "run_id": order.run_id,
-        "root": place.root,
-        "content_key": order.content_key,
-        "operator": order.operator,
-        "lock_wait_s": settings.lock_wait_s,
-        "orphan_wait_s": ORPHAN_WAIT_S,
+        **writing_request(place, settings, order),
         **_signed(manifest, signer),
         "last": True,
     }

@@ -101,6 +101,19 @@ class Greeting(msgspec.Struct, frozen=True):
 G = TypeVar("G", bound=Greeting)
 
 
+def writing_request(place: Place, settings: C10Settings, order: CacheOrder) -> dict[str, object]:
+    """Return what every request says that takes the companion's lock for an order."""
+    return {
+        "protocol": PROTOCOL,
+        "run_id": order.run_id,
+        "root": place.root,
+        "content_key": order.content_key,
+        "operator": order.operator,
+        "lock_wait_s": settings.lock_wait_s,
+        "orphan_wait_s": ORPHAN_WAIT_S,
+    }
+
+
 def greet(
     conversation: Conversation,
     place: Place,

@@ -25,14 +25,13 @@ from operator_tool.api import (
 
 from .conversation import Conversation, NoAgentError, Progress
 from .place import Place
-from .prepare import ORPHAN_WAIT_S
+from .prepare import writing_request
 from .process import PING_S
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
 from .wire import (
     FRAME_BYTES,
     MAX_OFFER_TILES,
-    PROTOCOL,
     cancel_frame,
     data_frame,
     lacking,
@@ -129,13 +128,7 @@ def _attempt(
             progress.tell(sender.tiles_up_to(stored), order.wanted_tiles, sender.sent_bytes)
 
     request: dict[str, object] = {
-        "protocol": PROTOCOL,
-        "run_id": order.run_id,
-        "root": place.root,
-        "content_key": order.content_key,
-        "operator": order.operator,
-        "lock_wait_s": settings.lock_wait_s,
-        "orphan_wait_s": ORPHAN_WAIT_S,
+        **writing_request(place, settings, order),
         "keep_free_bytes": settings.keep_free_bytes,
         "mount_point": settings.mount_point,
         "wanted_tiles": order.wanted_tiles,

@@ -41,21 +41,13 @@ def read_record(layout: Layout) -> Record:
         fields = read_checked(path)
     except FileNotFoundError:
         return Record()
-    record = Record(
-        fields.get("highest_seq", 0),  # type: ignore[arg-type]
-        fields.get("current"),  # type: ignore[arg-type]
-        fields.get("switching_to"),  # type: ignore[arg-type]
-        fields.get("previous"),  # type: ignore[arg-type]
-        fields.get("seals", {}),  # type: ignore[arg-type]
-    )
-    names = [name for name in (record.current, record.switching_to, record.previous) if name is not None]
-    if type(record.highest_seq) is not int or not 0 <= record.highest_seq <= MAX_SEQ:
+    seq, seals = fields.get("highest_seq", 0), fields.get("seals", {})
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
         raise AgentError("state", "%s: highest_seq is no number of a generation" % path)
-    if not isinstance(record.seals, dict):
-        raise AgentError("state", "%s: seals is no object" % path)
-    if not all(isinstance(name, str) and is_generation_name(name) for name in [*names, *record.seals]):
-        raise AgentError("state", "%s names what can't be generations" % path)
-    return record
+    if not isinstance(seals, dict) or not all(map(is_generation_name, seals)):
+        raise AgentError("state", "%s: seals is no object of generations" % path)
+    current, switching_to, previous = (_name(path, fields, key) for key in ("current", "switching_to", "previous"))
+    return Record(seq, current, switching_to, previous, seals)
 
 
 def record_or_none(layout: Layout) -> Optional[Record]:
@@ -123,6 +115,13 @@ def read_checked(path: str) -> Dict[str, object]:
 def write_checked(path: str, fields: Dict[str, object]) -> None:
     """Write fields with their own checksum, durably, whole or not at all."""
     write_whole(path, _spelled(json.loads(json.dumps(fields))))
+
+
+def _name(path: str, fields: Dict[str, object], key: str) -> Optional[str]:
+    name = fields.get(key)
+    if name is None or (isinstance(name, str) and is_generation_name(name)):
+        return name
+    raise AgentError("state", "%s: %s names what can't be a generation" % (path, key))
 
 
 def _spelled(fields: Dict[str, object]) -> bytes:
