@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from .flight import TakeoffOrigin
+from .flight import Camera, TakeoffOrigin
 from .order import AreaRequest
 
 
@@ -59,7 +59,16 @@ class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     flight: str
     """What the flight source resolves: an id for ``api``, a path for ``file``."""
     area: AreaRequest = AreaRequest()
-    zooms: tuple[int, ...] = (15, 16, 17, 18)
+    zooms: tuple[int, ...] = ()
+    """Empty: from the camera and the flight's height where a camera is known, else 15 to 18."""
+    camera: Camera | None = None
+    """The camera to navigate by; None: the one that the flight was planned for, where it says so."""
+    height_m: float | None = None
+    """The height above the ground that zooms and footprint are told from; None: from the flight's altitudes."""
+    coarser_zooms: int = 2
+    """How many zooms coarser than the camera's own pixels the imagery may be; matchers take one four times coarser."""
+    accept_implausible: bool = False
+    """A flight that can hardly be meant is taken all the same."""
     max_tiles: int = 1_000_000
     allow_gaps: int = 0
     max_age_s: float | None = None

@@ -21,6 +21,7 @@ One tree; each class carries the exit code that a script sees and a hint for the
         ├── FlightRefusedError             91   it refused the credentials
         ├── FlightNotFoundError            92   it knows no such flight
         ├── FlightFormatError              93   what it sent, or the file, is not a flight
+        │   └── ImplausibleFlightError     93   it can be read, but hardly be meant
         ├── FlightFileError                94   the file is not there or can't be read
         └── NoRouteError                   95   no waypoint at all
 
@@ -199,6 +200,12 @@ class FlightFormatError(FlightError):
     exit_code = 93
     default_hint = "Save the mission again from the planner, or mend the place that is named."
     default_retryable = False
+
+
+class ImplausibleFlightError(FlightFormatError):
+    """The flight can be read but hardly be meant: swapped coordinates, a point at 0, 0, a jump of half the planet."""
+
+    default_hint = "Mend the place that is named; if it is meant, pass --accept-implausible."
 
 
 class FlightFileError(FlightError):

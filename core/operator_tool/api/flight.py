@@ -6,6 +6,9 @@ import enum
 
 import msgspec
 
+Place = tuple[float, float]
+"""Latitude and longitude, degrees, WGS 84."""
+
 
 class AltitudeFrame(enum.StrEnum):
     """What an altitude is measured from."""
@@ -27,6 +30,8 @@ class Waypoint(msgspec.Struct, frozen=True, kw_only=True):
     lon_deg: float
     alt_m: float | None = None
     alt_frame: AltitudeFrame = AltitudeFrame.UNKNOWN
+    loiter_radius_m: float = 0.0
+    """The drone circles the place at this distance; 0 where it doesn't."""
     objective: str | None = None
     source: str | None = None
     """Where in the file or payload it stands, such as ``mission.items[3]``."""
@@ -40,6 +45,61 @@ class TakeoffOrigin(msgspec.Struct, frozen=True, kw_only=True):
     alt_m: float | None = None
 
 
+class HomePosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the planner expects the drone to take off and to return to; not a waypoint."""
+
+    lat_deg: float
+    lon_deg: float
+    amsl_m: float | None = None
+    """Height of the ground there above mean sea level, where the source says so."""
+
+
+class GroundPolygon(msgspec.Struct, frozen=True, kw_only=True):
+    """A polygon on the ground. Its edges are straight on a Mercator map and take the short way across 180°."""
+
+    outer: tuple[Place, ...]
+    """At least three corners; the first is not repeated at the end."""
+    holes: tuple[tuple[Place, ...], ...] = ()
+    """What is left out of it, in the same way."""
+    margin_m: float = 0.0
+    """Metres beyond its rim that belong to it too, such as a survey's turn-arounds."""
+    source: str | None = None
+    """Where in the file it stands."""
+
+
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
+    """A fence of the flight: a polygon, or a circle of ``radius_m`` about ``center``."""
+
+    inclusion: bool
+    """True: the drone stays inside of it; False: it keeps out."""
+    polygon: tuple[Place, ...] = ()
+    """At least three corners, the first not repeated; empty for a circle."""
+    center: Place | None = None
+    radius_m: float = 0.0
+    source: str | None = None
+    """Where in the file it stands."""
+
+
+class RallyPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that the drone may divert to."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_m: float | None = None
+    """Height above home."""
+
+
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera that looks down: what its picture covers follows from its height."""
+
+    name: str
+    sensor_width_mm: float
+    sensor_height_mm: float
+    focal_length_mm: float
+    image_width_px: int
+    image_height_px: int
+
+
 class Flight(msgspec.Struct, frozen=True, kw_only=True):
     """A resolved flight: at least one waypoint, ordinals contiguous from 0, every coordinate finite and in range."""
 
@@ -47,7 +107,18 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     source: str
     """What gave it: ``file:survey.plan``, ``api:https://flights.example``. For people, never a path."""
+    format: str = ""
+    """How it was written, such as ``QGC .plan``; for people."""
     waypoints: tuple[Waypoint, ...]
+    areas: tuple[GroundPolygon, ...] = ()
+    """Ground that the drone flies over, anywhere in it: its lines there are not known."""
+    home: HomePosition | None = None
+    returns_home: bool = False
+    """After the last waypoint the drone flies back home, or to the first waypoint where no home is known."""
+    fences: tuple[Fence, ...] = ()
+    rally_points: tuple[RallyPoint, ...] = ()
+    camera: Camera | None = None
+    """The camera that the flight was planned for."""
     notes: tuple[str, ...] = ()
     """What was left out or assumed while reading, one sentence each."""
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import msgspec
 
-from .flight import Flight, TakeoffOrigin
+from .flight import Flight, GroundPolygon, TakeoffOrigin
 from .tiles import PictureFormat, TileId
 
-CONTENT_KEY_FORMAT = 1
+CONTENT_KEY_FORMAT = 2
 """Rises when the same inputs must give another cache than before."""
 
 
@@ -20,16 +20,25 @@ class AreaKind(enum.StrEnum):
     """The two shapes of the ground that a flight needs."""
 
     CORRIDOR = "corridor"
-    """Everything within ``metres`` of the route."""
+    """Everything within ``metres`` of where the drone flies."""
     BOX = "box"
-    """The route's bounding box, ``metres`` wider on each side."""
+    """The bounding box of where it flies, ``metres`` wider on each side."""
 
 
 class AreaRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which ground around the route the cache must cover."""
+    """Which ground the cache must cover: that around where the drone flies, and the polygons."""
 
     kind: AreaKind = AreaKind.CORRIDOR
     metres: float = 500.0
+    footprint_m: float = 0.0
+    """How far the camera sees beyond the place below it: half the diagonal of its picture on the ground. It is added to
+    ``metres``."""
+    polygons: tuple[GroundPolygon, ...] = ()
+    """Ground that is needed besides, as it is drawn."""
+    home_legs: bool = True
+    """The ways from home to the first waypoint and back are flown too."""
+    within_fence: bool = True
+    """What lies outside of the flight's inclusion fences is left out, unless the route leaves them."""
 
 
 class ProviderKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +57,9 @@ class CacheInputs(msgspec.Struct, frozen=True, kw_only=True):
     route: tuple[tuple[float, float, float | None], ...]
     """Latitude and longitude in degrees and altitude in metres of each waypoint, in order."""
     takeoff_origin: TakeoffOrigin
+    ground: str = ""
+    """SHA-256, in hex, over what else of the flight decides on the ground: circles, areas, home, fences; empty where
+    there is none."""
     area: AreaRequest
     zooms: tuple[int, ...]
     providers: tuple[ProviderKey, ...]

@@ -21,12 +21,14 @@ from operator_tool.api import (
     TakeoffOrigin,
     Waypoint,
 )
-from operator_tool.geo.area import area_of
+from operator_tool.geo.area import Area, area_of
 from operator_tool.geo.coverage import Coverage, coverage_of
 from operator_tool.geo.route import Route, place_name, route_of
 from operator_tool.sectors import Sector
 
 from .sharpness import MAX_GSD_M, check_sharpness
+
+DEFAULT_ZOOMS = (15, 16, 17, 18)
 
 _Place = tuple[float, float, float | None]
 
@@ -39,6 +41,8 @@ class CachePlan(msgspec.Struct, frozen=True, kw_only=True):
     zooms: tuple[int, ...]
     """Ascending, each once."""
     route: Route
+    ground: Area
+    """The shape on the map that the tiles cover."""
     coverage: Coverage
     providers: tuple[tuple[str, ProviderInfo], ...]
     """The chain, in the order in which it is asked."""
@@ -62,10 +66,10 @@ def make_plan(
     ``DownloadError`` for a provider whose terms forbid to download an area.
     """
     _check_terms(providers)
-    zooms = _checked_zooms(request.zooms, providers)
+    zooms = _checked_zooms(request.zooms or DEFAULT_ZOOMS, providers)
     route = route_of(flight)
-    area = area_of(route, request.area)
-    coverage = coverage_of(area, zooms, max_tiles=request.max_tiles)
+    ground = area_of(route, request.area)
+    coverage = coverage_of(ground, zooms, max_tiles=request.max_tiles)
     touched = tuple(sector for sector in sectors if sector.touches(coverage.bounds_deg))
     max_gsd_m = MAX_GSD_M if request.max_gsd_m is None and touched else request.max_gsd_m
     check_sharpness(flight, zooms[-1], providers, max_gsd_m=max_gsd_m)
@@ -90,6 +94,7 @@ def make_plan(
         area=inputs.area,
         zooms=zooms,
         route=route,
+        ground=ground,
         coverage=coverage,
         providers=tuple(providers),
         sectors=touched,

@@ -1,0 +1,37 @@
+"""What a reader found in a file: all of a flight but whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operator_tool.api import Camera, Fence, GroundPolygon, HomePosition, Place, RallyPoint, Waypoint
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the readers give; the fields are those of ``Flight``."""
+
+    format: str
+    """Such as ``QGC WPL 110``."""
+    waypoints: tuple[Waypoint, ...]
+    areas: tuple[GroundPolygon, ...] = ()
+    home: HomePosition | None = None
+    returns_home: bool = False
+    fences: tuple[Fence, ...] = ()
+    rally_points: tuple[RallyPoint, ...] = ()
+    camera: Camera | None = None
+    name: str | None = None
+    """The name that the file gives itself, escaped; None: the file's own name stands for it."""
+    notes: tuple[str, ...] = ()
+
+
+def rim_waypoints(areas: Sequence[GroundPolygon]) -> tuple[Waypoint, ...]:
+    """Return waypoints along the rims of areas, each rim closed, for a file that has areas and no line."""
+    places: list[tuple[Place, str | None]] = []
+    for area in areas:
+        places += [(corner, area.source) for corner in (*area.outer, area.outer[0])]
+    return tuple(
+        Waypoint(ordinal=ordinal, lat_deg=lat_deg, lon_deg=lon_deg, source=source)
+        for ordinal, ((lat_deg, lon_deg), source) in enumerate(places)
+    )
