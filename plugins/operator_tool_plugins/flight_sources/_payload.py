@@ -37,7 +37,12 @@ class FieldNames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_flight(
-    document: Node, *, source: str, names: FieldNames | None = None, waypoints: Node | None = None
+    document: Node,
+    *,
+    source: str,
+    format_name: str = "flight JSON",
+    names: FieldNames | None = None,
+    waypoints: Node | None = None,
 ) -> Flight:
     """Return the flight that a payload spells.
 
@@ -59,6 +64,7 @@ def parse_flight(
         id=flight_id,
         name=flight_id if name is None else _label(name),
         source=source,
+        format=format_name,
         waypoints=route,
         notes=notes,
     )

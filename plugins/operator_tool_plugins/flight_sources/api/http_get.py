@@ -7,7 +7,7 @@ import re
 import ssl
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from operator_tool.api import ConfigError, Deadline, FlightError, FlightFormatError
 
 from .._escaping import escaped
+from .apart import run_apart
 
 if TYPE_CHECKING:
     import httpx
@@ -61,23 +62,11 @@ def http_get(
     Raises ``BrokenConnectionError`` where another try may help; ``FlightError`` where it won't: the certificate, the
     request's deadline, the run given up; ``FlightFormatError`` for a body beyond its cap.
     """
-    # A loop of our own rather than asyncio.run: that one waits for a name look-up that the deadline gave up on.
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(_under_deadline(url, headers, ca_file, limits, deadline, cancelled))
-    finally:
-        _close(loop)
-
-
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop with nothing pending in it."""
-    for task in asyncio.all_tasks(loop):
-        task.cancel()  # only when an interrupt came out of run_until_complete itself
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    # Generators that a body cut short left behind are closed by tasks of their own, which must have run.
-    while left := asyncio.all_tasks(loop):
-        loop.run_until_complete(asyncio.wait(left))
-    loop.close()
+    return run_apart(
+        lambda interrupted: _under_deadline(
+            url, headers, ca_file, limits, deadline, lambda: cancelled.is_set() or interrupted.is_set()
+        )
+    )
 
 
 async def _under_deadline(
@@ -86,14 +75,14 @@ async def _under_deadline(
     ca_file: str | None,
     limits: HttpLimits,
     deadline: Deadline,
-    cancelled: threading.Event,
+    is_given_up: Callable[[], bool],
 ) -> Answer:
     whole_s = deadline.remaining_s(limits.request_s)
     whole = Deadline.after(whole_s)
     request = asyncio.ensure_future(_request(url, headers, ca_file, limits))
     try:
         while not request.done():
-            if cancelled.is_set():
+            if is_given_up():
                 raise FlightError("the run was given up while the flight was being asked for")
             if whole.passed:
                 raise FlightError(f"no whole answer within {whole_s:.3g} s")

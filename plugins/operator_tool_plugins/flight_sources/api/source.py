@@ -64,7 +64,11 @@ class ApiFlightSource:
             apart = settings.waypoints_path
             waypoints = None if apart is None else self._get_json(apart, reference, retries)
             flight = parse_flight(
-                document, source=f"api:{origin(self._base)}", names=_field_names(settings), waypoints=waypoints
+                document,
+                source=f"api:{origin(self._base)}",
+                format_name="flights service",
+                names=_field_names(settings),
+                waypoints=waypoints,
             )
         except FlightError as error:
             raise type(error)(f"{self._service}: {error.message}", hint=error.hint, retryable=error.retryable) from None
