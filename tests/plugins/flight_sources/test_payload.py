@@ -55,7 +55,7 @@ def test_the_takeoff_origin_is_the_first_waypoint_unrounded() -> None:
     ],
     ids=["antimeridian", "single point", "zero-length leg", "lon 180", "poles", "0, 0"],
 )
-def test_case_12_legal_oddities_pass(route: list[dict[str, Any]]) -> None:
+def test_case_012_legal_oddities_pass(route: list[dict[str, Any]]) -> None:
     """They are rare, and right."""
     flight = parse(payload(*route))
     assert positions(flight.waypoints) == [(point["lat"], point["lon"]) for point in route]
@@ -76,7 +76,7 @@ def test_case_12_legal_oddities_pass(route: list[dict[str, Any]]) -> None:
         ({"objective": ["a"]}, "waypoints[1].objective: a list, expected text"),
     ],
 )
-def test_case_11_a_wrong_value_is_named_by_its_path(change: dict[str, object], message: str) -> None:
+def test_case_011_a_wrong_value_is_named_by_its_path(change: dict[str, object], message: str) -> None:
     """The operator can find the place without reading the payload."""
     assert refusal(payload(waypoint(0), {**waypoint(1), **change})).message == message
 
@@ -128,7 +128,7 @@ def test_more_waypoints_than_a_mission_can_hold_are_refused() -> None:
     assert refusal(payload(*route)).message == "waypoints: 65,536 waypoints, at most 65,535"
 
 
-def test_case_16_a_hostile_name_is_shown_escaped() -> None:
+def test_case_016_a_hostile_name_is_shown_escaped() -> None:
     """It is for people alone: one line, nothing that drives a terminal, at most 100 characters."""
     flight = parse(payload(waypoint(0), name="../../etc/passwd\x00\n\x1b[31m\u202e" + "x" * 300, id="-rf \x07"))
     assert flight.name.startswith("../../etc/passwd\\x00\\n\\x1b[31m\\u202e" + "xx")

@@ -23,12 +23,12 @@ def test_ordinary_json_comes_out_as_it_went_in() -> None:
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
-def test_case_11_a_number_that_is_none_is_refused_with_its_path(word: str) -> None:
+def test_case_011_a_number_that_is_none_is_refused_with_its_path(word: str) -> None:
     """json.loads takes each of these for a number."""
     assert refusal(f'{{"waypoints": [{{"lat": 1}}, {{"lat": {word}}}]}}').startswith("waypoints[1].lat: ")
 
 
-def test_case_11_nesting_is_refused_before_it_recurses() -> None:
+def test_case_011_nesting_is_refused_before_it_recurses() -> None:
     """200,000 brackets are refused at the sixty-fifth, with a path short enough to read."""
     message = refusal('{"a": ' + "[" * 200_000 + "]" * 200_000 + "}")
     assert message.startswith("a[0][0]")
@@ -37,12 +37,12 @@ def test_case_11_nesting_is_refused_before_it_recurses() -> None:
     assert parse_json(b"[" * 64 + b"]" * 64).value
 
 
-def test_case_11_an_integer_of_5000_digits_is_refused_with_its_path() -> None:
+def test_case_011_an_integer_of_5000_digits_is_refused_with_its_path() -> None:
     """Python's own limit would be a ValueError of another kind."""
     assert refusal('{"id": ' + "9" * 5000 + "}") == "id: a number of 5,000 characters"
 
 
-def test_case_11_a_key_that_stands_twice_is_refused_with_its_path() -> None:
+def test_case_011_a_key_that_stands_twice_is_refused_with_its_path() -> None:
     """json.loads would keep the last of the two, another parser the first."""
     assert refusal('{"waypoints": [{"lat": 1, "lat": 2}]}') == "waypoints[0]: the key 'lat' stands twice"
 
@@ -51,12 +51,12 @@ def test_case_11_a_key_that_stands_twice_is_refused_with_its_path() -> None:
     ("text", "place"),
     [('{"a": ["\\ud800"]}', "a[0]"), ('{"a": {"\\udfff": 1}}', "a"), ('{"a": "\\uDC00x"}', "a")],
 )
-def test_case_11_a_lone_surrogate_is_refused_with_its_path(text: str, place: str) -> None:
+def test_case_011_a_lone_surrogate_is_refused_with_its_path(text: str, place: str) -> None:
     """Such text could not be written to a report."""
     assert refusal(text).startswith(f"{place}: half of a surrogate pair")
 
 
-def test_case_11_more_values_than_any_mission_has_are_refused_cheaply() -> None:
+def test_case_011_more_values_than_any_mission_has_are_refused_cheaply() -> None:
     """Millions of empty objects, 8 MiB, are refused before they are made, and the message names the list."""
     data = b'{"waypoints": [' + b",".join([b"{}"] * 2_700_000) + b"]}"
     tracemalloc.start()

@@ -60,9 +60,9 @@ class ApiFlightSource:
         settings = self._settings
         retries = Retries(wait_budget_s=settings.wait_budget_s, wait=self._wait, now=self._now)
         try:
-            document = self._get_json(settings.path, reference, retries)
+            document = self._get_json(settings.path, reference, "flight", retries)
             apart = settings.waypoints_path
-            waypoints = None if apart is None else self._get_json(apart, reference, retries)
+            waypoints = None if apart is None else self._get_json(apart, reference, "waypoints of flight", retries)
             flight = parse_flight(
                 document,
                 source=f"api:{origin(self._base)}",
@@ -74,11 +74,11 @@ class ApiFlightSource:
             raise type(error)(f"{self._service}: {error.message}", hint=error.hint, retryable=error.retryable) from None
         return flight
 
-    def _get_json(self, path: str, flight_id: str, retries: Retries) -> Node:
+    def _get_json(self, path: str, flight_id: str, what: str, retries: Retries) -> Node:
         url = flight_url(self._base, path, flight_id)
         answer = retries.ask(lambda: self._get(url))
         if not 200 <= answer.status < 300:
-            raise self._judge(answer, flight_id)
+            raise self._judge(answer, f"{what} '{escaped(flight_id)}'")
         if _is_html(answer):
             raise FlightFormatError(
                 "the answer: expected JSON, got HTML, as from a login page",
@@ -104,11 +104,11 @@ class ApiFlightSource:
             cancelled=self._context.cancelled,
         )
 
-    def _judge(self, answer: Answer, flight_id: str) -> FlightError:
+    def _judge(self, answer: Answer, wanted: str) -> FlightError:
         if answer.status in (401, 403):
             return FlightRefusedError(self._refusal(answer.status), hint=self._refusal_hint(answer))
         if answer.status in (404, 410):
-            return FlightNotFoundError(f"no flight '{escaped(flight_id)}' (answered {answer.status})")
+            return FlightNotFoundError(f"no {wanted} (answered {answer.status})")
         if 300 <= answer.status < 400:
             return FlightError(
                 f"answered {answer.status}, a redirect to {_redirect_target(answer)}; redirects are not followed",
@@ -116,7 +116,7 @@ class ApiFlightSource:
                 retryable=False,
             )
         return FlightError(
-            f"answered {answer.status} when asked for flight '{escaped(flight_id)}'",
+            f"answered {answer.status} when asked for {wanted}",
             hint="Check api.base_url, api.path and the flight's id.",
             retryable=False,
         )

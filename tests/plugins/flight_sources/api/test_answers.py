@@ -8,6 +8,7 @@ import threading
 import tracemalloc
 import zlib
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_without_a_token_no_authorization_is_sent() -> None:
         ("é", "%C3%A9"),
     ],
 )
-def test_case_16_the_id_is_one_quoted_step_of_the_path(flight_id: str, step: str) -> None:
+def test_case_016_the_id_is_one_quoted_step_of_the_path(flight_id: str, step: str) -> None:
     """Whatever the operator types, it can't lead to another address of the service."""
     with ScriptedServer(GOOD) as server:
         Service(server.url).source.resolve(flight_id)
@@ -77,11 +78,35 @@ def test_case_16_the_id_is_one_quoted_step_of_the_path(flight_id: str, step: str
 
 
 @pytest.mark.parametrize("flight_id", ["", ".", "..", "a\nb", "a\0", "\ud800", "x" * 201])
-def test_case_16_what_cant_be_an_id_is_not_asked_for(flight_id: str) -> None:
+def test_case_016_what_cant_be_an_id_is_not_asked_for(flight_id: str) -> None:
     """A step of dots would lead out of the path even when quoted."""
     with ScriptedServer(GOOD) as server, pytest.raises(FlightNotFoundError, match="can't be a flight's id"):
         Service(server.url).source.resolve(flight_id)
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "settings", "asked"),
+    [
+        ("", {}, ["/flights/F-12"]),
+        ("", {"path": "/api/flights/{id}"}, ["/api/flights/F-12"]),
+        ("/api", {}, ["/api/flights/F-12"]),
+        ("", {"waypoints_path": "/flights/{id}/waypoints"}, ["/flights/F-12", "/flights/F-12/waypoints"]),
+        (
+            "/api/",
+            {"waypoints_path": "/flights/{id}/waypoints"},
+            ["/api/flights/F-12", "/api/flights/F-12/waypoints"],
+        ),
+        ("/gcs/v3", {"path": "/mission?of={id}&full=1"}, ["/gcs/v3/mission?of=F-12&full=1"]),
+    ],
+)
+def test_a_flight_stands_where_the_settings_say(prefix: str, settings: dict[str, Any], asked: list[str]) -> None:
+    """With and without a prefix, in one document or two."""
+    documents = [json_answer(payload(waypoint(0, 7, 8))), json_answer([waypoint(0, 7, 8)])]
+    with ScriptedServer(*documents) as server:
+        flight = Service(server.url + prefix, **settings).source.resolve("F-12")
+    assert [head.split()[1] for head in server.requests] == asked
+    assert (positions(flight.waypoints), flight.format) == ([(7, 8)], "flights service")
 
 
 def test_waypoints_may_stand_at_a_path_of_their_own() -> None:
@@ -103,7 +128,7 @@ def test_a_settings_name_maps_a_payloads_field() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_case_1_a_refused_token_is_not_tried_again(status: int) -> None:
+def test_case_001_a_refused_token_is_not_tried_again(status: int) -> None:
     """Another try could lock the account."""
     error = failure(answer(status=status))
     assert isinstance(error, FlightRefusedError)
@@ -111,7 +136,7 @@ def test_case_1_a_refused_token_is_not_tried_again(status: int) -> None:
     assert (error.exit_code, error.retryable) == (91, False)
 
 
-def test_case_1_a_service_that_wants_a_token_says_so_when_none_is_set() -> None:
+def test_case_001_a_service_that_wants_a_token_says_so_when_none_is_set() -> None:
     """The hint names the setting."""
     with ScriptedServer(answer(status=401)) as server, pytest.raises(FlightRefusedError, match="none is set") as caught:
         Service(server.url).source.resolve("F-12")
@@ -120,12 +145,21 @@ def test_case_1_a_service_that_wants_a_token_says_so_when_none_is_set() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_case_2_an_unknown_flight_is_not_tried_again(status: int) -> None:
+def test_case_002_an_unknown_flight_is_not_tried_again(status: int) -> None:
     """The message names the id."""
     error = failure(answer(status=status))
     assert isinstance(error, FlightNotFoundError)
     assert error.message == f"no flight 'F-12' (answered {status})"
     assert (error.exit_code, error.retryable) == (92, False)
+
+
+def test_case_002_waypoints_that_are_not_there_are_told_as_the_flight_is() -> None:
+    """A service whose path of waypoints is another: the status and the id are told, and nothing is made up."""
+    with ScriptedServer(json_answer({"id": "F-12"}), answer(status=404)) as server:
+        service = Service(server.url, waypoints_path="/flights/{id}/points")
+        with pytest.raises(FlightNotFoundError, match="no waypoints of flight 'F-12'"):
+            service.source.resolve("F-12")
+    assert len(server.requests) == 2
 
 
 def test_another_refusal_is_final_and_names_the_status() -> None:
@@ -136,7 +170,7 @@ def test_another_refusal_is_final_and_names_the_status() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_case_7_a_redirect_is_not_followed(status: int) -> None:
+def test_case_007_a_redirect_is_not_followed(status: int) -> None:
     """The other server sees nothing, and the message names it without what its address may hold."""
     with ScriptedServer(GOOD) as other:
         target = f"http://user:pass@127.0.0.1:{other.port}/login?key=abc"
@@ -149,7 +183,7 @@ def test_case_7_a_redirect_is_not_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("location", ["/login", "", "http://[", "//\x1b[31mhost/"])
-def test_case_7_an_odd_redirect_is_shown_safely(location: str) -> None:
+def test_case_007_an_odd_redirect_is_shown_safely(location: str) -> None:
     """A location is text from outside."""
     message = failure(answer(status=302, location=location)).message
     assert "redirect to " in message or "header" in message
@@ -164,7 +198,7 @@ def test_case_7_an_odd_redirect_is_shown_safely(location: str) -> None:
         answer(b"", content_type="text/html"),
     ],
 )
-def test_case_8_a_login_page_is_named(script: Script) -> None:
+def test_case_008_a_login_page_is_named(script: Script) -> None:
     """Not "invalid character at column 1"."""
     error = failure(script)
     assert isinstance(error, FlightFormatError)
@@ -180,7 +214,7 @@ def test_case_8_a_login_page_is_named(script: Script) -> None:
         ([], FlightFormatError, "the document: a list, expected an object"),
     ],
 )
-def test_case_11_a_bad_payload_is_named_by_its_path(document: object, kind: type, message: str) -> None:
+def test_case_011_a_bad_payload_is_named_by_its_path(document: object, kind: type, message: str) -> None:
     """The same parser and the same words as for a file."""
     error = failure(json_answer(document))
     assert (type(error), error.message) == (kind, message)
@@ -191,7 +225,7 @@ def test_an_empty_answer_is_refused() -> None:
     assert failure(answer(status=204)).message == "the document: expecting value at line 1, column 1"
 
 
-def test_case_10_an_endless_body_is_cut_at_its_cap() -> None:
+def test_case_010_an_endless_body_is_cut_at_its_cap() -> None:
     """8 MiB and no more is taken."""
 
     def endless(connection: socket.socket, _closing: threading.Event) -> None:
@@ -204,7 +238,7 @@ def test_case_10_an_endless_body_is_cut_at_its_cap() -> None:
     assert error.message == "the answer: more than 8,388,608 bytes"
 
 
-def test_case_10_a_gzip_bomb_is_cut_on_its_decoded_bytes() -> None:
+def test_case_010_a_gzip_bomb_is_cut_on_its_decoded_bytes() -> None:
     """200 MB in 194 kB: inflated no further than the cap, in bounded memory."""
     compressor = zlib.compressobj(9, wbits=31)
     bomb = b"".join(compressor.compress(bytes(1_000_000)) for _ in range(200)) + compressor.flush()
@@ -228,7 +262,7 @@ def test_a_compressed_answer_that_was_not_asked_for_is_read_or_named() -> None:
 
 
 @pytest.mark.parametrize(("skew_s", "words"), [(-301, "6 minutes ahead of"), (86_400, "1,440 minutes behind")])
-def test_case_19_a_wrong_clock_is_named_when_the_token_is_refused(skew_s: int, words: str) -> None:
+def test_case_019_a_wrong_clock_is_named_when_the_token_is_refused(skew_s: int, words: str) -> None:
     """A token is "expired" on a workstation whose clock is wrong; the service's Date gives it away."""
     date = formatdate(NOW_S + skew_s, usegmt=True)
     hint = failure(answer(status=401, date=date)).hint
@@ -238,12 +272,12 @@ def test_case_19_a_wrong_clock_is_named_when_the_token_is_refused(skew_s: int, w
 
 
 @pytest.mark.parametrize("date", [formatdate(NOW_S + 299, usegmt=True), "yesterday", ""])
-def test_case_19_a_right_clock_is_not_blamed(date: str) -> None:
+def test_case_019_a_right_clock_is_not_blamed(date: str) -> None:
     """Within five minutes, or unknown."""
     assert failure(answer(status=401, date=date)).hint == FlightRefusedError.default_hint
 
 
-def test_case_19_a_403_is_no_matter_of_the_clock() -> None:
+def test_case_019_a_403_is_no_matter_of_the_clock() -> None:
     """It says that the token is known and not enough."""
     date = formatdate(NOW_S + 86_400, usegmt=True)
     assert failure(answer(status=403, date=date)).hint == FlightRefusedError.default_hint

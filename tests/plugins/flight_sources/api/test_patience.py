@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from email.utils import formatdate
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -48,7 +53,7 @@ def silent(connection: socket.socket, closing: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_case_4_a_5xx_is_asked_again_once(status: int) -> None:
+def test_case_004_a_5xx_is_asked_again_once(status: int) -> None:
     """After a pause with jitter."""
     with ScriptedServer(answer(status=status), GOOD) as server:
         service = Service(server.url)
@@ -57,13 +62,31 @@ def test_case_4_a_5xx_is_asked_again_once(status: int) -> None:
     assert [0.5 <= wait_s <= 1.5 for wait_s in service.waits_s] == [True]
 
 
-def test_case_4_a_service_that_keeps_failing_is_asked_no_more() -> None:
+def test_case_004_a_service_that_keeps_failing_is_asked_no_more() -> None:
     """Two requests, and the operator is told that another run may help."""
     with ScriptedServer(answer(status=503), answer(status=500)) as server, pytest.raises(FlightError) as caught:
         Service(server.url).source.resolve("F-12")
     assert len(server.requests) == 2
     assert caught.value.message.endswith(": answered 503; asked again: answered 500")
     assert (caught.value.exit_code, caught.value.retryable) == (90, True)
+
+
+@pytest.mark.parametrize("statuses", [(502, 503), (500,) * 10])
+def test_case_004_one_retry_is_all_there_is(statuses: tuple[int, ...]) -> None:
+    """The contract's rule: what comes right at the third try is for the operator's next run."""
+    with ScriptedServer(*(answer(status=status) for status in statuses), GOOD) as server:
+        with pytest.raises(FlightError) as caught:
+            Service(server.url).source.resolve("F-12")
+        assert (len(server.requests), caught.value.retryable) == (2, True)
+        if len(statuses) == 2:
+            assert Service(server.url).source.resolve("F-12").id == "F-12"
+
+
+def test_case_004_a_broken_connection_and_a_5xx_share_the_retry() -> None:
+    """One retry of a request, whatever went wrong with it."""
+    with ScriptedServer(reset, answer(status=500), GOOD) as server, pytest.raises(FlightError, match="answered 500"):
+        Service(server.url).source.resolve("F-12")
+    assert len(server.requests) == 2
 
 
 def test_each_of_a_flights_requests_has_its_retry() -> None:
@@ -79,7 +102,7 @@ def test_each_of_a_flights_requests_has_its_retry() -> None:
     [reset, answer(encoded(payload(waypoint(0))), length=5000), lambda *_: None],
     ids=["reset", "short body", "no answer"],
 )
-def test_case_5_a_broken_answer_is_asked_for_again_and_never_parsed(broken: Script) -> None:
+def test_case_005_a_broken_answer_is_asked_for_again_and_never_parsed(broken: Script) -> None:
     """The short body here is whole JSON, and is not believed all the same."""
     with ScriptedServer(broken, GOOD) as server:
         Service(server.url).source.resolve("F-12")
@@ -102,7 +125,7 @@ def test_a_service_that_is_not_there_is_retryable() -> None:
 
 
 @pytest.mark.parametrize("script", [slow_body, slow_head])
-def test_case_9_a_slow_loris_meets_the_whole_requests_deadline(script: Script) -> None:
+def test_case_009_a_slow_loris_meets_the_whole_requests_deadline(script: Script) -> None:
     """Every byte comes in time and the answer never does; it is not asked again."""
     with ScriptedServer(script) as server, pytest.raises(FlightError, match=r"no whole answer within 0\.3 s") as caught:
         Service(server.url, request_timeout_s=0.3, read_timeout_s=30.0).source.resolve("F-12")
@@ -126,6 +149,58 @@ def test_a_run_that_is_given_up_is_not_waited_for() -> None:
 
     with ScriptedServer(give_up) as server, pytest.raises(FlightError, match="the run was given up"):
         Service(server.url, context=context).source.resolve("F-12")
+
+
+def test_a_flight_is_asked_for_inside_a_running_loop() -> None:
+    """As in a notebook, or in a service of the operator's own."""
+
+    async def resolve() -> str:
+        return Service(server.url).source.resolve("F-12").id
+
+    with ScriptedServer(GOOD) as server:
+        assert asyncio.run(resolve()) == "F-12"
+
+
+def test_an_interrupt_ends_the_request_at_once() -> None:
+    """What a signal's handler raises comes through, and no thread is left behind."""
+
+    class Interrupted(BaseException):
+        """What the handler raises."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted
+
+    def signalled(connection: socket.socket, closing: threading.Event) -> None:
+        ident = threading.main_thread().ident
+        assert ident is not None
+        signal.pthread_kill(ident, signal.SIGUSR1)
+        slow_body(connection, closing)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with ScriptedServer(signalled) as server, pytest.raises(Interrupted):
+            Service(server.url).source.resolve("F-12")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [thread.name for thread in threading.enumerate() if thread.name == "flights-service"] == []
+
+
+def test_a_name_that_nobody_answers_for_keeps_no_process_from_ending() -> None:
+    """The look-up can't be broken off; its thread is let go, by the request and by the interpreter."""
+    code = (
+        "import socket, threading, pathlib\n"
+        "socket.getaddrinfo = lambda *_, **__: threading.Event().wait(60)\n"
+        "from operator_tool.api import FlightError, RunContext\n"
+        "from operator_tool_plugins.flight_sources.api import ApiSettings, make_flight_source\n"
+        "settings = ApiSettings(base_url='https://flights.example', request_timeout_s=0.2)\n"
+        "try:\n"
+        "    make_flight_source(settings, RunContext(run_id='t', state_dir=pathlib.Path('unused'))).resolve('F-12')\n"
+        "except FlightError as error:\n"
+        "    print(error.message)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert ended.stdout == "the flights service at https://flights.example: no whole answer within 0.2 s\n"
+    assert ended.stderr == ""
 
 
 def test_the_runs_deadline_ends_a_request_and_forbids_a_wait() -> None:
@@ -154,7 +229,7 @@ def test_the_runs_deadline_ends_a_request_and_forbids_a_wait() -> None:
     ],
     ids=["seconds", "date", "date against the service's clock", "-1", "words", "0", "past date", "absent"],
 )
-def test_case_3_a_429_is_waited_for_as_the_service_asks(headers: dict[str, Any], wait_s: float) -> None:
+def test_case_003_a_429_is_waited_for_as_the_service_asks(headers: dict[str, Any], wait_s: float) -> None:
     """In seconds or as a date, else by our own backoff; a service that says 0 is not hammered."""
     with ScriptedServer(answer(status=429, **headers), GOOD) as server:
         service = Service(server.url)
@@ -171,7 +246,7 @@ def test_case_3_a_429_is_waited_for_as_the_service_asks(headers: dict[str, Any],
         ("61", "asks to wait 61 s"),
     ],
 )
-def test_case_3_a_wait_beyond_the_budget_is_not_begun(asked: str, words: str) -> None:
+def test_case_003_a_wait_beyond_the_budget_is_not_begun(asked: str, words: str) -> None:
     """The operator is told when to come back."""
     with ScriptedServer(answer(status=429, retry_after=asked)) as server:
         service = Service(server.url)
@@ -184,7 +259,7 @@ def test_case_3_a_wait_beyond_the_budget_is_not_begun(asked: str, words: str) ->
 
 
 @pytest.mark.parametrize("headers", [{"retry_after": "25"}, {"retry_after": "0"}, {}])
-def test_case_3_the_waits_together_stay_within_the_budget(headers: dict[str, Any]) -> None:
+def test_case_003_the_waits_together_stay_within_the_budget(headers: dict[str, Any]) -> None:
     """However many times the service asks."""
     with ScriptedServer(answer(status=429, **headers)) as server:
         service = Service(server.url)

@@ -19,7 +19,7 @@ from operator_tool_plugins.flight_sources import api
 from operator_tool_plugins.flight_sources.api import ApiSettings
 from tests.plugins.flight_sources.api.services import Service
 from tests.plugins.flight_sources.samples import payload, waypoint
-from tests.plugins.flight_sources.scripted_server import ScriptedServer, json_answer
+from tests.plugins.flight_sources.scripted_server import ScriptedServer, answer, json_answer
 
 GOOD = json_answer(payload(waypoint(0)))
 
@@ -71,7 +71,7 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) ->
         ("flights.example", 1, True, "IP address mismatch"),
     ],
 )
-def test_case_6_a_certificate_that_is_not_trusted_ends_it(
+def test_case_006_a_certificate_that_is_not_trusted_ends_it(
     tmp_path: Path, host: str, days: int, trusted: bool, reason: str
 ) -> None:
     """Not asked again, nothing sent, and no hint at switching the check off."""
@@ -89,14 +89,28 @@ def test_case_6_a_certificate_that_is_not_trusted_ends_it(
     assert (server.requests, service.waits_s) == ([], [])
 
 
-def test_case_6_a_port_that_speaks_no_tls_is_said_so() -> None:
+def test_case_007_from_https_to_http_is_not_followed(tmp_path: Path) -> None:
+    """Not even on the same host: the token would travel in the open."""
+    pem = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with ScriptedServer(GOOD) as plain:
+        downgrade = answer(status=302, location=f"{plain.url}/flights/F-12", set_cookie="session=1")
+        with ScriptedServer(downgrade, tls=context) as server, pytest.raises(FlightError) as caught:
+            Service(server.url, ca_file=str(pem), api_key=Secret("canary-token")).source.resolve("F-12")
+    assert plain.requests == []
+    assert (len(server.requests), caught.value.retryable) == (1, False)
+    assert f"a redirect to {plain.url}; redirects are not followed" in caught.value.message
+
+
+def test_case_006_a_port_that_speaks_no_tls_is_said_so() -> None:
     """An https address that leads to a plain server."""
     with ScriptedServer(GOOD) as server, pytest.raises(FlightError, match="TLS failed: ") as caught:
         Service(server.url.replace("http:", "https:")).source.resolve("F-12")
     assert not caught.value.retryable
 
 
-def test_case_6_a_connection_that_ends_in_the_handshake_is_a_broken_one() -> None:
+def test_case_006_a_connection_that_ends_in_the_handshake_is_a_broken_one() -> None:
     """Not a matter of trust: it is asked again once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         service = Service(f"https://127.0.0.1:{listener.getsockname()[1]}", connect_timeout_s=5)
@@ -125,7 +139,7 @@ def test_an_authority_file_that_is_none_is_a_matter_of_configuration(tmp_path: P
 
 
 @pytest.mark.parametrize("host", ["flights.example", "10.0.0.1", "[2001:db8::1]", "localhost.example", "127.1.example"])
-def test_case_6_a_token_is_not_sent_over_plain_http(host: str) -> None:
+def test_case_006_a_token_is_not_sent_over_plain_http(host: str) -> None:
     """Refused before anything is sent; without a token plain http is the operator's choice."""
     with pytest.raises(ConfigError, match="a token is not sent over plain http"):
         Service(f"http://{host}", api_key=Secret("canary-token"))
@@ -133,7 +147,7 @@ def test_case_6_a_token_is_not_sent_over_plain_http(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost", "[::1]:8080", "127.9.9.9", "LOCALHOST"])
-def test_case_6_a_token_may_go_over_plain_http_to_this_machine(host: str) -> None:
+def test_case_006_a_token_may_go_over_plain_http_to_this_machine(host: str) -> None:
     """Loopback never leaves it."""
     assert Service(f"http://{host}", api_key=Secret("canary-token")).source
 
