@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from operator_tool.api import AltitudeFrame, Flight, NoRouteError, Waypoint
@@ -18,6 +20,7 @@ from ._position import check_position
 
 MAX_WAYPOINTS = 65_535
 """A MAVLink mission counts its items in 16 bits."""
+_MEMBERS_NAMED = 12
 _FRAMES = ", ".join(frame.value for frame in AltitudeFrame)
 
 
@@ -140,5 +143,15 @@ def _find(node: Node, dotted: str) -> Node | None:
 
 def _require(node: Node, dotted: str, expected: str) -> Node:
     for key in dotted.split("."):
+        members = node.members()
+        if members and key not in members:
+            raise node.at(None, key).error(f"missing, expected {expected}; what is there: {_named(members)}")
         node = node.require(key, expected=expected)
     return node
+
+
+def _named(members: Mapping[str, object]) -> str:
+    """Name members, so that an operator sees how the service calls what is looked for."""
+    more = len(members) - _MEMBERS_NAMED
+    names = [escaped(name, 40) for name in list(members)[:_MEMBERS_NAMED]]
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")

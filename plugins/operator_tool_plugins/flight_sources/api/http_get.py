@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import threading
@@ -79,13 +80,14 @@ async def _under_deadline(
 ) -> Answer:
     whole_s = deadline.remaining_s(limits.request_s)
     whole = Deadline.after(whole_s)
+    too_late = f"within {whole_s:.3g} s" if whole_s == limits.request_s else "before the run's deadline"
     request = asyncio.ensure_future(_request(url, headers, ca_file, limits))
     try:
         while not request.done():
             if is_given_up():
                 raise FlightError("the run was given up while the flight was being asked for")
             if whole.passed:
-                raise FlightError(f"no whole answer within {whole_s:.3g} s")
+                raise FlightError(f"no whole answer {too_late}")
             await asyncio.wait({request}, timeout=whole.remaining_s(_TICK_S))
         return await request
     finally:
@@ -128,7 +130,10 @@ async def _read_body(response: httpx.Response, limit_bytes: int) -> bytes:
         except zlib.error as error:
             raise FlightFormatError(f"the answer: can't be decompressed ({error})") from None
         if len(body) > limit_bytes:
-            raise FlightFormatError(f"the answer: more than {limit_bytes:,} bytes")
+            raise FlightFormatError(
+                f"the answer: more than {limit_bytes:,} bytes",
+                hint="Check api.base_url and api.path; where flights are really as long as that, raise api.max_bytes.",
+            )
     if inflate is not None and not inflate.eof:
         raise BrokenConnectionError("the compressed answer was cut short")
     return bytes(body)
@@ -172,4 +177,18 @@ def _describe(error: httpx.TransportError) -> str:
         return "no connection in time"
     if isinstance(error, httpx.TimeoutException):
         return "silent for too long"
-    return escaped(_ERRNO.sub("", str(error)).lower() or type(error).__name__, 200)
+    number = _system_error(error)
+    words = os.strerror(number) if number is not None else _ERRNO.sub("", str(error))
+    return escaped(words.lower() or type(error).__name__, 200)
+
+
+def _system_error(error: BaseException) -> int | None:
+    """Return the system's error number behind a transport's; where several addresses were tried, that of the first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause.errno if cause.errno > 0 else None  # a name look-up has numbers of its own, and good words
+        if isinstance(cause, BaseExceptionGroup):
+            return _system_error(cause.exceptions[0])
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -46,7 +46,8 @@ class Retries:
                     return answer
                 failures.append(f"answered {answer.status}")
             if len(failures) == 2:
-                raise FlightError(f"{failures[0]}; asked again: {failures[1]}")
+                again = "the same" if failures[0] == failures[1] else failures[1]
+                raise FlightError(f"{failures[0]}; asked again: {again}")
             # Jitter, so that a fleet of workstations doesn't return in step.
             self._wait(random.uniform(0.5, 1.5))  # noqa: S311 - no secret depends on it
 

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import msgspec
+
 from operator_tool.api import (
+    ConfigError,
     Flight,
     FlightError,
     FlightFormatError,
@@ -25,6 +28,11 @@ from .http_get import Answer, HttpLimits, http_get
 from .retrying import Retries, http_date_s
 
 _CLOCK_SKEW_S = 300.0
+_HOW_TO_SET = "Name a file of mode 0600 that holds the token as api.api_key_file, or set OPERATOR_TOOL_API_API_KEY."
+_OTHER_SPELLING = (
+    "The place is one in what the service sent. Where it only has other names for the same, map them with the settings"
+    " api.*_field; else tell whoever runs the service."
+)
 
 
 class ApiFlightSource:
@@ -39,6 +47,7 @@ class ApiFlightSource:
         now: Callable[[], float] = time.time,
     ) -> None:
         check_token(settings.api_key)
+        self._names = _field_names(settings)
         self._base = check_base_url(settings.base_url, with_token=settings.api_key is not None)
         check_path("path", settings.path)
         if settings.waypoints_path is not None:
@@ -67,18 +76,23 @@ class ApiFlightSource:
                 document,
                 source=f"api:{origin(self._base)}",
                 format_name="flights service",
-                names=_field_names(settings),
+                names=self._names,
                 waypoints=waypoints,
             )
         except FlightError as error:
-            raise type(error)(f"{self._service}: {error.message}", hint=error.hint, retryable=error.retryable) from None
+            is_bare = isinstance(error, FlightFormatError) and error.hint == error.default_hint
+            hint = _OTHER_SPELLING if is_bare else error.hint
+            raise type(error)(f"{self._service}: {error.message}", hint=hint, retryable=error.retryable) from None
+        if flight.id != escaped(reference):
+            told = f"Asked for flight '{escaped(reference)}', the service sent one with the id '{flight.id}'."
+            flight = msgspec.structs.replace(flight, notes=(told, *flight.notes))
         return flight
 
     def _get_json(self, path: str, flight_id: str, what: str, retries: Retries) -> Node:
         url = flight_url(self._base, path, flight_id)
         answer = retries.ask(lambda: self._get(url))
         if not 200 <= answer.status < 300:
-            raise self._judge(answer, f"{what} '{escaped(flight_id)}'")
+            raise self._judge(answer, f"{what} '{escaped(flight_id)}'", urlsplit(url).path)
         if _is_html(answer):
             raise FlightFormatError(
                 "the answer: expected JSON, got HTML, as from a login page",
@@ -104,11 +118,14 @@ class ApiFlightSource:
             cancelled=self._context.cancelled,
         )
 
-    def _judge(self, answer: Answer, wanted: str) -> FlightError:
+    def _judge(self, answer: Answer, wanted: str, path: str) -> FlightError:
         if answer.status in (401, 403):
             return FlightRefusedError(self._refusal(answer.status), hint=self._refusal_hint(answer))
         if answer.status in (404, 410):
-            return FlightNotFoundError(f"no {wanted} (answered {answer.status})")
+            return FlightNotFoundError(
+                f"no {wanted} at {path} (answered {answer.status})",
+                hint="Check the flight's id, and that api.base_url and api.path lead to where the service has flights.",
+            )
         if 300 <= answer.status < 400:
             return FlightError(
                 f"answered {answer.status}, a redirect to {_redirect_target(answer)}; redirects are not followed",
@@ -132,7 +149,7 @@ class ApiFlightSource:
         if answer.status == 401 and abs(ahead_s) > _CLOCK_SKEW_S:
             way = "ahead of" if ahead_s > 0 else "behind"
             return f"Check this workstation's clock: it is {abs(ahead_s) / 60:,.0f} minutes {way} the service's."
-        return "Set api.api_key." if self._settings.api_key is None else None
+        return _HOW_TO_SET if self._settings.api_key is None else None
 
     def _wait_for_real(self, seconds: float) -> None:
         deadline = self._context.deadline
@@ -143,6 +160,9 @@ class ApiFlightSource:
 
 
 def _field_names(settings: ApiSettings) -> FieldNames:
+    for key, dotted in msgspec.structs.asdict(settings).items():
+        if key.endswith("_field") and not all(dotted.split(".")):
+            raise ConfigError(f"api.{key} is '{escaped(dotted)}', expected a name, or names with single dots between")
     return FieldNames(
         id=settings.id_field,
         name=settings.name_field,

@@ -140,7 +140,7 @@ def test_case_001_a_service_that_wants_a_token_says_so_when_none_is_set() -> Non
     """The hint names the setting."""
     with ScriptedServer(answer(status=401)) as server, pytest.raises(FlightRefusedError, match="none is set") as caught:
         Service(server.url).source.resolve("F-12")
-    assert caught.value.hint == "Set api.api_key."
+    assert "api.api_key_file" in caught.value.hint
     assert len(server.requests) == 1
 
 
@@ -149,7 +149,8 @@ def test_case_002_an_unknown_flight_is_not_tried_again(status: int) -> None:
     """The message names the id."""
     error = failure(answer(status=status))
     assert isinstance(error, FlightNotFoundError)
-    assert error.message == f"no flight 'F-12' (answered {status})"
+    assert error.message == f"no flight 'F-12' at /flights/F-12 (answered {status})"
+    assert "api.path" in error.hint
     assert (error.exit_code, error.retryable) == (92, False)
 
 
@@ -157,7 +158,7 @@ def test_case_002_waypoints_that_are_not_there_are_told_as_the_flight_is() -> No
     """A service whose path of waypoints is another: the status and the id are told, and nothing is made up."""
     with ScriptedServer(json_answer({"id": "F-12"}), answer(status=404)) as server:
         service = Service(server.url, waypoints_path="/flights/{id}/points")
-        with pytest.raises(FlightNotFoundError, match="no waypoints of flight 'F-12'"):
+        with pytest.raises(FlightNotFoundError, match="no waypoints of flight 'F-12' at /flights/F-12/points"):
             service.source.resolve("F-12")
     assert len(server.requests) == 2
 
@@ -218,6 +219,23 @@ def test_case_011_a_bad_payload_is_named_by_its_path(document: object, kind: typ
     """The same parser and the same words as for a file."""
     error = failure(json_answer(document))
     assert (type(error), error.message) == (kind, message)
+
+
+def test_a_field_that_is_called_otherwise_is_told_with_what_is_there() -> None:
+    """What an operator needs to map it."""
+    error = failure(json_answer({"id": "F-12", "route": [], **{f"n{number}": 0 for number in range(20)}}))
+    assert error.message.startswith("waypoints: missing, expected the list of waypoints; what is there: id, route, n0")
+    assert error.message.endswith(", n9 and 10 more")
+    assert "api.*_field" in error.hint
+
+
+def test_a_flight_with_another_id_than_asked_for_is_noted() -> None:
+    """A service that ignores the id would give every operator the same flight."""
+    with ScriptedServer(json_answer(payload(waypoint(0), id="F-\x1b13"))) as server:
+        assert Service(server.url).source.resolve("F-12").notes == (
+            "Asked for flight 'F-12', the service sent one with the id 'F-\\x1b13'.",
+        )
+        assert Service(server.url).source.resolve("F-\\x1b13").notes == ()
 
 
 def test_an_empty_answer_is_refused() -> None:

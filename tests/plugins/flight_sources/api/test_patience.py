@@ -121,7 +121,7 @@ def test_a_service_that_is_not_there_is_retryable() -> None:
     with pytest.raises(FlightError, match="asked again") as caught:
         service.source.resolve("F-12")
     assert (type(caught.value), caught.value.retryable, len(service.waits_s)) == (FlightError, True, 1)
-    assert "errno" not in caught.value.message.lower()
+    assert caught.value.message.endswith(f":{port}: connection refused; asked again: the same")
 
 
 @pytest.mark.parametrize("script", [slow_body, slow_head])
@@ -206,7 +206,10 @@ def test_a_name_that_nobody_answers_for_keeps_no_process_from_ending() -> None:
 def test_the_runs_deadline_ends_a_request_and_forbids_a_wait() -> None:
     """No wait goes beyond it, whatever the service asks for."""
     context = RunContext(run_id="test", state_dir=Path("unused"), deadline=Deadline.after(0.2))
-    with ScriptedServer(slow_body) as server, pytest.raises(FlightError, match="no whole answer within"):
+    with (
+        ScriptedServer(slow_body) as server,
+        pytest.raises(FlightError, match="no whole answer before the run's deadline"),
+    ):
         Service(server.url, context=context).source.resolve("F-12")
     context = RunContext(run_id="test", state_dir=Path("unused"), deadline=Deadline.after(5))
     with ScriptedServer(answer(status=429, retry_after="30")) as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -185,6 +186,13 @@ def test_a_path_that_names_no_flight_is_refused(path: str) -> None:
         Service("https://flights.example", path=path)
     with pytest.raises(ConfigError, match=r"api\.waypoints_path is"):
         Service("https://flights.example", waypoints_path=path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "at.", ".lat", "at..lat"])
+def test_a_name_that_no_field_can_have_is_refused(name: str) -> None:
+    """Told as the setting that it is, and not as a flaw of the service's."""
+    with pytest.raises(ConfigError, match=rf"api\.lat_field is '{re.escape(name)}', expected a name"):
+        Service("https://flights.example", lat_field=name)
 
 
 @pytest.mark.parametrize("token", ["", "canary token", "canary\r\nX-Evil: 1", "canäry"])
