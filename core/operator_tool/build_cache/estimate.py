@@ -19,7 +19,7 @@ from operator_tool.geo.coverage import Coverage, TileRange
 from operator_tool.tile_store import TileStore
 
 from .plan import CachePlan
-from .reach import Reach
+from .reach import Reach, first_asked
 
 SAMPLING_S = 10.0
 """The sampling is given up after so long; what came by then counts."""
@@ -87,8 +87,7 @@ def estimate_of(
         reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
         with TileStore.open(stores_dir, provider=name, dataset=info.dataset) as store:
             for tiles in plan.coverage.ranges():
-                # Another provider's copy spares nothing where one before it is asked first.
-                if reach.problem(tiles) is None and all(one.problem(tiles) is not None for one in before):
+                if first_asked([*before, reach], tiles) == len(before):
                     held[tiles.z] += store.held_counts(tiles.z, tiles.y, tiles.x0, tiles.x1)
             wanted = _from_store(store, wanted, samples)
         before.append(reach)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from operator_tool.api.build import GapCause
 from operator_tool.api.tiles import ProviderInfo, TileId
@@ -44,6 +45,15 @@ class Reach:
         if info.bounds_deg is not None and not _touches(tiles, info.bounds_deg):
             return GapCause.OUT_OF_BOUNDS, f"{self._name} does not cover it"
         return None
+
+
+def first_asked(chain: Sequence[Reach], tiles: TileRange) -> int | None:
+    """Return which provider of a chain is the first that may be asked for these tiles; None when there is none.
+
+    Before a build its store alone spares a download: another provider's copy spares nothing where one before it is
+    asked first.
+    """
+    return next((number for number, reach in enumerate(chain) if reach.problem(tiles) is None), None)
 
 
 def _touches(tiles: TileRange, bounds_deg: tuple[float, float, float, float]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import RunOptions, flight_options, tool_options
+from .plan_drawing import Drawing, drawing_options
 
 if TYPE_CHECKING:
     from operator_tool.build_cache.estimate import Estimate
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 @click.option(
     "--samples", type=click.IntRange(0, 100), metavar="N", help="Fetch so many tiles a zoom to estimate from.  [3]"
 )
+@drawing_options[0]
+@drawing_options[1]
 @tool_options
 def command(samples: int | None, **given: Any) -> int:
-    """Show what a flight needs: route, area, zooms, tiles, and about how many bytes and seconds. Writes nothing.
+    """Show what a flight needs: route, area, zooms, tiles, and about how many bytes and seconds. Writes nothing but the
+    drawings that are asked for.
 
     The estimate is told from a few real tiles; with --samples 0, or the setting plan_samples, none is asked for.
     """
@@ -28,11 +32,13 @@ def command(samples: int | None, **given: Any) -> int:
     from .exits import say
     from .reporting import as_document
 
+    drawing = Drawing(given)
     options = RunOptions(**given)
     with open_run(options, companion=False, writes=False) as run:
         plan = run.orchestrator.plan(run.request)
         number = run.plan_samples if samples is None else samples
         estimate = run.orchestrator.estimate(plan, samples_per_zoom=number)
+        drawing.draw(plan, estimate, run.places.stores_dir)
     say(as_document(_document(plan, estimate)) if options.as_json else _text(plan, estimate))
     return 0
 

@@ -46,6 +46,11 @@ class Index(IndexConnection):
         statement = "SELECT count(*) FROM tiles WHERE z = ? AND y = ? AND x BETWEEN ? AND ?"
         return int(self.query(statement, (z, y, x0, x1))[0][0])
 
+    def held_count_by_block(self, z: int, y: int, x0: int, x1: int, bits: int) -> list[tuple[int, int]]:
+        """Return ``x >> bits`` and how many tiles are held that have it, of one row of tiles, ascending."""
+        statement = "SELECT x >> ?, count(*) FROM tiles WHERE z = ? AND y = ? AND x BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
+        return [(int(block), int(count)) for block, count in self.query(statement, (bits, z, y, x0, x1))]
+
     def tiles_with(self, sha256: bytes, limit: int) -> list[TileId]:
         """Return some of the tiles that show a content."""
         statement = "SELECT z, x, y FROM tiles WHERE sha256 = ? LIMIT ?"

@@ -108,6 +108,13 @@ class TileStore:
             index = self._index_to_read()
             return index.held_count(z, y, x0, x1) if index else 0
 
+    def held_counts_by_block(self, z: int, y: int, x0: int, x1: int, bits: int) -> list[tuple[int, int]]:
+        """Return ``x >> bits`` and how many tiles are held that have it, of one row of tiles, ascending: a picture of
+        millions of tiles is drawn in blocks of them."""
+        with self._lock:
+            index = self._index_to_read()
+            return index.held_count_by_block(z, y, x0, x1, bits) if index else []
+
     def tiles_with(self, sha256: bytes, limit: int = 16) -> list[TileId]:
         """Return the tiles that show a content, at most ``limit`` of them."""
         with self._lock:
