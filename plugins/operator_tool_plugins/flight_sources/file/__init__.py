@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from operator_tool.api import (
     Flight,
@@ -17,19 +17,37 @@ from operator_tool.api import (
     hookimpl,
 )
 
+FormatName = Literal[
+    "flight-json",
+    "qgc-plan",
+    "qgc-mission",
+    "wpl",
+    "kml",
+    "kmz",
+    "dji-wpml",
+    "gpx",
+    "geojson",
+    "litchi-csv",
+]
+"""The names in ``formats.FORMATS``, which is not imported for a setting; a test holds them equal."""
+
 
 class FileSettings(PluginSettings, frozen=True, kw_only=True):
     """The settings of the flight source ``file``."""
 
+    format: Annotated[FormatName | None, Meta(description="What the file is read as; by its content if not given.")] = (
+        None
+    )
     max_bytes: Annotated[int, Meta(ge=1, le=256 * 1024 * 1024, description="The largest file that is read.")] = (
         16 * 1024 * 1024
     )
 
 
 class FileFlightSource:
-    """Reads QGroundControl .plan, QGC WPL 110 and the tool's own flight JSON."""
+    """Reads the mission files of planners and maps; ``formats.FORMATS`` lists the formats."""
 
     def __init__(self, settings: FileSettings) -> None:
+        self._format = settings.format
         self._max_bytes = settings.max_bytes
 
     def resolve(self, reference: str) -> Flight:
@@ -43,32 +61,34 @@ class FileFlightSource:
         data = read_flight_file(reference, max_bytes=self._max_bytes)
         shown = escaped(PurePath(reference).name)
         try:
-            return read_flight(data, name=escaped(PurePath(reference).stem), source=f"file:{shown}")
+            return read_flight(
+                data, name=escaped(PurePath(reference).stem), source=f"file:{shown}", format_name=self._format
+            )
         except (FlightFormatError, NoRouteError) as error:
             raise type(error)(f"{shown}: {error.message}", hint=error.hint) from None
 
 
-def read_flight(data: bytes, *, name: str, source: str) -> Flight:
-    from .._strict_json import parse_json
-    from .flight_json import read_flight_json
-    from .qgc_plan import read_plan
-    from .sniffing import looks_like_json, not_a_mission, not_a_mission_json
-    from .wpl import is_wpl, read_wpl
+def read_flight(data: bytes, *, name: str, source: str, format_name: FormatName | None = None) -> Flight:
+    """Return the flight that a file's bytes spell; ``name`` is its name unless the file gives itself one."""
+    from .formats import Content, read_content
 
-    if is_wpl(data):
-        waypoints, notes = read_wpl(data)
-    elif looks_like_json(data):
-        document = parse_json(data)
-        members = document.value if isinstance(document.value, dict) else {}
-        if "waypoints" in members:
-            return read_flight_json(document, source=source)
-        if "fileType" not in members and "mission" not in members:
-            raise not_a_mission_json(document)
-        waypoints, notes = read_plan(document)
-    else:
-        raise not_a_mission(data)
-    identity = hashlib.sha256(data).hexdigest()[:12]
-    return Flight(id=identity, name=name, source=source, waypoints=waypoints, notes=notes)
+    found = read_content(Content(data, source), format_name)
+    if isinstance(found, Flight):
+        return found
+    return Flight(
+        id=hashlib.sha256(data).hexdigest()[:12],
+        name=found.name or name,
+        source=source,
+        format=found.format,
+        waypoints=found.waypoints,
+        areas=found.areas,
+        home=found.home,
+        returns_home=found.returns_home,
+        fences=found.fences,
+        rally_points=found.rally_points,
+        camera=found.camera,
+        notes=found.notes,
+    )
 
 
 @hookimpl

@@ -1,7 +1,8 @@
-"""What a file is by its content, for the message about a file that is no mission."""
+"""What a file is by its content: the form it is written in, and what it is in words."""
 
 from __future__ import annotations
 
+import enum
 import re
 
 from operator_tool.api import FlightFormatError
@@ -9,75 +10,124 @@ from operator_tool.api import FlightFormatError
 from .._escaping import escaped
 from .._json_node import Node
 
-READS = "QGroundControl .plan, QGC WPL 110 (.waypoints, .txt) and the tool's own flight JSON"
+READS = (
+    "QGroundControl .plan and .mission, QGC WPL (.waypoints, .txt), KML and KMZ, DJI WPML, GPX, GeoJSON, Litchi CSV "
+    "and the tool's own flight JSON"
+)
 _HINT = f"These are read: {READS}."
 
+
+class Form(enum.StrEnum):
+    """How a file is written; every format has one or two of them."""
+
+    JSON = "JSON"
+    XML = "XML"
+    ZIP = "a ZIP archive"
+    TEXT = "text"
+
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF8_BOM = b"\xef\xbb\xbf"
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"II*\x00", "a TIFF picture"),
     (b"MM\x00*", "a TIFF picture"),
-    (b"PK\x03\x04", "a ZIP archive, as KMZ is"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"%PDF-", "a PDF document"),
     (b"SQLite format 3\x00", "an SQLite database, as MBTiles is"),
     (b"\x7fELF", "a program"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
 )
-_XML_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]{0,40})")
-_XML_NAMES = {"kml": "KML", "gpx": "GPX", "html": "HTML", "mission": "an XML mission"}
-_GEOJSON = frozenset({"FeatureCollection", "Feature", "LineString", "MultiLineString", "Point", "Polygon"})
+_NOT_ELEMENTS = re.compile(r"<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_XML_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,40})", re.ASCII)
+_XML_NAMES = {
+    "html": "XML (HTML)",
+    "mission": "an XML mission, as INAV and MultiWii write it",
+    "osm": "OpenStreetMap XML",
+}
 
 
-def looks_like_json(data: bytes) -> bool:
-    """True when the first character is one that a JSON object or list begins with."""
-    return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+def form_of(data: bytes) -> Form | None:
+    """Return the form that a file is written in; None for what is neither text nor a ZIP archive."""
+    if data.startswith(_ZIP):
+        return Form.ZIP
+    if data.startswith(tuple(magic for magic, _ in _MAGIC)):
+        return None
+    start = _start(data)
+    if start is None:
+        return None
+    if start.startswith("<"):
+        return Form.XML
+    if data.startswith(_UTF16) or "\x00" in start or not start.strip():
+        return None
+    return Form.JSON if start[0] in "{[" else Form.TEXT
 
 
-def not_a_mission(data: bytes) -> FlightFormatError:
-    """Return the error that says what a file is that no reader knows."""
-    return FlightFormatError(f"{_describe(data)}, not a mission that is read", hint=_HINT)
+def xml_root_name(data: bytes) -> str | None:
+    """Return the local name of an XML file's first element, None where the first kilobytes don't show it."""
+    root = _XML_ROOT.search(_NOT_ELEMENTS.sub("", _start(data) or ""))
+    return root[1].rpartition(":")[2] if root else None
 
 
-def not_a_mission_json(document: Node) -> FlightFormatError:
-    """Return the error that says what a JSON document is that is neither a plan nor a flight."""
-    if not isinstance(document.value, dict):
-        return FlightFormatError("the document: a JSON list, expected a plan or a flight", hint=_HINT)
-    members = document.value
-    if isinstance(members.get("type"), str) and members["type"] in _GEOJSON:
-        return FlightFormatError("the document: GeoJSON, not a mission that is read", hint=_HINT)
-    if "items" in members and "plannedHomePosition" in members:
-        return FlightFormatError(
-            "the document: an old QGroundControl .mission, not a mission that is read",
-            hint="Open it in QGroundControl and save it as a .plan.",
-        )
-    keys = ", ".join(f"'{escaped(key, 20)}'" for key in list(members)[:5]) or "no key"
-    return FlightFormatError(
-        f"the document: JSON with {keys}, neither a plan ('mission') nor a flight ('waypoints')", hint=_HINT
-    )
-
-
-def _describe(data: bytes) -> str:
+def describe(data: bytes) -> str:
+    """Say what a file is that no reader knows: ``a PNG picture``, ``XML (HTML)``, ``text that begins with '...'``."""
     if not data:
         return "an empty file"
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
-    start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"<"):
-        root = _XML_ROOT.search(start)
-        name = root[1].decode("ascii").rpartition(":")[2] if root else ""
-        kind = _XML_NAMES.get(name.lower())
-        return f"XML ({kind})" if kind else "XML"
-    try:
-        text = start[:1024].decode("utf-8", "strict" if len(start) < 1024 else "ignore")
-    except UnicodeDecodeError:
-        return "binary data"
-    lines = text.strip().splitlines()
-    if not text.strip(" \t\r\n\x00"):
+    form = form_of(data)
+    if form is Form.XML:
+        root = xml_root_name(data)
+        return _XML_NAMES.get((root or "").lower()) or (f"XML (<{escaped(root, 40)}>)" if root else "XML")
+    if form in (Form.ZIP, Form.JSON):
+        return str(form)
+    if data.startswith(_UTF16):
+        return "UTF-16 text"
+    start = _start(data)
+    if start is not None and not start.strip(" \t\r\n\x00"):
         return "a file of blanks"
-    if "\x00" in text or not lines:
+    if start is None or form is None:
         return "binary data"
-    return f"text that begins with '{escaped(lines[0].strip(), 40)}'"
+    return f"text that begins with '{escaped(start.splitlines()[0].strip(), 40)}'"
+
+
+def not_a_mission(data: bytes) -> FlightFormatError:
+    """Return the error that says what a file is that no reader knows."""
+    seen = describe(data)
+    hint = f"Save it as UTF-8. {_HINT}" if seen == "UTF-16 text" else _HINT
+    return FlightFormatError(f"{seen}, not a mission that is read", hint=hint)
+
+
+def not_a_mission_json(document: Node) -> FlightFormatError:
+    """Return the error that says what a JSON document is that no reader knows."""
+    if not isinstance(document.value, dict):
+        return FlightFormatError("the document: a JSON list, expected a plan, a flight or GeoJSON", hint=_HINT)
+    keys = ", ".join(f"'{escaped(key, 20)}'" for key in list(document.value)[:5]) or "no key"
+    return FlightFormatError(
+        f"the document: JSON with {keys}, neither a plan ('mission') nor a flight ('waypoints') nor GeoJSON ('type')",
+        hint=_HINT,
+    )
+
+
+def _start(data: bytes) -> str | None:
+    """Return the file's first characters without leading blanks, None where they are no text."""
+    head = data[:4096]
+    if head.startswith(_UTF16) or head[:2] in (b"<\x00", b"\x00<"):
+        little = head[:2] in (b"\xff\xfe", b"<\x00")
+        return head.decode("utf-16-le" if little else "utf-16-be", "ignore").lstrip("\ufeff").lstrip()
+    head = head.removeprefix(_UTF8_BOM).lstrip()
+    if head.startswith(b"<"):
+        return head.decode("latin-1")
+    try:
+        # What the first bytes cut in two at their end is no fault of the file's.
+        return head.decode("utf-8", "strict" if len(data) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        # Tables of older programs name their columns in ASCII and the rest in whatever the machine had.
+        return head.decode("latin-1") if _is_plain(head) else None
+
+
+def _is_plain(head: bytes) -> bool:
+    return not any(byte < 9 or 13 < byte < 32 for byte in head)
