@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from operator_tool.api.errors import PlanError
 from operator_tool.api.flight import Flight
 from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
-
-from .reach import gsd_m
+from operator_tool.geo.resolution import tile_gsd_m
 
 MAX_GSD_M = 0.5
 """The largest pixel on the ground, in metres, where nothing else is said."""
@@ -26,10 +25,10 @@ def check_sharpness(
     lat_deg = min((abs(waypoint.lat_deg) for waypoint in flight.waypoints), default=0.0)
     having = [info for _, info in providers if info.min_zoom <= finest_zoom <= info.max_zoom]
     size_px = max((info.tile_size_px for info in having), default=256)
-    metres = gsd_m(finest_zoom, lat_deg, size_px)
+    metres = tile_gsd_m(finest_zoom, lat_deg, size_px)
     if metres <= max_gsd_m:
         return
-    sharp = [zoom for zoom in range(finest_zoom, MAX_ZOOM + 1) if gsd_m(zoom, lat_deg, size_px) <= max_gsd_m]
+    sharp = [zoom for zoom in range(finest_zoom, MAX_ZOOM + 1) if tile_gsd_m(zoom, lat_deg, size_px) <= max_gsd_m]
     instead = f"Ask for zooms up to {sharp[0]} with --zoom, or" if sharp else "To go on,"
     raise PlanError(
         f"zoom {finest_zoom}, the finest that is asked for, has {metres:.2f} m a pixel at latitude {lat_deg:.1f}: "
