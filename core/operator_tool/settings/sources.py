@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from operator_tool.api import ConfigError, PluginError, PluginSettings, UsageError
+from operator_tool.api import Camera, ConfigError, PluginError, PluginSettings, UsageError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.places import CONFIG_VARIABLE, DATA_DIR_VARIABLE
 from operator_tool.redaction import REDACTOR, Redactor
@@ -18,6 +18,8 @@ from .conversion import is_secret
 from .core_settings import CORE_SECTION, CoreSettings
 from .given import Given, Layer, converted, did_you_mean, refuse_userinfo
 from .inventory import SECTION, InventoryEntry, KnownCompanion, parse_inventory
+from .own_cameras import SECTION as CAMERAS_SECTION
+from .own_cameras import parse_cameras
 from .secret_fields import SECRET_SUFFIXES, SecretFields
 
 PREFIX = "OPERATOR_TOOL_"
@@ -42,11 +44,13 @@ class SettingsSources:
         options: Mapping[str, Mapping[str, str]],
         redactor: Redactor,
         inventory: Mapping[str, InventoryEntry],
+        cameras: Mapping[str, Camera],
         companion: str = "",
     ) -> None:
         self._config_file = config_file
         self._files = files
         self._inventory = inventory
+        self._cameras = cameras
         self._companion = companion
         self._env = env
         self._options = options
@@ -73,6 +77,7 @@ class SettingsSources:
         """
         base, known_profiles = read_config_file(config_file, must_exist=explicit)
         inventory = parse_inventory(base.pop(SECTION, {}), config_file, redactor)
+        cameras = parse_cameras(base.pop(CAMERAS_SECTION, {}), config_file, redactor)
         files = [(f"{config_file} [", base)]
         for profile in profiles:
             if profile not in known_profiles:
@@ -81,7 +86,7 @@ class SettingsSources:
                     hint=f"It has {', '.join(sorted(known_profiles)) or 'none'}.",
                 )
             files.append((f"{config_file} [profiles.{profile}.", known_profiles[profile]))
-        return cls(config_file, files, env, _parsed_options(options), redactor, inventory)
+        return cls(config_file, files, env, _parsed_options(options), redactor, inventory, cameras)
 
     def companions(self) -> tuple[KnownCompanion, ...]:
         """Return the companions of the configuration file, in its order."""
@@ -98,12 +103,20 @@ class SettingsSources:
         """
         entry = self._entry(name)
         files = [*self._files, (entry.where, entry.tables)]
-        own = SettingsSources(
-            self._config_file, files, self._env, self._options, self._redactor, self._inventory, companion=name
-        )
-        own._plugin_names = self._plugin_names
-        own.notices, own.secret_variables = self.notices, self.secret_variables
-        return own
+        return self._with(files, self._options, companion=name)
+
+    def with_options(self, options: Sequence[str]) -> SettingsSources:
+        """Return sources to which ``PLUGIN.KEY=VALUE`` are given besides; the operator's own ``-o`` are stronger.
+
+        What is noticed on the way is told by these sources too.
+        """
+        more = _parsed_options(options)
+        merged = {name: {**more.get(name, {}), **self._options.get(name, {})} for name in {**more, **self._options}}
+        return self._with(self._files, merged, companion=self._companion)
+
+    def cameras(self) -> Mapping[str, Camera]:
+        """Return the cameras of the configuration file by name, in its order."""
+        return self._cameras
 
     def core(self) -> CoreSettings:
         """Return the core's own settings."""
@@ -176,6 +189,16 @@ class SettingsSources:
                     hint=f"Move it to [{escape_controls(name)}]: a companion's own are those of its transport and its "
                     "provisioner.",
                 )
+
+    def _with(
+        self, files: Sequence[tuple[str, Tables]], options: Mapping[str, Mapping[str, str]], *, companion: str
+    ) -> SettingsSources:
+        own = SettingsSources(
+            self._config_file, files, self._env, options, self._redactor, self._inventory, self._cameras, companion
+        )
+        own._plugin_names = self._plugin_names
+        own.notices, own.secret_variables = self.notices, self.secret_variables
+        return own
 
     def _entry(self, name: str) -> InventoryEntry:
         if (entry := self._inventory.get(name)) is None:
