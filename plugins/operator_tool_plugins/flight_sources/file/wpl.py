@@ -1,26 +1,26 @@
-"""QGC WPL 110, the text missions of Mission Planner, MAVProxy and old QGroundControl (.waypoints, .txt).
+"""QGC WPL, the text missions of Mission Planner, MAVProxy and old QGroundControl (.waypoints, .txt).
 
-A header line, then one item a line: index, current, frame, command, four parameters, latitude, longitude, altitude,
-autocontinue. Item 0 is the home position. https://mavlink.io/en/file_formats/#mission_plain_text_file
+A header line with the version, then one item a line. In version 110 item 0 is the home position; 120, of an older
+QGroundControl, has none. https://mavlink.io/en/file_formats/#mission_plain_text_file
 """
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 
-from operator_tool.api import FlightFormatError, NoRouteError, Waypoint
+from operator_tool.api import AltitudeFrame, FlightFormatError, HomePosition, NoRouteError
 
 from .._escaping import escaped
-from .mavlink import MissionItem, Route, loiter_radius_m
+from .._position import check_position
+from .found import Found
+from .mavlink import FRAMES, MissionItem
+from .mission_route import Route
+from .wpl_row import LAYOUTS, Layout, read_row
 
-_FIELDS = (
-    "index", "current", "frame", "command", "param 1", "param 2", "param 3", "param 4",
-    "latitude", "longitude", "altitude", "autocontinue",
-)  # fmt: skip
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_KEEP = frozenset({"nan", "+nan", "-nan"})
+_EXPECTED = "'QGC WPL 110', 120 or 100"
+_HOME_COMMANDS = (0, 16)
+"""A waypoint, and what Mission Planner writes."""
 
 
 def is_wpl(data: bytes) -> bool:
@@ -28,35 +28,48 @@ def is_wpl(data: bytes) -> bool:
     return next((line.split()[:2] == ["QGC", "WPL"] for _, line in _lines(data[:4096])), False)
 
 
-def read_wpl(data: bytes) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
-    """Return the route and the notes of a WPL 110 file. Raises ``FlightFormatError`` naming the line and the field."""
+def read_wpl(data: bytes) -> Found:
+    """Return route and home of a WPL file.
+
+    Raises ``FlightFormatError`` naming the line and the field, ``NoRouteError`` when no item is a place.
+    """
     lines = _lines(data)
-    number, header = next(lines)
-    if header.split() != ["QGC", "WPL", "110"]:
-        raise FlightFormatError(f"line {number}: '{escaped(header.strip(), 40)}', expected 'QGC WPL 110'")
+    number, header = next(lines, (1, ""))
+    version, layout = _layout(number, header)
     route = Route()
+    home: HomePosition | None = None
     expected_index: int | None = None
     rows = 0
     for number, line in lines:
-        index, item = _read_row(number, line)
-        if expected_index is None and index == 1:
-            route.note(f"line {number}: the first row is item 1, so the file has no home position.")
-        elif index != (expected_index or 0):
-            raise FlightFormatError(f"line {number}, field 1 (index): {index}, expected {expected_index or 0}")
+        index, item = read_row(number, line, layout)
+        if layout.has_home and expected_index is None and index == 0:
+            home = _read_home(item, route)
+        else:
+            _note_index(number, index, expected_index, layout, route)
+            rows += 1
+            route.add(item)
         expected_index = index + 1
-        if index == 0:
-            but = "" if item.command == 16 else f", though its command is {item.command}"
-            route.note(f"line {number}: row 0 is the home position, not a waypoint{but}; left out.")
-            continue
-        rows += 1
-        route.add(item)
     if not rows:
         raise NoRouteError(
-            f"line {number}: the file ends with the home position, no waypoint follows"
-            if expected_index
-            else f"line {number}: the file ends after its header, no waypoint follows"
+            f"line {number}: the file ends after its header, no waypoint follows"
+            if expected_index is None
+            else f"line {number}: the file ends with the home position, no waypoint follows"
         )
-    return route.waypoints(f"up to line {number}: {rows} item{'s' * (rows != 1)} after home"), route.notes()
+    after_home = " after home" if layout.has_home else ""
+    return route.found(
+        f"QGC WPL {version}",
+        listed=f"up to line {number}: {rows} item{'s' * (rows != 1)}{after_home}",
+        home=home,
+    )
+
+
+def _layout(number: int, header: str) -> tuple[str, Layout]:
+    words = header.split()
+    version = words[2] if words[:2] == ["QGC", "WPL"] and len(words) == 3 else ""
+    layout = LAYOUTS.get(version)
+    if layout is None:
+        raise FlightFormatError(f"line {number}: '{escaped(header.strip(), 40)}', expected {_EXPECTED}")
+    return version, layout
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, str]]:
@@ -67,44 +80,20 @@ def _lines(data: bytes) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _read_row(number: int, line: str) -> tuple[int, MissionItem]:
-    fields = line.split(maxsplit=len(_FIELDS))
-    if len(fields) != len(_FIELDS):
-        seen = "more than 12" if len(fields) > len(_FIELDS) else str(len(fields))
-        raise FlightFormatError(f"line {number}: {seen} fields, expected 12")
-    values = [_read_number(number, position, text) for position, text in enumerate(fields)]
-    index, frame, command = (_whole(number, position, values[position]) for position in (0, 2, 3))
-    item = MissionItem(
-        place=f"line {number}",
-        command=command,
-        frame=frame,
-        lat_deg=values[8],
-        lon_deg=values[9],
-        alt_m=values[10],
-        loiter_radius_m=loiter_radius_m(command, values[4:8]),
-        lat_place=_name(number, 8),
-        lon_place=_name(number, 9),
-        frame_place=_name(number, 2),
-    )
-    return index, item
+def _note_index(number: int, index: int, expected: int | None, layout: Layout, route: Route) -> None:
+    """Note an index that is out of step: the vehicle numbers the items by their order, and so does every planner."""
+    if expected is None and index == 1 and layout.has_home:
+        route.note(f"line {number}: the first row is item 1, so the file has no home position.")
+    elif expected is not None and index != expected:
+        route.note(f"line {number}, field 1 (index): {index} instead of {expected}; the order of the lines counts.")
 
 
-def _name(number: int, position: int) -> str:
-    return f"line {number}, field {position + 1} ({_FIELDS[position]})"
-
-
-def _read_number(number: int, position: int, text: str) -> float | None:
-    if 4 <= position <= 7 and text.lower() in _KEEP:
+def _read_home(item: MissionItem, route: Route) -> HomePosition | None:
+    """Return the home position, None where it is 0, 0, as in a mission that was never on a vehicle."""
+    if item.command not in _HOME_COMMANDS:
+        route.note(f"{item.place}: row 0 is the home position, not a waypoint, though its command is {item.command}.")
+    if item.lat_deg is None or item.lon_deg is None or not item.has_position:
         return None
-    if len(text) > 100 or not _NUMBER.fullmatch(text):
-        raise FlightFormatError(f"{_name(number, position)}: '{escaped(text, 40)}', expected a number")
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise FlightFormatError(f"{_name(number, position)}: '{escaped(text, 40)}' is beyond any number")
-    return value
-
-
-def _whole(number: int, position: int, value: float | None) -> int:
-    if value is None or not value.is_integer():
-        raise FlightFormatError(f"{_name(number, position)}: {value}, expected a whole number")
-    return int(value)
+    check_position(item.lat_deg, item.lon_deg, lat_place=item.lat_place, lon_place=item.lon_place)
+    is_amsl = FRAMES.get(item.frame) == AltitudeFrame.AMSL
+    return HomePosition(lat_deg=item.lat_deg, lon_deg=item.lon_deg, amsl_m=item.alt_m if is_amsl else None)

@@ -1,0 +1,98 @@
+"""One row of a QGC WPL file: numbers between blanks, in the order of the file's version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from operator_tool.api import FlightFormatError
+
+from .._escaping import escaped
+from .mavlink import MissionItem, loiter_radius_m
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_KEEP = frozenset({"nan", "+nan", "-nan"})
+_PARAMS = ("param 1", "param 2", "param 3", "param 4")
+_FIELDS = (
+    "index", "current", "frame", "command", *_PARAMS, "latitude", "longitude", "altitude", "autocontinue",
+)  # fmt: skip
+_FIELDS_100 = (
+    "index", "frame", "command", "param 3", "param 4", "param 1", "param 2", "current", "longitude", "latitude",
+    "altitude", "field 12", "autocontinue",
+)  # fmt: skip
+_COMMANDS_100 = {2: 22, 3: 20, 4: 21, 24: 22, 25: 16, 26: 21, 27: 17}
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """How the rows of one version of the format are laid out."""
+
+    fields: tuple[str, ...]
+    has_home: bool
+    """Item 0 is the home position."""
+    commands: Mapping[int, int] | None = None
+    """MAV_CMD by the version's own numbers; None: they are MAV_CMD."""
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "110": Layout(_FIELDS, has_home=True),
+    "120": Layout(_FIELDS, has_home=False),
+    "100": Layout(_FIELDS_100, has_home=False, commands=_COMMANDS_100),
+}
+"""By the version in the header. 100 is older than MAVLink's numbers, and laid out as pymavlink reads it; nobody says
+whether its item 0 is home, so it is taken for a waypoint: rather too much ground than too little."""
+
+
+def read_row(number: int, line: str, layout: Layout) -> tuple[int, MissionItem]:
+    """Return the index and the item of a line. Raises ``FlightFormatError`` naming the line and the field."""
+    fields = layout.fields
+    texts = line.split(maxsplit=len(fields))
+    if len(texts) != len(fields):
+        seen = f"more than {len(fields)}" if len(texts) > len(fields) else str(len(texts))
+        raise FlightFormatError(f"line {number}: {seen} fields, expected {len(fields)}")
+    names = [_name(number, position, field) for position, field in enumerate(fields)]
+    values = {
+        field: _read_number(text, name, may_be_nan=field in _PARAMS)
+        for field, text, name in zip(fields, texts, names, strict=True)
+    }
+    places = dict(zip(fields, names, strict=True))
+    index, frame, command = (_whole(values[field], places[field]) for field in ("index", "frame", "command"))
+    if layout.commands is not None:
+        if command not in layout.commands:
+            known = ", ".join(map(str, sorted(layout.commands)))
+            raise FlightFormatError(f"{places['command']}: action {command}, expected one of {known}")
+        command = layout.commands[command]
+    return index, MissionItem(
+        place=f"line {number}",
+        command=command,
+        frame=frame,
+        lat_deg=values["latitude"],
+        lon_deg=values["longitude"],
+        alt_m=values["altitude"],
+        loiter_radius_m=loiter_radius_m(command, [values[param] for param in _PARAMS]),
+        lat_place=places["latitude"],
+        lon_place=places["longitude"],
+        frame_place=places["frame"],
+    )
+
+
+def _name(number: int, position: int, field: str) -> str:
+    return f"line {number}, field {position + 1} ({field})"
+
+
+def _read_number(text: str, place: str, *, may_be_nan: bool) -> float | None:
+    if may_be_nan and text.lower() in _KEEP:
+        return None
+    if len(text) > 100 or not _NUMBER.fullmatch(text):
+        raise FlightFormatError(f"{place}: '{escaped(text, 40)}', expected a number")
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise FlightFormatError(f"{place}: '{escaped(text, 40)}' is beyond any number")
+    return value
+
+
+def _whole(value: float | None, place: str) -> int:
+    if value is None or not value.is_integer():
+        raise FlightFormatError(f"{place}: {value}, expected a whole number")
+    return int(value)
