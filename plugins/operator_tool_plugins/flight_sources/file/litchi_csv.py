@@ -1,8 +1,8 @@
 """Litchi's CSV: a header of names, then one waypoint a line.
 
-``latitude, longitude, altitude(m), heading(deg), curvesize(m), ..., altitudemode, ...``: altitudemode 0 is a height above
-the takeoff point, 1 a height above the ground. Columns are known by their names, in any order; of another program's file
-latitude and longitude suffice.
+``latitude, longitude, altitude(m), heading(deg), curvesize(m), ..., altitudemode, ...``: altitudemode 0 is a height
+above the takeoff point, 1 a height above the ground. Columns are known by their names, in any order; of another
+program's table latitude and longitude suffice.
 """
 
 from __future__ import annotations
