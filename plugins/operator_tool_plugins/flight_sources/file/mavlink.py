@@ -60,8 +60,8 @@ class MissionItem(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_position(self) -> bool:
-        """False where the item says nothing, or 0, 0, which means the current position."""
-        return not (self.lat_deg in (None, 0.0) and self.lon_deg in (None, 0.0))
+        """False where the item gives none, or 0, 0: both mean the current position."""
+        return (self.lat_deg, self.lon_deg) not in ((None, None), (0.0, 0.0))
 
 
 def loiter_radius_m(command: int, params: Sequence[float | None]) -> float | None:

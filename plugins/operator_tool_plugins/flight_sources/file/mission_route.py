@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from operator_tool.api import (
     AltitudeFrame,
     Camera,
@@ -51,15 +53,12 @@ class Route:
             elif item.command not in NO_PLACE and item.has_position:
                 self._unknown[item.command] += 1
             return
-        if item.lat_deg is None and item.lon_deg is None:
-            self.note(f"{item.place}: command {item.command} without a position means the current one; left out.")
+        if not item.has_position:
+            self._stay(item)
             return
         if item.lat_deg is None or item.lon_deg is None:
             place, name = (item.lat_place, "latitude") if item.lat_deg is None else (item.lon_place, "longitude")
             raise FlightFormatError(f"{place}: {name} missing where the other of the two is given")
-        if not item.has_position:
-            self.note(f"{item.place}: command {item.command} at 0, 0 means the current position; left out.")
-            return
         if item.frame not in FRAMES and item.frame != MISSION_FRAME:
             expected = ", ".join(map(str, sorted(FRAMES)))
             raise FlightFormatError(f"{item.frame_place}: frame {item.frame}, expected a global one ({expected})")
@@ -73,6 +72,16 @@ class Route:
             self._curved[CURVED[item.command]] += 1
         if item.command in LOITERS and not radius_m:
             self._circles_unknown.append(item.place)
+
+    def _stay(self, item: MissionItem) -> None:
+        """Note an item at the current position, which is that of the last place; a circle there belongs to it."""
+        radius_m = abs(item.loiter_radius_m or 0.0)
+        if radius_m and self._waypoints:
+            last = self._waypoints[-1]
+            self._waypoints[-1] = replace(last, loiter_radius_m=max(radius_m, last.loiter_radius_m))
+            return
+        where = "without a position" if item.lat_deg is None or item.lon_deg is None else "at 0, 0"
+        self.note(f"{item.place}: command {item.command} {where} means the current position; left out.")
 
     def add_place(
         self,

@@ -9,7 +9,7 @@ from operator_tool.api import Fence, RallyPoint
 from .._json_node import Node
 from .mission_route import Route
 from .qgc_numbers import coordinate, metres, places
-from .rings import checked_ring
+from .rings import ground_polygon
 
 _VERSIONS = (1, 2)
 
@@ -68,7 +68,7 @@ def _polygon_fence(polygon: Node, route: Route, *, inclusion: bool) -> Fence | N
     if len(set(corners)) < 3:
         route.note(f"{polygon.place}: a fence of {len(set(corners))} different corners; left out.")
         return None
-    return Fence(inclusion=inclusion, polygon=checked_ring(corners, place=polygon.place), source=polygon.place)
+    return Fence(inclusion=inclusion, polygon=ground_polygon(corners, place=polygon.place).outer, source=polygon.place)
 
 
 def _circle_fence(entry: Node, route: Route) -> Fence | None:

@@ -27,7 +27,7 @@ def read_old_mission(document: Node) -> Found:
     if file_type is not None and file_type.value != "Mission":
         raise file_type.error(f"{file_type.seen()}, expected 'Mission'")
     version = document.get("version")
-    if version is not None and version.value not in _VERSIONS:
+    if version is not None and (version.value is True or version.value not in _VERSIONS):
         raise version.error(f"{version.seen()}, expected 1 or 2")
     items = document.require("items", expected="the list of mission items")
     apart = document.get("complexItems")

@@ -73,7 +73,7 @@ def _altitude(item: Node, param_m: float | None, frame: int) -> tuple[float | No
             return calculated.number(), AltitudeFrame.AMSL
         if param_m is None and typed is not None:
             return typed.number(), AltitudeFrame.TERRAIN
-        return param_m, AltitudeFrame.AMSL
+        return param_m, None
     stated = ALTITUDE_MODES.get(mode.integer()) if mode is not None and frame == MISSION_FRAME else None
     if param_m is None and typed is not None:
         return typed.number(), stated

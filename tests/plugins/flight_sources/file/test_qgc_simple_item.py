@@ -11,8 +11,12 @@ from tests.plugins.flight_sources.samples import Json, plan, positions, simple_i
 SEVEN = {"type": "SimpleItem", "command": 18, "frame": 3, "params": [2, 0, -70, None, 48.5, 11.5, 40]}
 FOUR = {"type": "SimpleItem", "command": 18, "frame": 3, "params": [2, 0, -70, None], "coordinate": [48.5, 11.5, 40]}
 APART = {
-    **{"type": "missionItem", "command": 18, "frame": 3, "coordinate": [48.5, 11.5, 40]},
-    **{"param1": 2, "param2": 0, "param3": -70, "param4": None},
+    **{key: FOUR[key] for key in ("command", "frame", "coordinate")},
+    "type": "missionItem",
+    "param1": 2,
+    "param2": 0,
+    "param3": -70,
+    "param4": None,
 }
 
 
@@ -114,6 +118,7 @@ def test_a_place_in_a_frame_that_is_not_global_is_refused(frame: int) -> None:
         (simple_item(48, 11, 612, frame=0, AltitudeMode=3, Altitude=50), 612, AltitudeFrame.AMSL),
         (simple_item(48, 11, None, frame=0, AltitudeMode=3, Altitude=50, AMSLAltAboveTerrain=600), 600, "amsl"),
         (simple_item(48, 11, None, frame=0, AltitudeMode=3, Altitude=50), 50, AltitudeFrame.TERRAIN),
+        (simple_item(48, 11, 40, frame=10, AltitudeMode=3, Altitude=40), 40, AltitudeFrame.TERRAIN),
         (simple_item(48, 11, None, AltitudeMode=1, Altitude=40), 40, AltitudeFrame.TAKEOFF),
         (simple_item(48, 11, 30, frame=0, AltitudeMode=2, Altitude=30), 30, AltitudeFrame.AMSL),
         (simple_item(48, 11, 30, frame=10, AltitudeMode=4, Altitude=30), 30, AltitudeFrame.TERRAIN),
@@ -146,6 +151,18 @@ def test_the_circle_that_is_flown_belongs_to_its_place(command: int, params: lis
     item["params"][:4] = params
     found = read_items(item)
     assert (found.waypoints[0].loiter_radius_m, found.notes) == (radius_m, ())
+
+
+def test_a_circle_at_the_current_position_belongs_to_the_last_place() -> None:
+    """The drone flies it where it is; the wider of two circles there counts."""
+    here = simple_item(0, 0, command=18)
+    here["params"][2] = -80
+    narrow = simple_item(None, None, command=18)
+    narrow["params"][2] = 20
+    found = read_items(simple_item(48, 11), here, narrow, simple_item(49, 11))
+    assert [waypoint.loiter_radius_m for waypoint in found.waypoints] == [80, 0]
+    assert found.notes == ()
+    assert read_items(here, simple_item(49, 11)).notes[0].startswith("mission.items[0]: command 18 at 0, 0")
 
 
 def test_a_loiter_with_the_vehicles_own_radius_is_noted_once() -> None:
