@@ -66,7 +66,7 @@ def _flight_json(content: Content) -> Flight:
 def _qgc_plan(content: Content) -> Found:
     from .qgc_plan import read_plan
 
-    return _found(read_plan(content.document), "QGC .plan")
+    return read_plan(content.document)
 
 
 def _qgc_mission(content: Content) -> Found:
@@ -78,14 +78,7 @@ def _qgc_mission(content: Content) -> Found:
 def _wpl(content: Content) -> Found:
     from .wpl import read_wpl
 
-    return _found(read_wpl(content.data), "QGC WPL 110")
-
-
-def _found(read: object, title: str) -> Found:
-    if isinstance(read, Found):
-        return read
-    assert isinstance(read, tuple)
-    return Found(format=title, waypoints=read[0], notes=read[1])
+    return read_wpl(content.data)
 
 
 def _kml(content: Content) -> Found:
@@ -148,24 +141,30 @@ def read_content(content: Content, format_name: str | None) -> Found | Flight:
     if format_name is None:
         return FORMATS[recognised(content)].read(content)
     asked = FORMATS[format_name]
-    if form_of(content.data) not in asked.forms:
-        raise _other_than_asked(asked, describe(content.data))
+    fits = form_of(content.data) in asked.forms
     try:
-        return asked.read(content)
+        if fits:
+            return asked.read(content)
     except (FlightFormatError, NoRouteError):
-        try:
-            seen = recognised(content)
-        except FlightFormatError:
-            seen = format_name  # it is no other format either: the reader's own words say most
-        if seen == format_name:
-            raise
-        raise _other_than_asked(asked, FORMATS[seen].title) from None
+        if _seen(content) in (None, asked.title):
+            raise  # it is no other format either: the reader's own words say most
+    raise FlightFormatError(
+        f"expected {asked.title}, as was asked for; this is {_seen(content) or describe(content.data)}", hint=_AS_TOLD
+    )
+
+
+def _seen(content: Content) -> str | None:
+    """Return the title of the format that the content is, None where it is none of them."""
+    try:
+        return FORMATS[recognised(content)].title
+    except FlightFormatError:
+        return None
 
 
 def recognised(content: Content) -> str:
     """Return the name of the format that the content is. Raises ``FlightFormatError`` where it is none of them."""
     form = form_of(content.data)
-    name = None
+    name: str | None = None
     if form is Form.ZIP:
         from .kmz import what_is_in
 
@@ -221,7 +220,3 @@ def _recognised_text(data: bytes) -> str | None:
     from .litchi_csv import header_of
 
     return "litchi-csv" if header_of(data) else None
-
-
-def _other_than_asked(asked: FileFormat, seen: str) -> FlightFormatError:
-    return FlightFormatError(f"expected {asked.title}, as was asked for; this is {seen}", hint=_AS_TOLD)

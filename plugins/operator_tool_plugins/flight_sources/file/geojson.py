@@ -9,14 +9,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from operator_tool.api import GroundPolygon, NoRouteError, Place, Waypoint
+from operator_tool.api import AltitudeFrame, GroundPolygon, NoRouteError, Place
 
 from .._escaping import escaped
 from .._json_node import Node
 from .._payload import MAX_WAYPOINTS
 from .found import Found, rim_waypoints
-from .lon_lat import LonLat, joined, joined_note
+from .lon_lat import LonLat
 from .rings import ground_polygon
+from .route_lines import RouteLines
 
 GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
@@ -24,13 +25,6 @@ GEOMETRIES = frozenset(
 TYPES = GEOMETRIES | {"Feature", "FeatureCollection"}
 _WGS84 = frozenset({"crs84", "epsg:4326", "epsg::4326", "ogc:1.3:crs84", "ogc::crs84"})
 _CRS_HINT = "Save the file again in WGS 84 (EPSG:4326), the only one that GeoJSON has since 2016."
-
-
-class _Position(msgspec.Struct, frozen=True, gc=False):
-    lat_deg: float
-    lon_deg: float
-    alt_m: float | None
-    source: str
 
 
 class _Geometry(msgspec.Struct, frozen=True):
@@ -56,7 +50,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._lon_lat = LonLat()
-        self._lines: list[list[_Position]] = []
+        self._lines = RouteLines()
         self._areas: list[GroundPolygon] = []
         self._positions = 0
         self._points = 0
@@ -79,13 +73,8 @@ class _Reader:
             self._points += 1 if geometry.kind == "Point" else len(coordinates.items())
 
     def found(self, document: Node) -> Found:
-        waypoints = tuple(
-            Waypoint(
-                ordinal=ordinal, lat_deg=point.lat_deg, lon_deg=point.lon_deg, alt_m=point.alt_m, source=point.source
-            )
-            for ordinal, point in enumerate(joined(self._lines))
-        )
-        notes = [*joined_note(len(self._lines)), *self._lon_lat.notes()]
+        waypoints = self._lines.waypoints()
+        notes = [*self._lines.notes(), *self._lon_lat.notes()]
         if not waypoints:
             if not self._areas:
                 raise NoRouteError(f"{document.place}: {_counted(self._points)}, and neither a line nor a polygon")
@@ -107,39 +96,39 @@ class _Reader:
         )
 
     def _line(self, coordinates: Node, geometry: _Geometry) -> None:
-        positions = self._read_positions(coordinates)
-        if not positions:
-            return  # RFC 7946, 3.1: an empty list of coordinates is no geometry
-        if len(positions) < 2:
+        positions = self._positions_of(coordinates)
+        if len(positions) == 1:
             raise coordinates.error("1 position, expected at least 2 for a line")
-        self._lines.append(positions)
-        self._name = self._name or geometry.name
+        self._lines.begin()
+        for node in positions:
+            place, alt_m = self._read_position(node)
+            self._lines.add(place, alt_m, AltitudeFrame.UNKNOWN, place=node.path)
+        if positions:  # RFC 7946, 3.1: an empty list of coordinates is no geometry
+            self._name = self._name or geometry.name
 
     def _polygon(self, coordinates: Node, geometry: _Geometry) -> None:
         rings: list[list[Place]] = [
-            [(position.lat_deg, position.lon_deg) for position in self._read_positions(ring)]
-            for ring in coordinates.items()
+            [self._read_position(node)[0] for node in self._positions_of(ring)] for ring in coordinates.items()
         ]
         if not rings:
             return
         self._areas.append(ground_polygon(rings[0], place=coordinates.place, holes=rings[1:]))
         self._area_name = self._area_name or geometry.name
 
-    def _read_positions(self, coordinates: Node) -> list[_Position]:
+    def _positions_of(self, coordinates: Node) -> list[Node]:
         if isinstance(coordinates.value, list):
             self._positions += len(coordinates.value)
         if self._positions > MAX_WAYPOINTS:
             raise coordinates.error(f"more than {MAX_WAYPOINTS:,} positions up to here")
-        return [self._read_position(node) for node in coordinates.items()]
+        return coordinates.items()
 
-    def _read_position(self, node: Node) -> _Position:
+    def _read_position(self, node: Node) -> tuple[Place, float | None]:
         numbers = node.items()
         if len(numbers) < 2:
             raise node.error(f"{len(numbers)} numbers, expected longitude and latitude")
         lon, lat = numbers[0], numbers[1]
-        lat_deg, lon_deg = self._lon_lat.place(lon.number(), lat.number(), lon_place=lon.place, lat_place=lat.place)
-        alt_m = numbers[2].number() if len(numbers) > 2 and numbers[2].value is not None else None
-        return _Position(lat_deg, lon_deg, alt_m, node.path)
+        place = self._lon_lat.place(lon.number(), lat.number(), lon_place=lon.place, lat_place=lat.place)
+        return place, numbers[2].number() if len(numbers) > 2 and numbers[2].value is not None else None
 
 
 def _geometries(node: Node, name: str | None) -> Iterator[_Geometry]:

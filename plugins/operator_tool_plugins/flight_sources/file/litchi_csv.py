@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -19,10 +18,10 @@ from operator_tool.api import AltitudeFrame, FlightFormatError, NoRouteError, Wa
 from .._escaping import escaped
 from .._payload import MAX_WAYPOINTS
 from .._position import check_position
+from .decimal_number import read_number
 from .found import Found
 
 DELIMITERS = (",", ";", "\t")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _METRES_BY_COLUMN = {"altitude(m)": 1.0, "altitude(ft)": 0.3048}
 _LITCHIS_OWN = ("curvesize(m)", "curvesize(ft)", "rotationdir", "gimbalmode", "altitudemode")
 _FRAMES = {0: AltitudeFrame.TAKEOFF, 1: AltitudeFrame.TERRAIN}
@@ -123,7 +122,8 @@ def _waypoint(ordinal: int, number: int, row: Sequence[str], columns: _Columns, 
 
     def read(column: int) -> float | None:
         text = row[column].strip() if column < len(row) else ""
-        return _number(text, place(column)) if text else None
+        # Where the comma doesn't part the columns, it may be the decimal point.
+        return read_number(text.replace(",", ".", 1), place=place(column)) if text else None
 
     lat_deg, lon_deg = read(columns.lat), read(columns.lon)
     if lat_deg is None or lon_deg is None:
@@ -143,14 +143,3 @@ def _waypoint(ordinal: int, number: int, row: Sequence[str], columns: _Columns, 
         alt_frame=AltitudeFrame.UNKNOWN if alt is None else frame,
         source=f"line {number}",
     )
-
-
-def _number(text: str, place: str) -> float:
-    """Return a number; with another delimiter than the comma, a comma in it is the decimal point."""
-    plain = text.replace(",", ".", 1)
-    if len(text) > 100 or not _NUMBER.fullmatch(plain):
-        raise FlightFormatError(f"{place}: '{escaped(text, 40)}', expected a number")
-    value = float(plain)
-    if value in (float("inf"), float("-inf")):
-        raise FlightFormatError(f"{place}: '{escaped(text, 40)}' is beyond any number")
-    return value
