@@ -1,4 +1,4 @@
-"""What the stores hold of a plan before its download, told in blocks of tiles, so that millions of them can be drawn."""
+"""What the stores hold of a plan before its download, in blocks of tiles, so that millions of them can be drawn."""
 
 from __future__ import annotations
 

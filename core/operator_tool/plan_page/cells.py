@@ -1,4 +1,4 @@
-"""The tiles of each zoom as one can see them: blocks of tiles of a few pixels, with what is held and what is missing."""
+"""The tiles of each zoom as one can see them: blocks of a few pixels, with what is held and what is missing."""
 
 from __future__ import annotations
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from operator_tool.geo.area import Area, Box, Capsule
+from operator_tool.geo.area import Ground
+from operator_tool.geo.capsules import Capsule
+from operator_tool.geo.rings import Polygon, Ring
 
 from .frame import Frame
 from .polyline import Line, Point, simplified_to
 
 _MOST_POINTS = 12_000
+_FLAT = 0.3
+"""How far a rim may be from where it is, in units of the picture."""
 
 
 class Stroke(msgspec.Struct, frozen=True):
@@ -25,18 +31,34 @@ class GroundShape(msgspec.Struct, frozen=True, kw_only=True):
     strokes: tuple[Stroke, ...] = ()
     surfaces: tuple[tuple[Line, ...], ...] = ()
     """Each of rings, filled by the even-odd rule."""
+    fence: tuple[tuple[Line, ...], ...] | None = None
+    """Surfaces that the rest is cut to."""
 
 
-def ground_shape(area: Area, frame: Frame) -> GroundShape:
+def ground_shape(ground: Ground, frame: Frame) -> GroundShape:
     """Return the ground in the picture."""
-    if isinstance(area, Box):
-        west, north = frame.at(area.west, area.north)
-        east, south = frame.at(area.east, area.south)
-        return GroundShape(surfaces=(([(west, north), (east, north), (east, south), (west, south)],),))
-    return GroundShape(strokes=tuple(_strokes([area.capsule(piece) for piece in range(area.route.pieces)], frame)))
+    surfaces = list(_surfaces(ground.polygons, frame))
+    for box in ground.boxes:
+        (west, north), (east, south) = frame.at(box.west, box.north), frame.at(box.east, box.south)
+        surfaces.append(([(west, north), (east, north), (east, south), (west, south), (west, north)],))
+    return GroundShape(
+        strokes=tuple(_strokes(ground.capsules(), frame)),
+        surfaces=tuple(surfaces),
+        fence=None if ground.fence is None else tuple(_surfaces(ground.fence, frame)),
+    )
 
 
-def _strokes(capsules: list[Capsule], frame: Frame) -> list[Stroke]:
+def _surfaces(polygons: Iterable[Polygon], frame: Frame) -> Iterable[tuple[Line, ...]]:
+    for polygon in polygons:
+        yield tuple(simplified_to(_closed(ring, frame), _FLAT, _MOST_POINTS) for ring in polygon)
+
+
+def _closed(ring: Ring, frame: Frame) -> Line:
+    line = [frame.at(x, y) for x, y in zip(ring.x, ring.y, strict=True)]
+    return [*line, line[0]]
+
+
+def _strokes(capsules: Iterable[Capsule], frame: Frame) -> list[Stroke]:
     """Return capsules that follow one another as one stroke, where they are as wide as one another."""
     chains: list[tuple[float, list[Point]]] = []
     for capsule in capsules:
@@ -47,7 +69,7 @@ def _strokes(capsules: list[Capsule], frame: Frame) -> list[Stroke]:
         else:
             chains.append((width, [a, b]))
     most = max(2, _MOST_POINTS // max(1, len(chains)))
-    return [Stroke(simplified_to(line, max(0.4, width * 0.01), most), width) for width, line in chains]
+    return [Stroke(simplified_to(line, max(_FLAT, width * 0.01), most), width) for width, line in chains]
 
 
 def _width(width: float) -> float:

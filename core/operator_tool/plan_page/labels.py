@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -17,6 +18,7 @@ _LARGE = 2.0
 _ARROWS_APART = 64.0
 _MOST_ARROWS = 300
 _BUCKET = 40.0
+_FINE = 5.0
 
 Box = tuple[float, float, float, float]
 
@@ -48,10 +50,20 @@ class Room:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._taken: dict[tuple[int, int], list[Box]] = {}
+        self._crossed: set[tuple[int, int]] = set()
+        """The squares of a few units that a line goes through."""
+
+    def line_through(self, line: Line) -> None:
+        """Let labels keep off a line where they can."""
+        for (ax, ay), (bx, by) in pairwise(line):
+            steps = max(1, min(2_000, int(math.hypot(bx - ax, by - ay) / _FINE)))
+            for number in range(steps + 1):
+                x, y = ax + (bx - ax) * number / steps, ay + (by - ay) * number / steps
+                self._crossed.add((int(x // _FINE), int(y // _FINE)))
 
     def take(self, box: Box) -> None:
         """Take room without asking."""
-        for bucket in _buckets(box):
+        for bucket in _squares(box, _BUCKET):
             self._taken.setdefault(bucket, []).append(box)
 
     def is_free(self, box: Box) -> bool:
@@ -60,28 +72,30 @@ class Room:
             return False
         return not any(
             box[0] < other[2] and box[2] > other[0] and box[1] < other[3] and box[3] > other[1]
-            for bucket in _buckets(box)
+            for bucket in _squares(box, _BUCKET)
             for other in self._taken.get(bucket, ())
         )
+
+    def _is_crossed(self, box: Box) -> bool:
+        return any(square in self._crossed for square in _squares(box, _FINE))
 
     def label(self, at: Point, text: str, *, key: bool) -> Label | None:
         """Put a label beside a place; None where there is no room for it."""
         larger = _LARGE if key else 1.0
         wide, high, off = len(text) * _LETTER * larger, _LINE * larger, 7.0
         x, y = at
-        for anchor, left, top in (
-            ("start", x + off, y - high),
-            ("end", x - off - wide, y - high),
-            ("start", x + off, y),
-            ("end", x - off - wide, y),
-        ):
-            box = (left, top, left + wide, top + high)
-            if self.is_free(box):
-                self.take(box)
-                below = top >= y
-                beside = x + off if anchor == "start" else x - off
-                return Label(beside, y + 4.0 if below else y - 4.0, text, anchor, below, key)
-        return None
+        places = [
+            (anchor, (left, top, left + wide, top + high))
+            for top in (y - high - 2.0, y + 2.0)
+            for anchor, left in (("start", x + off), ("end", x - off - wide))
+        ]
+        free = [place for place in places if self.is_free(place[1])]
+        if not free:
+            return None
+        anchor, box = next((place for place in free if not self._is_crossed(place[1])), free[0])
+        self.take(box)
+        below = box[1] > y
+        return Label(x + off if anchor == "start" else x - off, y + 4.0 if below else y - 4.0, text, anchor, below, key)
 
 
 def spread(count: int) -> Iterator[int]:
@@ -102,7 +116,7 @@ def arrows_along(line: Line, frame: Frame) -> list[Arrow]:
     """Return arrows on the longer legs, none near another."""
     arrows: list[Arrow] = []
     taken: set[tuple[int, int]] = set()
-    for (ax, ay), (bx, by) in zip(line, line[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(line):
         length = math.hypot(bx - ax, by - ay)
         if length < 22.0:
             continue
@@ -133,7 +147,7 @@ def dots_apart(points: Sequence[Point], frame: Frame, apart: float) -> list[int]
     return drawn
 
 
-def _buckets(box: Box) -> Iterator[tuple[int, int]]:
-    for i in range(int(box[0] // _BUCKET), int(box[2] // _BUCKET) + 1):
-        for j in range(int(box[1] // _BUCKET), int(box[3] // _BUCKET) + 1):
+def _squares(box: Box, side: float) -> Iterator[tuple[int, int]]:
+    for i in range(int(box[0] // side), int(box[2] // side) + 1):
+        for j in range(int(box[1] // side), int(box[3] // side) + 1):
             yield i, j

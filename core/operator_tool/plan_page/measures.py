@@ -58,11 +58,8 @@ def parallels(frame: Frame) -> list[GridLine]:
     """Return the parallels to be drawn, south to north."""
     north, south = lat_deg_of(frame.north), lat_deg_of(frame.north + frame.height / frame.scale)
     step = _step(north - south, frame.height)
-    lines = []
-    for number in range(math.ceil(south / step), math.floor(north / step) + 1):
-        if abs(number * step) < 85.06:
-            lines.append(GridLine(frame.at(0.0, y_of(number * step))[1], _degrees(number * step, step, "NS")))
-    return lines
+    degrees = (number * step for number in range(math.ceil(south / step), math.floor(north / step) + 1))
+    return [GridLine(frame.at(0.0, y_of(one))[1], _degrees(one, step, "NS")) for one in degrees if abs(one) < 85.06]
 
 
 def _step(degrees: float, length: float) -> float:

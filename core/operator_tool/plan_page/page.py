@@ -31,13 +31,14 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(facts.title)}: plan of the map cache</title>\n<style>{_style(scene)}</style>\n</head>\n<body>\n"
+        f"<title>{escape(facts.title)}: plan of the map cache</title>\n"
+        f"<style>{_style(scene)}</style>\n</head>\n<body>\n"
     )
     yield defs_svg(scene)
     yield f'<header><p class="kind">Plan of a map cache</p><h1><bdi>{escape(facts.title)}</bdi></h1>'
     if facts.loud:
         yield f'<p class="loud" role="note">{escape(facts.loud)}</p>'
-    yield "</header>\n<main>\n<section class=\"picture\" aria-label=\"Map\">"
+    yield '</header>\n<main>\n<section class="picture" aria-label="Map">'
     for layers in scene.layers:
         zoom = layers.large.zoom
         checked = " checked" if zoom == scene.first_zoom else ""
@@ -49,7 +50,8 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
     yield '<label for="none">none</label></p>'
     yield f'<div class="frame">{map_svg(scene, _alt(scene, facts))}</div>'
     for layers in scene.layers:
-        yield f'<p class="block b{layers.large.zoom}">{escape(block_text(layers.large.zoom, layers.large.tiles_wide))}</p>'
+        told = block_text(layers.large.zoom, layers.large.tiles_wide)
+        yield f'<p class="block b{layers.large.zoom}">{escape(told)}</p>'
     yield '<ul class="legend">'
     for kind, text in legend_of(scene):
         yield f"<li>{mark_svg(kind)}{escape(text)}</li>"
@@ -71,7 +73,10 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
         yield f"<div><dt>{escape(name)}</dt><dd><bdi>{escape(text)}</bdi></dd></div>"
     yield "</dl><h2>Imagery, in the order in which it is asked for</h2><ol>"
     for pieces in facts.providers:
-        loud = (f'<strong class="mark">{escape(one)}</strong>' if one == "SYNTHETIC" else f"<bdi>{escape(one)}</bdi>" for one in pieces)
+        loud = (
+            f'<strong class="mark">{escape(one)}</strong>' if one == "SYNTHETIC" else f"<bdi>{escape(one)}</bdi>"
+            for one in pieces
+        )
         yield f"<li>{'; '.join(loud)}</li>"
     yield "</ol>"
     yield from _notes(facts)
@@ -101,7 +106,14 @@ def small_text(row: ZoomRow) -> str:
 def _table(facts: Facts) -> Iterator[str]:
     known = any(row.size for row in facts.zooms)
     nowhere = any(row.nowhere for row in facts.zooms)
-    heads = ["zoom", "wanted", "held", "missing", *(["nobody has"] if nowhere else []), *(["to fetch"] if known else [])]
+    heads = [
+        "zoom",
+        "wanted",
+        "held",
+        "missing",
+        *(["nobody has"] if nowhere else []),
+        *(["to fetch"] if known else []),
+    ]
     yield '<div class="scroll"><table><thead><tr>' + "".join(f'<th scope="col">{head}</th>' for head in heads)
     yield "</tr></thead><tbody>"
     for row in facts.zooms:
@@ -144,8 +156,8 @@ def _style(scene: Scene) -> str:
     zooms = [layers.large.zoom for layers in scene.layers]
     chosen = "".join(
         f"#z{zoom}:checked~.frame .layer.z{zoom},#z{zoom}:checked~.b{zoom}{{display:block}}"
-        f'#z{zoom}:checked~.choices [for=z{zoom}]{{background:var(--ink);color:var(--card)}}'
-        f'#z{zoom}:focus-visible~.choices [for=z{zoom}]{{outline:3px solid var(--held)}}'
+        f"#z{zoom}:checked~.choices [for=z{zoom}]{{background:var(--ink);color:var(--card)}}"
+        f"#z{zoom}:focus-visible~.choices [for=z{zoom}]{{outline:3px solid var(--held)}}"
         for zoom in zooms
     )
     dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{css_variables(DARK)}}}}}"

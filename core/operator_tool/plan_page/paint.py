@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from .cells import CellState, Layer
 from .ground import GroundShape
-from .ink import mixed, rgb
+from .ink import rgb
 from .polyline import Line, Point
 from .scene import Scene
 
@@ -116,7 +117,7 @@ class Canvas:
                 if 0.0 < at < self._scene.frame.width:
                     line = self._clipped(at, top, at, bottom)
                     if line is not None:
-                        self._draw.line(line, fill=mixed("ink", 0.35, "map"), width=between)
+                        self._draw.line(line, fill=rgb(_STATE_INK[run.state]), width=between)
         for state, ones in boxes.items():
             for box in ones:
                 self._draw.rectangle(box, outline=rgb(_STATE_INK[state]), width=between)
@@ -179,7 +180,7 @@ class Canvas:
         for dot in scene.rally_points:
             self.shape((dot.x, dot.y), ((0, -9), (9, 0), (0, 9), (-9, 0)), rgb("rally"), rgb("halo"), 1.0)
         if scene.home is not None:
-            house = ((-10, 10), (-10, 0), (0, -10), (10, 0), (10, 10))
+            house = ((-14, 14), (-14, 0), (0, -14), (14, 0), (14, 14))
             self.shape((scene.home.x, scene.home.y), house, None, rgb("home"), 2.6)
         takeoff = ((0, -11), (10, 8), (-10, 8))
         self.shape((scene.takeoff.x, scene.takeoff.y), takeoff, rgb("takeoff"), rgb("halo"), 1.0)
@@ -229,7 +230,12 @@ class Canvas:
             draw = ImageDraw.Draw(mask)
             if wider > 0.0:
                 for ring in rings:
-                    _stroke(draw, self._points([*ring, ring[0]]), 2 * wider * self._by, 255)
+                    _stroke(draw, self._points(ring), 2 * wider * self._by, 255)
+        if ground.fence is not None:
+            inside = Image.new("L", self._size)
+            for rings in ground.fence:
+                inside = ImageChops.lighter(inside, self._surface_mask(rings))
+            mask = ImageChops.multiply(mask, inside)
         return mask
 
     def _surface_mask(self, rings: Iterable[Line]) -> Image.Image:
@@ -270,7 +276,7 @@ def _stroke(draw: ImageDraw.ImageDraw, points: Line, width: float, ink: Rgb | in
 
 def _dashes(points: Line, dashes: Sequence[float]) -> Iterable[tuple[Point, Point]]:
     number, left = 0, dashes[0]
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(points):
         length = math.hypot(bx - ax, by - ay)
         if not 0.0 < length < 1e5:
             continue

@@ -109,7 +109,9 @@ class _Sheet:
             for number, one in enumerate(ones):
                 x = _BORDER + number * (wide + _GAP)
                 image.paste(one, (x, y))
-                ImageDraw.Draw(image).rectangle((x, y, x + one.width - 1, y + one.height - 1), outline=rgb("line"), width=2)
+                ImageDraw.Draw(image).rectangle(
+                    (x, y, x + one.width - 1, y + one.height - 1), outline=rgb("line"), width=2
+                )
 
         self._add(max(one.height for one in ones) + 10, draw)
 
@@ -189,7 +191,11 @@ def _sign(draw: ImageDraw.ImageDraw, kind: str, x: int, y: int) -> None:
         case "takeoff":
             draw.polygon([(cx, y), (cx + 11, y + 20), (cx - 11, y + 20)], fill=rgb("takeoff"))
         case "home":
-            draw.polygon([(cx - 10, y + 21), (cx - 10, cy), (cx, y), (cx + 10, cy), (cx + 10, y + 21)], outline=rgb("home"), width=3)
+            draw.polygon(
+                [(cx - 10, y + 21), (cx - 10, cy), (cx, y), (cx + 10, cy), (cx + 10, y + 21)],
+                outline=rgb("home"),
+                width=3,
+            )
         case "homeleg":
             for dx in (0, 13, 26):
                 draw.line((x + dx, cy, x + dx + 8, cy), fill=rgb("home"), width=3)

@@ -102,7 +102,7 @@ def scene_of(plan: CachePlan, held: CountHeld) -> Scene:
         outside.append("parts of the fences")
     dots = dots_apart(waypoints, frame, 7.0)
     bar = scale_bar(frame)
-    labels = _labels(frame, flight, waypoints, dots, home_mark, rally, bar)
+    labels = _labels(frame, flight, waypoints, dots, home_mark, rally, shown, bar)
     return Scene(
         frame=frame,
         layers=layers,
@@ -145,10 +145,8 @@ def _waypoint_points(route: Route, frame: Frame) -> list[Point]:
     if len(route.waypoint) == 1 and route.along_m[1] == 0.0:
         return points
     legs: array[int] = route.waypoint
-    for piece in range(len(legs)):
-        if piece + 1 == len(legs) or legs[piece + 1] != legs[piece]:
-            points.append(frame.at(route.x[piece + 1], route.y[piece + 1]))
-    return points
+    ends = [piece + 1 for piece in range(len(legs)) if piece + 1 == len(legs) or legs[piece + 1] != legs[piece]]
+    return points + [frame.at(route.x[end], route.y[end]) for end in ends]
 
 
 def _labels(
@@ -158,6 +156,7 @@ def _labels(
     dots: Sequence[int],
     home: Mark | None,
     rally: Sequence[Point],
+    route: Line,
     bar: ScaleBar,
 ) -> list[Label]:
     room = Room(frame)
@@ -168,6 +167,7 @@ def _labels(
     for number in dots:
         x, y = waypoints[number]
         room.take((x - 4.0, y - 4.0, x + 4.0, y + 4.0))
+    room.line_through(route)
     labels: list[Label | None] = [room.label(waypoints[0], "0 takeoff", key=True)]
     if home is not None and math.dist((home.x, home.y), waypoints[0]) > 12.0:
         labels.append(room.label((home.x, home.y), "home", key=True))
@@ -193,9 +193,10 @@ def _home_legs(plan: CachePlan, frame: Frame) -> list[Line]:
         return []
     home = (flight.home.lat_deg, flight.home.lon_deg)
     ends = [flight.waypoints[0], *([flight.waypoints[-1]] if flight.returns_home else [])]
-    at = [frame.line([(ends[0].lat_deg, ends[0].lon_deg), home]), *(
-        frame.line([(end.lat_deg, end.lon_deg), home]) for end in ends[1:]
-    )]
+    at = [
+        frame.line([(ends[0].lat_deg, ends[0].lon_deg), home]),
+        *(frame.line([(end.lat_deg, end.lon_deg), home]) for end in ends[1:]),
+    ]
     longest = _HOME_LEG_M * frame.per_metre(home[0]) * 1.05
     if math.dist(*at[0]) > longest:
         return []

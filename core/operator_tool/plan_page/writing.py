@@ -26,7 +26,9 @@ def check_targets(page: Path | None, picture: Path | None) -> None:
         if path is None:
             continue
         if path.exists() and not path.is_file():
-            raise UsageError(f"{option} {path} is no file", hint=f"Name a file, such as {path / 'plan'}{_SUFFIX[option]}.")
+            raise UsageError(
+                f"{option} {path} is no file", hint=f"Name a file, such as {path / 'plan'}{_SUFFIX[option]}."
+            )
         if not path.absolute().parent.is_dir():
             raise UsageError(f"{option}: there is no folder {path.parent}", hint="Make it, or name another file.")
     if page is not None and picture is not None and page.absolute() == picture.absolute():
