@@ -58,7 +58,10 @@ def test_without_altitudemode_a_litchi_file_counts_from_takeoff_and_a_strange_on
 
 def test_columns_stand_in_any_order_quoted_or_not() -> None:
     """With a BOM, blanks, blank lines, Windows' ends of lines, and columns that nobody knows."""
-    data = '\ufeff\r\nname, "Longitude" ,ALTITUDE (M),latitude\r\n\r\n"a, ""b""\r\nc",11.5,7,48.1\r\n,,,\r\nd,11.6,8,48.2,more\r\n'
+    data = (
+        '\ufeff\r\nname, "Longitude" ,ALTITUDE (M),latitude\r\n\r\n'
+        '"a, ""b""\r\nc",11.5,7,48.1\r\n,,,\r\nd,11.6,8,48.2,more\r\n'
+    )
     found = read_litchi_csv(data.encode())
     assert positions(found.waypoints) == [(48.1, 11.5), (48.2, 11.6)]
     assert [one.alt_m for one in found.waypoints] == [7, 8]
