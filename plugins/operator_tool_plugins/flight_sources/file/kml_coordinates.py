@@ -1,0 +1,77 @@
+"""The numbers in KML's ``<coordinates>`` and ``<gx:coord>``: longitude before latitude, degrees; then metres."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from operator_tool.api import FlightFormatError, Place
+
+from .._escaping import escaped
+from .decimal_number import read_number
+from .lon_lat import LonLat
+from .xml_tree import Element
+
+_TUPLE = re.compile(r"[^\s,]+(?:,[^\s,]*)*")
+_TUPLE_WITH_BLANKS = re.compile(r"[^\s,]+(?:\s*,\s*[^\s,]*)*")
+_BLANKS_AT_COMMA = re.compile(r"\s,|,\s")
+
+
+class Coordinate(msgspec.Struct, frozen=True, gc=False):
+    """One position of a line or ring."""
+
+    position: Place
+    alt_m: float | None
+    place: str
+    """Where it stands, such as ``line 12, point 3``."""
+
+
+def read_coordinates(element: Element | None, lon_lat: LonLat) -> Iterator[Coordinate]:
+    """Yield what a ``<coordinates>`` holds; nothing where it is missing or empty. Raises ``FlightFormatError``."""
+    if element is None:
+        return
+    for number, text in enumerate(_tuples(element.text), start=1):
+        place = f"line {element.line}, point {number}"
+        numbers = [part.strip() for part in text.split(",")]
+        while len(numbers) > 2 and not numbers[-1]:
+            numbers.pop()
+        if len(numbers) not in (2, 3):
+            raise FlightFormatError(
+                f"{place}: '{escaped(text, 60)}', expected longitude,latitude or longitude,latitude,altitude"
+            )
+        yield _coordinate(numbers, place, lon_lat)
+
+
+def read_track_coord(element: Element, lon_lat: LonLat) -> Coordinate | None:
+    """Return what a ``<gx:coord>`` holds, numbers between blanks; None where it is empty, as the format allows."""
+    numbers = element.text.split(maxsplit=3)
+    if not numbers:
+        return None
+    if len(numbers) not in (2, 3):
+        raise FlightFormatError(
+            f"{element.place}: '{escaped(element.text, 60)}', expected longitude latitude altitude with blanks between"
+        )
+    return _coordinate(numbers, f"line {element.line}", lon_lat)
+
+
+def _tuples(text: str) -> Iterator[str]:
+    """Yield the tuples of numbers, though there may be blanks at the commas within them, or a comma behind them."""
+    pattern = _TUPLE
+    if _BLANKS_AT_COMMA.search(text) and not all(_is_whole(match[0]) for match in _TUPLE.finditer(text)):
+        pattern = _TUPLE_WITH_BLANKS
+    for match in pattern.finditer(text):
+        yield match[0]
+
+
+def _is_whole(text: str) -> bool:
+    return 2 <= sum(map(bool, text.split(","))) <= 3
+
+
+def _coordinate(numbers: list[str], place: str, lon_lat: LonLat) -> Coordinate:
+    lon_place, lat_place = f"{place}: longitude", f"{place}: latitude"
+    lon_deg, lat_deg = read_number(numbers[0], place=lon_place), read_number(numbers[1], place=lat_place)
+    position = lon_lat.place(lon_deg, lat_deg, lon_place=lon_place, lat_place=lat_place)
+    alt_m = read_number(numbers[2], place=f"{place}: altitude") if len(numbers) == 3 else None
+    return Coordinate(position, alt_m, place)

@@ -1,0 +1,91 @@
+"""waylines.wpml of a DJI mission: one folder for each line that is flown."""
+
+from __future__ import annotations
+
+import msgspec
+
+from operator_tool.api import AltitudeFrame, NoRouteError, Waypoint
+
+from .._payload import MAX_WAYPOINTS
+from .decimal_number import read_number
+from .found import Found
+from .lon_lat import LonLat
+from .route_lines import RouteLines
+from .wpml_mission import (
+    FRAMES,
+    MissionConfig,
+    document_of,
+    height_notes,
+    read_height_m,
+    read_mission_config,
+    read_point,
+)
+from .xml_tree import Element
+
+
+def points_of(root: Element) -> bool:
+    """True when a folder of the document has a placemark with a point."""
+    return any(
+        placemark.find_text("Point", "coordinates")
+        for folder in document_of(root).every("Folder")
+        for placemark in folder.every("Placemark")
+    )
+
+
+def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) -> Found:
+    """Return what is flown; ``beside`` completes what the file says of the mission as a whole.
+
+    Raises ``FlightFormatError`` naming the line, ``NoRouteError`` without a waypoint.
+    """
+    config = read_mission_config(root).or_else(beside)
+    lines = RouteLines()
+    lon_lat = LonLat()
+    modes: set[str] = set()
+    said = list(notes)
+    for folder in document_of(root).every("Folder"):
+        lines.begin()
+        mode = folder.find_text("executeHeightMode")
+        placemarks = list(folder.every("Placemark"))
+        in_order = _by_index(placemarks)
+        if in_order != placemarks:
+            said.append(f"line {folder.line}: the waypoints are flown by their index, not as they stand in the file.")
+        for placemark in in_order:
+            point = read_point(placemark, lon_lat)
+            if point is None:
+                continue
+            height_m = read_height_m(placemark.find("executeHeight"))
+            if height_m is not None:
+                modes.add(mode)
+            frame = FRAMES.get(mode, AltitudeFrame.UNKNOWN)
+            lines.add(point.position, height_m, frame, place=f"line {placemark.line}")
+    if not len(lines):
+        raise NoRouteError("no folder has a waypoint")
+    waypoints, way_back = _finished(lines.waypoints(), config.finish_action)
+    return Found(
+        format="DJI WPML",
+        waypoints=waypoints,
+        home=config.home,
+        returns_home=config.finish_action == "goHome",
+        notes=(*said, *lines.notes(), *lon_lat.notes(), *height_notes(modes), *way_back),
+    )
+
+
+def _by_index(placemarks: list[Element]) -> list[Element]:
+    """Return them by their ``<wpml:index>``, if each has its own; else as they stand."""
+    numbered = []
+    for placemark in placemarks:
+        index = placemark.find("index")
+        if index is None or not index.text:
+            return placemarks
+        numbered.append((read_number(index.text, place=index.place), placemark))
+    if len({index for index, _ in numbered}) < len(numbered):
+        return placemarks
+    return [placemark for _, placemark in sorted(numbered, key=lambda pair: pair[0])]
+
+
+def _finished(waypoints: tuple[Waypoint, ...], finish_action: str) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
+    """Return the route with the way back to its first waypoint, where the mission ends with it."""
+    if finish_action != "gotoFirstWaypoint" or len(waypoints) in (1, MAX_WAYPOINTS):
+        return waypoints, ()
+    back = msgspec.structs.replace(waypoints[0], ordinal=len(waypoints))
+    return (*waypoints, back), ("At the end the drone flies back to the first waypoint, which stands twice so.",)
