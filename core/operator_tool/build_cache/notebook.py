@@ -104,6 +104,7 @@ class Notebook:
             takeoff_origin=plan.flight.takeoff_origin,
             notes=plan.flight.notes,
         )
+        self.notes += [*plan.warnings, *plan.notes]
         self.notes += [
             f"{name} gives synthetic imagery, not the real ground" for name, info in plan.providers if info.synthetic
         ]

@@ -9,26 +9,27 @@ from collections.abc import Sequence
 import msgspec
 
 from operator_tool.api import (
-    MAX_ZOOM,
     AreaRequest,
     BuildCacheRequest,
     CacheInputs,
+    Camera,
     DownloadError,
     Flight,
+    GroundPolygon,
     PlanError,
     ProviderInfo,
     ProviderKey,
     TakeoffOrigin,
     Waypoint,
 )
-from operator_tool.geo.area import Area, area_of
+from operator_tool.geo.area import Ground, area_of
 from operator_tool.geo.coverage import Coverage, coverage_of
 from operator_tool.geo.route import Route, place_name, route_of
 from operator_tool.sectors import Sector
 
+from .plausibility import Finding, check_plausible
 from .sharpness import MAX_GSD_M, check_sharpness
-
-DEFAULT_ZOOMS = (15, 16, 17, 18)
+from .zooms import ZoomsFrom, choose_zooms
 
 _Place = tuple[float, float, float | None]
 
@@ -40,8 +41,19 @@ class CachePlan(msgspec.Struct, frozen=True, kw_only=True):
     area: AreaRequest
     zooms: tuple[int, ...]
     """Ascending, each once."""
+    zooms_from: ZoomsFrom
+    zooms_reason: str
+    """Why these zooms, for people."""
+    camera: Camera | None = None
+    """The camera that zooms and footprint were told from; None where none is known."""
+    heights_m: tuple[float, float] | None = None
+    """The lowest and the greatest height above the ground that were counted with."""
+    findings: tuple[Finding, ...] = ()
+    """What is hard to believe of the flight; severe ones were accepted."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out while planning, one sentence each; the flight has notes of its own."""
     route: Route
-    ground: Area
+    ground: Ground
     """The shape on the map that the tiles cover."""
     coverage: Coverage
     providers: tuple[tuple[str, ProviderInfo], ...]
@@ -50,6 +62,12 @@ class CachePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Those that the area touches."""
     inputs: CacheInputs
     content_key: str
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings as they are told, one sentence each."""
+        accepted = "accepted although it can hardly be meant: "
+        return tuple(accepted + one.text if one.severe else one.text for one in self.findings)
 
 
 def make_plan(
@@ -63,18 +81,23 @@ def make_plan(
 
     Raises ``PlanError`` when the zooms don't exist, no provider has them or has them sharp enough, when the area makes
     no sense or reaches beyond the latitudes that have tiles, and when more tiles are needed than the request allows;
-    ``DownloadError`` for a provider whose terms forbid to download an area.
+    ``ImplausibleFlightError`` for a flight that can hardly be meant, unless the request accepts it; ``DownloadError``
+    for a provider whose terms forbid to download an area.
     """
     _check_terms(providers)
-    zooms = _checked_zooms(request.zooms or DEFAULT_ZOOMS, providers)
+    findings = check_plausible(flight, request, providers)
+    choice = choose_zooms(flight, request, providers)
+    area = _counted_area(flight, request.area, choice.footprint_m)
     route = route_of(flight)
-    ground = area_of(route, request.area)
-    coverage = coverage_of(ground, zooms, max_tiles=request.max_tiles)
+    ground = area_of(flight, route, area)
+    coverage = coverage_of(ground, choice.zooms, max_tiles=request.max_tiles)
     touched = tuple(sector for sector in sectors if sector.touches(coverage.bounds_deg))
-    max_gsd_m = MAX_GSD_M if request.max_gsd_m is None and touched else request.max_gsd_m
-    check_sharpness(flight, zooms[-1], providers, max_gsd_m=max_gsd_m)
+    max_gsd_m = request.max_gsd_m
+    if max_gsd_m is None and (touched or choice.zooms_from is ZoomsFrom.USUAL):
+        # Who names zooms or a camera has chosen how sharp the imagery is to be, unless a sector says otherwise.
+        max_gsd_m = MAX_GSD_M
+    check_sharpness(flight, choice.zooms[-1], providers, max_gsd_m=max_gsd_m)
     first = flight.takeoff_origin
-    # Numbers are made floats: 500 and 500.0 are the same inputs, and must give the same key.
     inputs = CacheInputs(
         route=_geometry(flight),
         takeoff_origin=TakeoffOrigin(
@@ -82,8 +105,8 @@ def make_plan(
             lon_deg=float(first.lon_deg),
             alt_m=None if first.alt_m is None else float(first.alt_m),
         ),
-        area=AreaRequest(kind=request.area.kind, metres=float(request.area.metres)),
-        zooms=zooms,
+        area=area,
+        zooms=choice.zooms,
         providers=tuple(ProviderKey(name=name, dataset=info.dataset) for name, info in providers),
         allow_gaps=request.allow_gaps,
         max_gsd_m=max_gsd_m,
@@ -91,8 +114,14 @@ def make_plan(
     )
     return CachePlan(
         flight=flight,
-        area=inputs.area,
-        zooms=zooms,
+        area=area,
+        zooms=choice.zooms,
+        zooms_from=choice.zooms_from,
+        zooms_reason=choice.reason,
+        camera=choice.camera,
+        heights_m=choice.heights_m,
+        findings=findings,
+        notes=(*choice.notes, *ground.notes),
         route=route,
         ground=ground,
         coverage=coverage,
@@ -130,34 +159,26 @@ def _check_terms(providers: Sequence[tuple[str, ProviderInfo]]) -> None:
             )
 
 
-def _checked_zooms(zooms: Sequence[int], providers: Sequence[tuple[str, ProviderInfo]]) -> tuple[int, ...]:
-    ordered = tuple(sorted(set(zooms)))
-    if not ordered:
-        raise PlanError("no zoom was asked for", hint="Pass --zoom, such as --zoom 15-18.")
-    outside = [z for z in ordered if not 0 <= z <= MAX_ZOOM]
-    if outside:
-        raise PlanError(f"there is no zoom {_list(outside)}", hint=f"Pass --zoom with zooms from 0 to {MAX_ZOOM}.")
-    if not providers:
-        raise PlanError("no tile provider was selected", hint="Select one with --provider NAME.")
-    have = [z for z in ordered if any(info.min_zoom <= z <= info.max_zoom for _, info in providers)]
-    if len(have) < len(ordered):
-        missing = [z for z in ordered if z not in have]
-        chain = "; ".join(f"{name} has zooms {info.min_zoom} to {info.max_zoom}" for name, info in providers)
-        ends = [z for _, info in providers for z in (info.min_zoom, info.max_zoom)]
-        instead = have or [min(ends, key=lambda z: min(abs(z - wanted) for wanted in ordered))]
-        raise PlanError(
-            f"no selected provider has zoom {_list(missing)}: {chain}",
-            hint=f"Pass --zoom {_option(instead)}, or add a --provider that has them.",
-        )
-    return ordered
+def _counted_area(flight: Flight, asked: AreaRequest, footprint_m: float) -> AreaRequest:
+    """Return what is asked for as far as it decides: what the flight has not is as by default, sources don't count.
+
+    Numbers are made floats: 500 and 500.0 are the same inputs, and must give the same key.
+    """
+    has_home = flight.home is not None or flight.returns_home
+    has_fence = any(fence.inclusion for fence in flight.fences)
+    return AreaRequest(
+        kind=asked.kind,
+        metres=float(asked.metres),
+        footprint_m=float(footprint_m or asked.footprint_m),
+        polygons=tuple(_counted_polygon(polygon) for polygon in asked.polygons),
+        home_legs=asked.home_legs or not has_home,
+        within_fence=asked.within_fence or not has_fence,
+    )
 
 
-def _list(zooms: Sequence[int]) -> str:
-    return ", ".join(map(str, zooms))
-
-
-def _option(zooms: Sequence[int]) -> str:
-    """Return zooms as ``--zoom`` takes them: ``15-18`` where none is left out, else ``15,17``."""
-    if len(zooms) > 2 and zooms[-1] - zooms[0] == len(zooms) - 1:
-        return f"{zooms[0]}-{zooms[-1]}"
-    return ",".join(map(str, zooms))
+def _counted_polygon(polygon: GroundPolygon) -> GroundPolygon:
+    return GroundPolygon(
+        outer=tuple((float(lat_deg), float(lon_deg)) for lat_deg, lon_deg in polygon.outer),
+        holes=tuple(tuple((float(lat_deg), float(lon_deg)) for lat_deg, lon_deg in hole) for hole in polygon.holes),
+        margin_m=float(polygon.margin_m),
+    )

@@ -23,6 +23,7 @@ COMMANDS = {
     "companion": ("operator_tool.cli.companion:command", "The companions: enrol, install, status."),
     "store": ("operator_tool.cli.store:command", "The workstation's tile stores: look, verify, prune, export."),
     "set-sector": ("operator_tool.cli.set_sector:command", "Say of an area how fresh its imagery must be."),
+    "cameras": ("operator_tool.cli.cameras:command", "The cameras that zooms can be told from."),
     "plugins": ("operator_tool.cli.plugins:command", "Which plugins are installed, from whom, in which state."),
 }
 """Each command: where it is, and its line in the help."""

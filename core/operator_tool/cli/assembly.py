@@ -16,10 +16,8 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import UsageError
 from operator_tool.api.events import Notice
-from operator_tool.api.order import AreaKind, AreaRequest
 from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.parts import Parts
-from operator_tool.build_cache.sharpness import MAX_GSD_M
 from operator_tool.places import Places
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
 from operator_tool.plugin_host.host import PluginHost
@@ -28,6 +26,7 @@ from operator_tool.settings import SettingsSources
 
 from . import logs
 from .companion_choice import chosen_companions, refuse_one_place_twice, short_settings
+from .flight_choice import FILE_SOURCE, chosen_flight, chosen_ground, flight_sources, request_of
 from .options import RunOptions, ToolOptions
 from .run_companions import connecting_parts, is_for_several, let_go
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from operator_tool.build_cache.orchestrator import Orchestrator
 
 _log = logging.getLogger(__name__)
-DEFAULT_CORRIDOR_M = 500.0
-DEFAULT_ZOOMS = (15, 16, 17, 18)
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,8 @@ def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
 @contextmanager
 def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> Iterator[Run]:
     """Give a run with its plugins loaded and made; the providers are closed at the end."""
-    flight_source, reference = _flight(options)
-    area = _area(options)
+    flight_source, reference = chosen_flight(options)
+    ground = chosen_ground(options)
     if not options.provider:
         known = ", ".join(Discovery().names(Role.TILE_PROVIDER))
         raise UsageError("no --provider was given", hint=f"Installed are {known}.")
@@ -116,7 +113,9 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             stack.callback(let_go, parts)
             companions.append(parts)
         refuse_one_place_twice({one.name: f"{one.transport.address} {one.provisioner.site}" for one in companions})
-        source = host.flight_source(flight_source)
+        source = host.flight_source(flight_source, flight_sources(options, tool.sources))
+        file_source = host.flight_source(FILE_SOURCE) if options.area else None
+        request = request_of(options, reference, ground, tool.sources, file_source)
         providers = host.tile_providers(options.provider)
         for name, provider in providers:
             stack.callback(_close, name, provider)
@@ -138,9 +137,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             sectors=chosen_sectors(load_sectors(places), options.sector),
             reconnect_s=tool.sources.core().reconnect_s,
         )
-        yield Run(
-            orchestrator, _request(options, reference, area), tool.sources.core().plan_samples, tool.places, run_id
-        )
+        yield Run(orchestrator, request, tool.sources.core().plan_samples, tool.places, run_id)
 
 
 def _close(name: str, provider: TileProvider) -> None:
@@ -149,42 +146,6 @@ def _close(name: str, provider: TileProvider) -> None:
         provider.close()
     except Exception as error:  # noqa: BLE001 - the run is over, and its report must be seen
         _log.warning("tile provider %r failed to close: %s: %s", name, type(error).__name__, error)
-
-
-def _flight(options: RunOptions) -> tuple[str, str]:
-    """Return the flight source's name and the reference for it."""
-    if (options.flight_id is None) == (options.flight_file is None):
-        seen = "both were given" if options.flight_id is not None else "none was given"
-        raise UsageError(f"a flight is named by --flight-id or by --flight-file: {seen}", hint="Give exactly one.")
-    if options.flight_id is not None:
-        return options.flight_source or "api", options.flight_id
-    assert options.flight_file is not None
-    return options.flight_source or "file", options.flight_file
-
-
-def _area(options: RunOptions) -> AreaRequest:
-    if options.box is not None and options.corridor is not None:
-        raise UsageError("the area is a corridor or a box: both were given", hint="Give --corridor or --box.")
-    if options.box is not None:
-        return AreaRequest(kind=AreaKind.BOX, metres=options.box)
-    return AreaRequest(
-        kind=AreaKind.CORRIDOR, metres=DEFAULT_CORRIDOR_M if options.corridor is None else options.corridor
-    )
-
-
-def _request(options: RunOptions, reference: str, area: AreaRequest) -> BuildCacheRequest:
-    return BuildCacheRequest(
-        flight=reference,
-        area=area,
-        zooms=options.zoom or DEFAULT_ZOOMS,
-        max_age_s=options.max_age,
-        # Who names the zooms has chosen how sharp the imagery is to be, unless a sector says otherwise.
-        max_gsd_m=MAX_GSD_M if options.max_gsd is None and options.zoom is None else options.max_gsd,
-        max_tiles=options.max_tiles,
-        allow_gaps=options.allow_gaps,
-        dry_run=options.dry_run,
-        lock_timeout_s=options.lock_timeout,
-    )
 
 
 def _short_settings(options: RunOptions) -> list[str]:

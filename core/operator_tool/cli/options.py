@@ -11,6 +11,19 @@ from typing import Any, ClassVar, TypeVar
 import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+FLIGHT_FORMATS = (
+    "flight-json",
+    "qgc-plan",
+    "qgc-mission",
+    "wpl",
+    "kml",
+    "kmz",
+    "dji-wpml",
+    "gpx",
+    "geojson",
+    "litchi-csv",
+)
+"""What the flight source ``file`` reads, which is not imported for a help text; a test holds them equal."""
 _HIGHEST_ZOOM = 22  # operator_tool.api.MAX_ZOOM, which is not imported for a help text; a test holds them equal
 
 
@@ -95,6 +108,14 @@ class RunOptions(CompanionOptions):
     corridor: float | None
     box: float | None
     max_tiles: int
+    flight_format: str | None = None
+    accept_implausible: bool = False
+    area: tuple[str, ...] = ()
+    home: bool = True
+    fence: bool = True
+    camera: str | None = None
+    height: float | None = None
+    coarser: int | None = None
     max_gsd: float | None = None
     sector: str | None = None
     max_age: float | None = None
@@ -124,19 +145,44 @@ def flight_options(function: _Function) -> _Function:
         function,
         click.option("--flight-id", metavar="ID", help="A flight of the flights service."),
         click.option("--flight-file", metavar="PATH", help="A mission file: flight JSON, QGC .plan, QGC WPL 110."),
+        click.option(
+            "--flight-format",
+            type=click.Choice(FLIGHT_FORMATS),
+            metavar="NAME",
+            help="What the file is read as.  [by its content]",
+        ),
         click.option("--flight-source", metavar="NAME", help="The plugin that resolves the flight."),
+        click.option("--accept-implausible", is_flag=True, help="Go on with a flight that can hardly be meant."),
         click.option("--bbox", hidden=True, expose_value=False, callback=_refuse_bbox),
         click.option("--provider", multiple=True, metavar="NAME", help="A tile provider; repeat it for a chain."),
         click.option("--satellite-provider-url", metavar="URL", help="Short for -o PROVIDER.url=URL."),
         click.option("--api-key", metavar="KEY", help="For a quick try: the process list shows it."),
-        click.option("--zoom", type=Zooms(), help="Zooms, such as 15-19.  [default: 15-18]"),
         click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
         click.option("--box", type=float, metavar="METRES", help="The route's box and so much around it instead."),
+        click.option(
+            "--area", multiple=True, metavar="FILE", help="Ground besides: the polygons of a file; repeat it."
+        ),
+        click.option("--home/--no-home", default=True, help="With the ways from home and back, or without.  [with]"),
+        click.option("--fence/--no-fence", default=True, help="Within the inclusion fences, or beyond too.  [within]"),
+        click.option("--zoom", type=Zooms(), help="Zooms, such as 15-19.  [from the camera; 15-18 without one]"),
+        click.option("--camera", metavar="NAME", help="The camera to navigate by.  [the flight's own, if it says so]"),
+        click.option(
+            "--height",
+            type=click.FloatRange(0, min_open=True),
+            metavar="METRES",
+            help="The camera's height above the ground.  [from the flight's altitudes]",
+        ),
+        click.option(
+            "--coarser",
+            type=click.IntRange(0, 8),
+            metavar="N",
+            help="How many zooms coarser than the camera's pixels.  [2]",
+        ),
         click.option(
             "--max-gsd",
             type=click.FloatRange(0, min_open=True),
             metavar="METRES",
-            help="Refuse imagery with larger pixels at the finest zoom.  [0.5, unless --zoom says which zooms]",
+            help="Refuse imagery with larger pixels at the finest zoom.  [0.5, unless --zoom or a camera says]",
         ),
         click.option(
             "--sector", metavar="NAME", help="How fresh imagery must be: active_conflict, stable_rear, or a set-sector."

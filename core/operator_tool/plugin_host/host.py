@@ -60,9 +60,9 @@ class PluginHost:
         """Tell the listeners of an event."""
         self._hooks.emit(event)
 
-    def flight_source(self, name: str) -> FlightSource:
-        """Load and make the flight source."""
-        loaded = self._load(Role.FLIGHT_SOURCE, name)
+    def flight_source(self, name: str, sources: SettingsSources | None = None) -> FlightSource:
+        """Load and make a flight source, with settings of its own perhaps."""
+        loaded = self._load(Role.FLIGHT_SOURCE, name, sources)
         return self._hooks.make_flight_source(loaded.entry, loaded.settings, self._context_for(name))
 
     def tile_providers(self, names: Sequence[str]) -> tuple[tuple[str, TileProvider], ...]:
