@@ -90,7 +90,9 @@ class Page:
     def words(self) -> list[str]:
         """Return what an assistive program is told: every name that the page's tree of accessibility has."""
         nodes = self.call("Accessibility.getFullAXTree")["nodes"]
-        return [str(node["name"]["value"]) for node in nodes if not node["ignored"] and node.get("name", {}).get("value")]
+        return [
+            str(node["name"]["value"]) for node in nodes if not node["ignored"] and node.get("name", {}).get("value")
+        ]
 
     def pdf(self) -> bytes:
         """Return the page as it is printed."""

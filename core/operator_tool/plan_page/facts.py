@@ -6,11 +6,12 @@ markup.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from operator_tool.api.escaping import escape_controls
+from operator_tool.api.order import AreaKind
 from operator_tool.build_cache.estimate import Estimate
 from operator_tool.build_cache.plan import CachePlan
 from operator_tool.redaction import REDACTOR
@@ -47,6 +48,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     zooms: tuple[ZoomRow, ...]
     providers: tuple[tuple[str, ...], ...]
     """Of each provider of the chain, in the order in which they are asked: what it is, piece by piece."""
+    warnings: tuple[str, ...]
+    """What is hard to believe of the flight, and what will be missing in the end."""
     notes: tuple[str, ...]
 
 
@@ -57,7 +60,7 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
     rows = [
         ("flight", f"{flight.name} ({flight.id})" if flight.id != flight.name else flight.name),
         ("source", f"{flight.source}{f', {flight.format}' if flight.format else ''}"),
-        ("route", f"{len(flight.waypoints):,} waypoints, {length_text(plan.route.length_m)}"),
+        ("route", f"{counted(len(flight.waypoints), 'waypoint')}, {length_text(plan.route.length_m)}"),
         ("takeoff", f"{origin.lat_deg!r}, {origin.lon_deg!r}"),
     ]
     if flight.home is not None:
@@ -66,7 +69,8 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
     rows += [
         ("ground", _ground(plan)),
         ("bounds", f"{west:.5f}, {south:.5f} to {east:.5f}, {north:.5f} (west, south to east, north)"),
-        ("zooms", _zooms(plan.zooms)),
+        ("zooms", f"{_zooms(plan.zooms)}: {plan.zooms_reason}"),
+        *_camera(plan),
         ("to fetch", _to_fetch(estimate)),
         ("key", plan.content_key),
     ]
@@ -76,14 +80,20 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
         loud=_LOUD if synthetic else "",
         rows=tuple((name, shown(text)) for name, text in rows),
         zooms=_zoom_rows(estimate, scene),
-        providers=tuple(_provider(name, plan) for name in range(len(plan.providers))),
-        notes=tuple(shown(note) for note in _notes(plan, estimate, scene)),
+        providers=tuple(_provider(number, plan) for number in range(len(plan.providers))),
+        warnings=tuple(map(shown, _warnings(plan, scene))),
+        notes=tuple(map(shown, _notes(plan, estimate, scene))),
     )
 
 
 def shown(text: str, limit: int = _LONGEST) -> str:
     """Return a text from outside as it may be shown: no secret, no control, not endless."""
     return escape_controls(REDACTOR.text(text), limit=limit)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things as one reads it."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def length_text(metres: float) -> str:
@@ -109,19 +119,26 @@ def duration_text(seconds: float) -> str:
 
 
 def _ground(plan: CachePlan) -> str:
-    metres = f"{plan.area.metres:g} m"
+    asked, flight = plan.area, plan.flight
+    metres = f"{asked.metres:g} m"
     parts = [
         f"corridor, {metres} to either side of the route"
-        if plan.area.kind == "corridor"
-        else f"box around the route and {metres} more on each side"
+        if asked.kind is AreaKind.CORRIDOR
+        else f"box around all that is flown, and {metres} more on each side"
     ]
-    if plan.area.footprint_m:
-        parts.append(f"{plan.area.footprint_m:g} m more for what the camera sees")
-    areas = len(plan.flight.areas)
-    if areas:
-        parts.append(f"{areas} {'area' if areas == 1 else 'areas'} of the flight")
-    if plan.area.polygons:
-        parts.append(f"{len(plan.area.polygons)} more that were asked for")
+    if asked.footprint_m:
+        parts.append(f"{asked.footprint_m:g} m more that the camera sees beyond it")
+    radii_m = [one.loiter_radius_m for one in flight.waypoints if one.loiter_radius_m]
+    if radii_m:
+        parts.append(f"around {counted(len(radii_m), 'circle')} of up to {max(radii_m):g} m")
+    if flight.areas:
+        parts.append(f"{counted(len(flight.areas), 'area')} that the flight covers")
+    if asked.polygons:
+        parts.append(f"{counted(len(asked.polygons), 'area')} besides, as drawn")
+    inclusion = sum(fence.inclusion for fence in flight.fences)
+    if inclusion:
+        within = "cut to" if plan.ground.fence is not None else "not cut to"
+        parts.append(f"{within} the {counted(inclusion, 'inclusion fence')}")
     return "; ".join(parts)
 
 
@@ -144,6 +161,16 @@ def _to_fetch(estimate: Estimate) -> str:
     elif missing:
         parts.append("bytes and time are not known: no tile was asked for")
     return ", ".join(parts)
+
+
+def _camera(plan: CachePlan) -> Iterator[tuple[str, str]]:
+    if plan.camera is not None:
+        heights = ""
+        if plan.heights_m is not None:
+            low_m, high_m = plan.heights_m
+            heights = f", {low_m:g} m" if low_m == high_m else f", {low_m:g} to {high_m:g} m"
+            heights += " above the ground"
+        yield "camera", f"{plan.camera.name}{heights}"
 
 
 def _zoom_rows(estimate: Estimate, scene: Scene) -> tuple[ZoomRow, ...]:
@@ -186,16 +213,19 @@ def _provider(number: int, plan: CachePlan) -> tuple[str, ...]:
     return tuple(shown(piece) for piece in pieces if piece)
 
 
-def _notes(plan: CachePlan, estimate: Estimate, scene: Scene) -> list[str]:
-    notes = []
+def _warnings(plan: CachePlan, scene: Scene) -> Iterator[str]:
+    yield from plan.warnings
     nowhere = sum(layers.count.nowhere for layers in scene.layers)
     if nowhere:
-        notes.append(f"{nowhere:,} tiles lie where no provider of the chain has imagery: they will be gaps")
+        yield f"{nowhere:,} tiles lie where no provider of the chain has imagery: they will be gaps"
+
+
+def _notes(plan: CachePlan, estimate: Estimate, scene: Scene) -> Iterator[str]:
     if estimate.lacking:
-        notes.append(f"{estimate.lacking:,} sample tiles were asked for, and no provider gave them")
+        yield f"{estimate.lacking:,} sample tiles were asked for, and no provider gave them"
     if estimate.problem:
-        notes.append(f"the estimate is poor: {estimate.problem}")
+        yield f"the estimate is poor: {estimate.problem}"
     if scene.outside:
-        notes.append(f"too far off to be in the picture: {', '.join(scene.outside)}")
-    notes += plan.flight.notes
-    return notes
+        yield f"too far off to be in the picture: {', '.join(scene.outside)}"
+    yield from plan.flight.notes
+    yield from plan.notes

@@ -79,10 +79,10 @@ class Room:
     def _is_crossed(self, box: Box) -> bool:
         return any(square in self._crossed for square in _squares(box, _FINE))
 
-    def label(self, at: Point, text: str, *, key: bool) -> Label | None:
-        """Put a label beside a place; None where there is no room for it."""
+    def label(self, at: Point, text: str, *, key: bool, off: float = 7.0) -> Label | None:
+        """Put a label beside a place, ``off`` to its side; None where there is no room for it."""
         larger = _LARGE if key else 1.0
-        wide, high, off = len(text) * _LETTER * larger, _LINE * larger, 7.0
+        wide, high = len(text) * _LETTER * larger, _LINE * larger
         x, y = at
         places = [
             (anchor, (left, top, left + wide, top + high))

@@ -66,7 +66,7 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
             f"<figure><figcaption><b>zoom {row.zoom}</b> {escape(told)}</figcaption>"
             f"{small_map_svg(scene, layers, label)}</figure>"
         )
-    yield "</div>"
+    yield '</div></section>\n<section class="counts"><h2>Counts</h2>'
     yield from _table(facts)
     yield '</section>\n<section class="words"><h2>The plan</h2><dl>'
     for name, text in facts.rows:

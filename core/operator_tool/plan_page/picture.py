@@ -21,7 +21,7 @@ WIDTH_PX = 1600
 _BORDER = 32
 _INSIDE = WIDTH_PX - 2 * _BORDER
 _GAP = 20
-_ROWS = ("flight", "source", "route", "takeoff", "ground", "zooms", "to fetch")
+_ROWS = ("flight", "source", "route", "takeoff", "ground", "zooms", "camera", "to fetch")
 _NOTES = 6
 _MOST_SMALL = 24
 _PLAIN = {"×": "x", "–": "-", "—": "-", "’": "'"}
@@ -35,6 +35,8 @@ def picture_of(scene: Scene, facts: Facts, drawn_at: datetime) -> Image.Image:
     sheet.text(facts.title, 34)
     if facts.loud:
         sheet.banner(facts.loud)
+    for warning in facts.warnings[:_NOTES]:
+        sheet.banner(f"warning: {warning}")
     for name, text in facts.rows:
         if name in _ROWS:
             sheet.text(f"{name}: {text}", 19, ink="ink" if name == "to fetch" else "faint")

@@ -10,6 +10,7 @@ import msgspec
 
 from operator_tool.api.flight import Fence, Flight
 from operator_tool.build_cache.plan import CachePlan
+from operator_tool.geo.flown import home_legs_of
 from operator_tool.geo.mercator import metres_per_unit, x_of, y_of
 from operator_tool.geo.route import Route
 
@@ -18,11 +19,10 @@ from .frame import Extent, Frame, frame_of
 from .ground import GroundShape, ground_shape
 from .labels import Arrow, Label, Room, arrows_along, dots_apart, spread
 from .measures import GridLine, ScaleBar, meridians, parallels, scale_bar
-from .polyline import Line, Point, simplified_to
+from .polyline import Line, Point, simplified, simplified_to
 
 _MOST_POINTS = 12_000
 _MOST_LABELS = 400
-_HOME_LEG_M = 20_000.0
 _MOST_SHAPES = 400
 """Of circles, areas, fences and rally points, no more are drawn of each."""
 
@@ -160,17 +160,16 @@ def _labels(
     bar: ScaleBar,
 ) -> list[Label]:
     room = Room(frame)
-    room.take((0.0, frame.height - 64.0, bar.length + 40.0, frame.height))
-    room.take((frame.width - 56.0, 0.0, frame.width, 70.0))
-    room.take((0.0, 0.0, frame.width, 22.0))
-    room.take((0.0, 0.0, 76.0, frame.height))
+    room.take((8.0, frame.height - 42.0, bar.length + 24.0, frame.height - 8.0))
+    room.take((frame.width - 50.0, 0.0, frame.width, 56.0))
+    room.take((0.0, 0.0, frame.width, 20.0))
     for number in dots:
         x, y = waypoints[number]
         room.take((x - 4.0, y - 4.0, x + 4.0, y + 4.0))
     room.line_through(route)
-    labels: list[Label | None] = [room.label(waypoints[0], "0 takeoff", key=True)]
+    labels: list[Label | None] = [room.label(waypoints[0], "0 takeoff", key=True, off=12.0)]
     if home is not None and math.dist((home.x, home.y), waypoints[0]) > 12.0:
-        labels.append(room.label((home.x, home.y), "home", key=True))
+        labels.append(room.label((home.x, home.y), "home", key=True, off=16.0))
     last = len(waypoints) - 1
     if last > 0:
         labels.append(room.label(waypoints[last], f"{flight.waypoints[last].ordinal} last", key=True))
@@ -188,19 +187,12 @@ def _labels(
 
 
 def _home_legs(plan: CachePlan, frame: Frame) -> list[Line]:
-    flight = plan.flight
-    if flight.home is None or not plan.area.home_legs:
-        return []
-    home = (flight.home.lat_deg, flight.home.lon_deg)
-    ends = [flight.waypoints[0], *([flight.waypoints[-1]] if flight.returns_home else [])]
-    at = [
-        frame.line([(ends[0].lat_deg, ends[0].lon_deg), home]),
-        *(frame.line([(end.lat_deg, end.lon_deg), home]) for end in ends[1:]),
-    ]
-    longest = _HOME_LEG_M * frame.per_metre(home[0]) * 1.05
-    if math.dist(*at[0]) > longest:
-        return []
-    return [line for line in at if math.dist(*line) > 1.0]
+    """Return the ways from and to home, as far as they belong to the ground."""
+    lines: dict[str, Line] = {}
+    for piece in home_legs_of(plan.flight, plan.route) if plan.area.home_legs else ():
+        line = lines.setdefault(piece.name, [frame.at(piece.a_x, piece.a_y)])
+        line.append(frame.at(piece.b_x, piece.b_y))
+    return [simplified(line, 0.4) for line in lines.values()]
 
 
 def _mark(frame: Frame, place: tuple[float, float]) -> Mark:
