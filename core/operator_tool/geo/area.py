@@ -1,157 +1,130 @@
-"""The ground that a flight needs: everything near its route, or its bounding box.
+"""The ground that a flight needs: everything near where the drone flies, or the box around it, and what is asked for
+besides.
 
-Both are exact shapes in the Mercator square, stated here; ``coverage`` finds the tiles that they touch.
+It is an exact shape in the Mercator square, stated here; ``coverage`` finds the tiles that it touches.
 """
 
 from __future__ import annotations
 
-import math
-from array import array
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from operator_tool.api import AreaKind, AreaRequest, PlanError
+from operator_tool.api import AreaKind, AreaRequest, Fence, Flight, GroundPolygon, PlanError
 
-from .mercator import EARTH_RADIUS_M, LIMIT_DEG, lat_deg_of, latitude_step_deg, metres_per_unit, y_of
+from .boxes import Box, box_around
+from .capsules import Capsule, Capsules
+from .flown import MAX_BESIDE_M, Piece, checked_m, circles_of, home_distance_m, home_legs_of, home_of, legs_of, rims_of
+from .rings import Polygon, polygon_of
 from .route import Route
 
-MAX_METRES = 1_000_000.0
-"""The most that an area may reach beyond the route: 1,000 km."""
-
-_ROUNDING_M = 0.001
-"""Added to every reach, so that rounding never costs a tile."""
+Extent = tuple[float, float, float, float]
+"""West, north, east and south in the square; east minus west is 1 or more where it goes all round."""
 
 
-class Capsule(msgspec.Struct, frozen=True):
-    """All places within ``reach_m`` of the straight line from ``a`` to ``b``, both in the Mercator square.
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """All places that are in one of the capsules, polygons and boxes and, where there is a fence, inside of it."""
 
-    Lengths inside it are measured by one scale east-west and one north-south, those of its poleward end.
+    kind: AreaKind = AreaKind.CORRIDOR
+    strokes: Capsules
+    """Around the legs, the circles, the ways home and the rims of polygons."""
+    polygons: tuple[Polygon, ...] = ()
+    """Filled; each one's rim is among the capsules."""
+    boxes: tuple[Box, ...] = ()
+    fence: tuple[Polygon, ...] | None = None
+    """The union of the inclusion fences: filled polygons that don't overlap, as far as they are near the ground; None
+    where nothing is clipped."""
+    fenced_extent: Extent | None = None
+    """The extent of what is left inside of the fence."""
+    notes: tuple[str, ...] = ()
+    """What was decided, one sentence each."""
+
+    def capsules(self) -> Iterator[Capsule]:
+        """Yield the capsules."""
+        return iter(self.strokes)
+
+    def extent(self) -> Extent:
+        """Return the extent of the ground."""
+        return self.fenced_extent or _extent(self.strokes, self.boxes)
+
+
+def area_of(flight: Flight, route: Route, request: AreaRequest) -> Ground:
+    """Return the ground that is asked for around the flight, whose route this is.
+
+    Raises ``PlanError`` when its metres make no sense, for a polygon, a circle, a home or a fence that can't be, and
+    when it reaches beyond the latitudes that have tiles.
     """
-
-    a_x: float
-    a_y: float
-    b_x: float
-    b_y: float
-    x_m: float
-    """Metres that one unit of ``x`` is."""
-    y_m: float
-    reach_m: float
-
-
-class Corridor(msgspec.Struct, frozen=True, kw_only=True):
-    """All places within ``metres`` of the route, on either side: the union of one capsule around each piece.
-
-    A capsule reaches as much farther as the great circle can stray from the piece, and 1 mm for rounding. So the
-    corridor holds every place within ``metres`` true metres of the route; for 500 m it exceeds them by less than 0.2 m
-    up to latitude 50 and by less than 3 m at the limit.
-    """
-
-    route: Route
-    metres: float
-    x_m: array[float]
-    """The scales and the reach of each piece's capsule."""
-    y_m: array[float]
-    reach_m: array[float]
-
-    def capsule(self, piece: int) -> Capsule:
-        """Return the capsule around one piece of the route."""
-        x, y = self.route.x, self.route.y
-        return Capsule(
-            x[piece], y[piece], x[piece + 1], y[piece + 1], self.x_m[piece], self.y_m[piece], self.reach_m[piece]
-        )
-
-    def extent(self) -> tuple[float, float, float, float]:
-        """Return west, north, east, south in the square; east minus west is 1 or more where it goes all round."""
-        x, y, pieces = self.route.x, self.route.y, range(self.route.pieces)
-        return (
-            min(min(x[i], x[i + 1]) - self.reach_m[i] / self.x_m[i] for i in pieces),
-            min(self.north_y(i) for i in pieces),
-            max(max(x[i], x[i + 1]) + self.reach_m[i] / self.x_m[i] for i in pieces),
-            max(max(y[i], y[i + 1]) + self.reach_m[i] / self.y_m[i] for i in pieces),
-        )
-
-    def north_y(self, piece: int) -> float:
-        """Return the northern end in the square of a piece's capsule."""
-        y = self.route.y
-        return min(y[piece], y[piece + 1]) - self.reach_m[piece] / self.y_m[piece]
+    metres = _checked_metres(request)
+    near_x = (min(route.x) + max(route.x)) / 2.0
+    areas = [_named(polygon, f"area {number}", near_x) for number, polygon in enumerate(flight.areas)]
+    asked = [_named(polygon, f"asked area {number}", near_x) for number, polygon in enumerate(request.polygons)]
+    flown = _flown(flight, route, areas, home_legs=request.home_legs)
+    boxes = (box_around(flown, metres),) if request.kind is AreaKind.BOX else ()
+    strokes = Capsules(() if boxes else flown, metres)
+    for piece in rims_of(asked):
+        strokes.add(piece, 0.0)
+    ground = Ground(
+        kind=request.kind,
+        strokes=strokes,
+        polygons=tuple(rings for rings, _, _ in (asked if boxes else areas + asked)),
+        boxes=boxes,
+        notes=_home_notes(flight, home_legs=request.home_legs),
+    )
+    inclusion = [fence for fence in flight.fences if fence.inclusion]
+    return _clipped(ground, flight, inclusion) if request.within_fence and inclusion else ground
 
 
-class Box(msgspec.Struct, frozen=True, kw_only=True):
-    """All places between two longitudes and two latitudes, given in the Mercator square; ``east`` may exceed 1."""
+def _clipped(ground: Ground, flight: Flight, inclusion: Sequence[Fence]) -> Ground:
+    from .fence import fenced  # shapely takes a quarter of a second to import
 
-    west: float
-    north: float
-    east: float
-    south: float
-
-    def extent(self) -> tuple[float, float, float, float]:
-        """Return west, north, east, south in the square; east minus west is 1 or more where it goes all round."""
-        return self.west, self.north, self.east, self.south
+    left = fenced(flight, inclusion, ground.extent())
+    clipped: Ground = msgspec.structs.replace(
+        ground, fence=left.polygons, fenced_extent=left.extent, notes=(*ground.notes, left.note)
+    )
+    return clipped
 
 
-Area = Corridor | Box
+def _flown(
+    flight: Flight, route: Route, areas: list[tuple[Polygon, float, str]], *, home_legs: bool
+) -> Iterator[Piece]:
+    yield from legs_of(route)
+    yield from circles_of(flight, route)
+    yield from rims_of(areas)
+    if home_legs:
+        yield from home_legs_of(flight, route)
 
 
-def area_of(route: Route, request: AreaRequest) -> Area:
-    """Return the ground that is asked for around the route.
-
-    Raises ``PlanError`` when its metres make no sense, or when it reaches beyond the latitudes that have tiles.
-    """
+def _checked_metres(request: AreaRequest) -> float:
     option = f"--{request.kind.value}"
-    if not 0.0 < request.metres <= MAX_METRES:
+    if not 0.0 <= request.metres <= MAX_BESIDE_M:
         raise PlanError(
-            f"{option} {request.metres:g}: it must be more than 0 and at most {MAX_METRES:,.0f} metres",
+            f"{option} {request.metres:g}: it must be at least 0 and at most {MAX_BESIDE_M:,.0f} metres",
             hint=f"Pass {option} METRES, such as {option} 500.",
         )
-    if request.kind is AreaKind.BOX:
-        return _box(route, request.metres)
-    return _corridor(route, request.metres)
-
-
-def _corridor(route: Route, metres: float) -> Corridor:
-    x_scales, y_scales, reaches = array("d"), array("d"), array("d")
-    for piece in range(route.pieces):
-        north_deg, south_deg = lat_deg_of(route.y[piece]), lat_deg_of(route.y[piece + 1])
-        if north_deg < south_deg:
-            north_deg, south_deg = south_deg, north_deg
-        length_m = route.along_m[piece + 1] - route.along_m[piece]
-        widest_m = metres + _stray_m(length_m, LIMIT_DEG) + _ROUNDING_M
-        poleward_deg = max(
-            north_deg + latitude_step_deg(north_deg, widest_m), -(south_deg + latitude_step_deg(south_deg, -widest_m))
+    if not 0.0 <= request.footprint_m <= MAX_BESIDE_M:
+        raise PlanError(
+            f"the camera's footprint reaches {request.footprint_m:g} m from the place below it; expected 0 to "
+            f"{MAX_BESIDE_M:,.0f}",
+            hint="Check the flight's altitudes and the camera's figures.",
         )
-        if poleward_deg > LIMIT_DEG:
-            raise _beyond_the_limit(f"the leg from waypoint {route.waypoint[piece]}", north_deg, south_deg, metres)
-        x_m, y_m = metres_per_unit(poleward_deg)
-        x_scales.append(x_m)
-        y_scales.append(y_m)
-        reaches.append(metres + _stray_m(length_m, poleward_deg) + _ROUNDING_M)
-    return Corridor(route=route, metres=metres, x_m=x_scales, y_m=y_scales, reach_m=reaches)
+    return float(request.metres + request.footprint_m)
 
 
-def _box(route: Route, metres: float) -> Box:
-    north_y, south_y = min(route.y), max(route.y)
-    grown_m = metres + _ROUNDING_M
-    north_deg, south_deg = lat_deg_of(north_y), lat_deg_of(south_y)
-    north_deg += latitude_step_deg(north_deg, grown_m)
-    south_deg += latitude_step_deg(south_deg, -grown_m)
-    poleward_deg = max(north_deg, -south_deg)
-    if poleward_deg > LIMIT_DEG:
-        farthest = route.y.index(north_y if north_deg == poleward_deg else south_y)
-        leg = f"the leg from waypoint {route.waypoint[max(farthest - 1, 0)]}"
-        raise _beyond_the_limit(leg, lat_deg_of(north_y), lat_deg_of(south_y), metres)
-    wider = grown_m / metres_per_unit(poleward_deg)[0]
-    return Box(west=min(route.x) - wider, north=y_of(north_deg), east=max(route.x) + wider, south=y_of(south_deg))
+def _named(polygon: GroundPolygon, name: str, near_x: float) -> tuple[Polygon, float, str]:
+    name = f"{name} ({polygon.source})" if polygon.source else name
+    return polygon_of(polygon, name, near_x=near_x), checked_m(polygon.margin_m, f"the margin of {name}"), name
 
 
-def _stray_m(length_m: float, lat_deg: float) -> float:
-    """Return how far a great circle can be from the straight line on the map between two of its points: at most the
-    sagitta of an arc with the rhumb line's geodesic curvature, which is tan(latitude) / radius."""
-    return length_m * length_m * math.tan(math.radians(lat_deg)) / (8.0 * EARTH_RADIUS_M)
+def _home_notes(flight: Flight, *, home_legs: bool) -> tuple[str, ...]:
+    distance_m = home_distance_m(flight) if home_legs else None
+    if distance_m is None or home_of(flight) is not None:
+        return ()
+    away = f"Home is {distance_m / 1000.0:,.0f} km away from the first waypoint"
+    return (f"{away}: it is taken for a default, and the ways from and to it are left out.",)
 
 
-def _beyond_the_limit(leg: str, north_deg: float, south_deg: float, metres: float) -> PlanError:
-    lat_deg = north_deg if north_deg > -south_deg else south_deg
-    return PlanError(
-        f"{leg} reaches latitude {lat_deg:.4f}; {metres:g} m more go beyond {LIMIT_DEG:.4f}, where map tiles end",
-        hint="Map tiles don't reach the poles: ask for fewer metres, or keep the flight away from there.",
-    )
+def _extent(strokes: Capsules, boxes: Iterable[Box]) -> Extent:
+    west, north, east, south = 1e9, 1e9, -1e9, -1e9
+    for one in (*strokes.extents(), *(box.extent() for box in boxes)):
+        west, north, east, south = min(west, one[0]), min(north, one[1]), max(east, one[2]), max(south, one[3])
+    return west, north, east, south

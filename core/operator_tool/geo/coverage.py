@@ -1,4 +1,4 @@
-"""The tiles that an area needs, held as ranges: ten million tiles take a few megabytes and never become a list."""
+"""The tiles of the ground, held as ranges: ten million tiles take a few megabytes and never become a list."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from operator_tool.api import AreaKind, PlanError, TileId
+from operator_tool.api import PlanError, TileId
 
-from .area import Area, Box
+from .area import Ground
 from .mercator import lat_deg_of, lon_deg_of
-from .rows import Span, rows_of
+from .rows import rows_of
+from .spans import Span
 
 _COUNTING_STEPS = 500_000
 """How many shapes are still looked at once the limit is passed, only to say by how much: well under a second."""
@@ -33,7 +34,7 @@ class TileRange(msgspec.Struct, frozen=True, order=True):
 
 
 class Coverage:
-    """The tiles of an area at several zooms: each once, in the order of zoom, ``y`` and ``x``."""
+    """The tiles of the ground at several zooms: each once, in the order of zoom, ``y`` and ``x``."""
 
     def __init__(self, layers: Sequence[_Layer], bounds_deg: tuple[float, float, float, float]) -> None:
         self._layers = {layer.z: layer for layer in layers}
@@ -42,7 +43,7 @@ class Coverage:
         self.count = sum(self.count_by_zoom.values())
         """How many tiles there are."""
         self.bounds_deg = bounds_deg
-        """West, south, east and north of the area; west is greater than east where it crosses 180°."""
+        """West, south, east and north of the ground; west is greater than east where it crosses 180°."""
 
     def ranges(self) -> Iterator[TileRange]:
         """Yield the tiles as ranges that neither overlap nor touch; one across the antimeridian comes as two."""
@@ -60,8 +61,8 @@ class Coverage:
         return layer is not None and layer.has(tile.x, tile.y)
 
 
-def coverage_of(area: Area, zooms: Iterable[int], *, max_tiles: int | None = None) -> Coverage:
-    """Return the tiles at these zooms that hold a point of the area; which tile holds a point on an edge, see
+def coverage_of(ground: Ground, zooms: Iterable[int], *, max_tiles: int | None = None) -> Coverage:
+    """Return the tiles at these zooms that hold a point of the ground; which tile holds a point on an edge, see
     ``mercator``.
 
     Raises ``PlanError``, with the count, when there are more than ``max_tiles``: soon, and without holding them.
@@ -71,14 +72,14 @@ def coverage_of(area: Area, zooms: Iterable[int], *, max_tiles: int | None = Non
     room = max_tiles
     for z in ordered:
         layer = _Layer(z)
-        for y, spans, _ in rows_of(area, z):
+        for y, spans, _ in rows_of(ground, z):
             layer.add(y, spans)
             if room is not None and layer.count > room:
-                raise _too_many(area, ordered, max_tiles or 0)
+                raise _too_many(ground, ordered, max_tiles or 0)
         layers.append(layer)
         if room is not None:
             room -= layer.count
-    return Coverage(layers, _bounds_deg(area))
+    return Coverage(layers, _bounds_deg(ground))
 
 
 class _Layer:
@@ -123,10 +124,9 @@ class _Layer:
         return self._row_starts[row], end
 
 
-def _too_many(area: Area, zooms: Sequence[int], max_tiles: int) -> PlanError:
-    count, exact = _count(area, zooms)
-    option = AreaKind.BOX if isinstance(area, Box) else AreaKind.CORRIDOR
-    narrower = f"fewer zooms with --zoom, or a narrower --{option.value}"
+def _too_many(ground: Ground, zooms: Sequence[int], max_tiles: int) -> PlanError:
+    count, exact = _count(ground, zooms)
+    narrower = f"fewer zooms with --zoom, or a narrower --{ground.kind.value}"
     return PlanError(
         f"zooms {', '.join(map(str, zooms))} of this area are {'' if exact else 'more than '}{count:,} tiles; "
         f"the limit is {max_tiles:,}",
@@ -134,11 +134,11 @@ def _too_many(area: Area, zooms: Sequence[int], max_tiles: int) -> PlanError:
     )
 
 
-def _count(area: Area, zooms: Sequence[int]) -> tuple[int, bool]:
+def _count(ground: Ground, zooms: Sequence[int]) -> tuple[int, bool]:
     """Return how many tiles there are, or how many were counted when the steps ran out, and whether that is all."""
     count = steps = 0
     for z in zooms:
-        for _, spans, looked_at in rows_of(area, z):
+        for _, spans, looked_at in rows_of(ground, z):
             count += sum(x1 - x0 + 1 for x0, x1 in spans)
             steps += looked_at
             if steps > _COUNTING_STEPS:
@@ -146,8 +146,8 @@ def _count(area: Area, zooms: Sequence[int]) -> tuple[int, bool]:
     return count, True
 
 
-def _bounds_deg(area: Area) -> tuple[float, float, float, float]:
-    west, north, east, south = area.extent()
+def _bounds_deg(ground: Ground) -> tuple[float, float, float, float]:
+    west, north, east, south = ground.extent()
     if east - west >= 1.0:
         return -180.0, lat_deg_of(south), 180.0, lat_deg_of(north)
     return lon_deg_of(west), lat_deg_of(south), -lon_deg_of(-east), lat_deg_of(north)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,6 +59,16 @@ class RoutePlace(msgspec.Struct, frozen=True):
     """The ordinal of the waypoint that this leg starts from."""
 
 
+class Stop(NamedTuple):
+    """A place that a line goes through."""
+
+    ordinal: int
+    lat_deg: float
+    lon_deg: float
+    name: str
+    """The words by which a message names it."""
+
+
 def route_of(flight: Flight) -> Route:
     """Return the flight's route; each leg takes the shortest way, across the antimeridian where that is shorter.
 
@@ -65,11 +77,23 @@ def route_of(flight: Flight) -> Route:
     """
     if not flight.waypoints:
         raise NoRouteError(f"the flight {flight.id} has no waypoint")
-    for waypoint in flight.waypoints:
-        _refuse_unmappable(waypoint)
-    line = _Line(flight.waypoints[0])
-    for waypoint in flight.waypoints[1:]:
-        line.add_leg(waypoint)
+    return route_through(
+        Stop(waypoint.ordinal, waypoint.lat_deg, waypoint.lon_deg, place_name(waypoint))
+        for waypoint in flight.waypoints
+    )
+
+
+def route_through(stops: Iterable[Stop]) -> Route:
+    """Return the line through these stops, of which there must be one; it raises what ``route_of`` does."""
+    line: _Line | None = None
+    for stop in stops:
+        refuse_unmappable(stop.lat_deg, stop.lon_deg, stop.name)
+        if line is None:
+            line = _Line(stop)
+        else:
+            line.add_leg(stop)
+    if line is None:
+        raise ValueError("a route goes through at least one stop")
     return line.route()
 
 
@@ -94,7 +118,7 @@ def place_on_route(route: Route, tile: TileId) -> RoutePlace:
 class _Line:
     """A route while it grows, from waypoint to waypoint."""
 
-    def __init__(self, first: Waypoint) -> None:
+    def __init__(self, first: Stop) -> None:
         self._last = first
         self._from = direction_of(first.lat_deg, first.lon_deg)
         self._x = array("d", [x_of(first.lon_deg)])
@@ -102,18 +126,18 @@ class _Line:
         self._along_m = array("d", [0.0])
         self._waypoint = array("I")
 
-    def add_leg(self, to: Waypoint) -> None:
+    def add_leg(self, to: Stop) -> None:
         start, end = self._from, direction_of(to.lat_deg, to.lon_deg)
         angle = angle_between(start, end)
         if angle > _NEARLY_OPPOSITE:
             raise PlanError(
-                f"waypoints {self._last.ordinal} and {to.ordinal} lie on opposite sides of the earth, so that there is "
-                "no one shortest way between them",
+                f"{self._last.name} and {to.name} lie on opposite sides of the earth, so that there is no one shortest "
+                "way between them",
                 hint="Add a waypoint between them that says which way the flight goes.",
             )
         if self._along_m[-1] + angle * EARTH_RADIUS_M > MAX_ROUTE_M:
             raise PlanError(
-                f"the route is longer than {MAX_ROUTE_M / 1000:,.0f} km at waypoint {to.ordinal}",
+                f"the route is longer than {MAX_ROUTE_M / 1000:,.0f} km at {to.name}",
                 hint="Check the waypoints' latitudes and longitudes, or split the flight.",
             )
         self._cut(to, start, end, angle)
@@ -133,14 +157,14 @@ class _Line:
             blocks=tuple((min(x[one]), min(y[one]), max(x[one]), max(y[one])) for one in slices),
         )
 
-    def _cut(self, to: Waypoint, start: Direction, end: Direction, angle: float) -> None:
+    def _cut(self, to: Stop, start: Direction, end: Direction, angle: float) -> None:
         count = math.ceil(angle * EARTH_RADIUS_M / PIECE_M)
         for step in range(1, count):
             lat_deg, lon_deg = place_between(start, end, angle, step / count)
             if not -LIMIT_DEG <= lat_deg <= LIMIT_DEG:
                 raise PlanError(
-                    f"the shortest way from {place_name(self._last)} to {place_name(to)} passes latitude "
-                    f"{lat_deg:.4f}, beyond {LIMIT_DEG:.4f}, where map tiles end",
+                    f"the shortest way from {self._last.name} to {to.name} passes latitude {lat_deg:.4f}, beyond "
+                    f"{LIMIT_DEG:.4f}, where map tiles end",
                     hint="Map tiles don't reach the poles: add waypoints that lead the flight around.",
                 )
             self._add_piece(x_of(lon_deg), y_of(lat_deg))
@@ -160,14 +184,13 @@ def place_name(waypoint: Waypoint) -> str:
     return f"waypoint {waypoint.ordinal} (latitude {waypoint.lat_deg}, longitude {waypoint.lon_deg})"
 
 
-def _refuse_unmappable(waypoint: Waypoint) -> None:
-    if not (-90.0 <= waypoint.lat_deg <= 90.0 and -180.0 <= waypoint.lon_deg <= 180.0):
+def refuse_unmappable(lat_deg: float, lon_deg: float, name: str) -> None:
+    """Raise ``PlanError`` for a place that is not on the earth, or that no map tile shows."""
+    if not (-90.0 <= lat_deg <= 90.0 and -180.0 <= lon_deg <= 180.0):
+        raise PlanError(f"{name} is not a place on the earth", hint="Mend its latitude and longitude.")
+    if not -LIMIT_DEG <= lat_deg <= LIMIT_DEG:
         raise PlanError(
-            f"{place_name(waypoint)} is not a place on the earth", hint="Mend the waypoint's latitude and longitude."
-        )
-    if not -LIMIT_DEG <= waypoint.lat_deg <= LIMIT_DEG:
-        raise PlanError(
-            f"{place_name(waypoint)} lies beyond latitude {LIMIT_DEG:.4f}, where map tiles end",
+            f"{name} lies beyond latitude {LIMIT_DEG:.4f}, where map tiles end",
             hint="Map tiles don't reach the poles: no cache can be built for this flight.",
         )
 

@@ -10,7 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operator_tool.api import AreaKind, AreaRequest, Flight, PlanError, TileId
-from operator_tool.geo.area import Area, Box, Corridor, area_of
+from operator_tool.geo.area import Ground, area_of
+from operator_tool.geo.boxes import Box
+from operator_tool.geo.capsules import Capsules
 from operator_tool.geo.coverage import Coverage, TileRange, coverage_of
 from operator_tool.geo.mercator import x_of, y_of
 from operator_tool.geo.route import route_of
@@ -43,23 +45,22 @@ def _flight(shape: str, origin: str) -> Flight:
     return flight_of(*((lat_deg + north, (lon_deg + east + 180.0) % 360.0 - 180.0) for north, east in _SHAPES[shape]))
 
 
-def _corridor(flight: Flight, metres: float) -> Corridor:
-    area = area_of(route_of(flight), AreaRequest(metres=metres))
-    assert isinstance(area, Corridor)
-    return area
+def _corridor(flight: Flight, metres: float) -> Ground:
+    return area_of(flight, route_of(flight), AreaRequest(metres=metres))
 
 
-def _box(flight: Flight, metres: float) -> Box:
-    area = area_of(route_of(flight), AreaRequest(kind=AreaKind.BOX, metres=metres))
-    assert isinstance(area, Box)
-    return area
+def _box(flight: Flight, metres: float) -> Ground:
+    return area_of(flight, route_of(flight), AreaRequest(kind=AreaKind.BOX, metres=metres))
 
 
-def _distance_beyond_m(corridor: Corridor, z: int, x: int, y: int) -> float:
+def _only(box: Box) -> Ground:
+    return Ground(kind=AreaKind.BOX, strokes=Capsules(), boxes=(box,))
+
+
+def _distance_beyond_m(corridor: Ground, z: int, x: int, y: int) -> float:
     """Return how far a tile, its x not wrapped, lies beyond the corridor's rim; negative where it is touched."""
     beyond_m = math.inf
-    for piece in range(corridor.route.pieces):
-        capsule = corridor.capsule(piece)
+    for capsule in corridor.capsules():
         x_m, y_m, side = capsule.x_m, capsule.y_m, 2**z
         a = (0.0, 0.0)
         b = ((capsule.b_x - capsule.a_x) * x_m, (capsule.b_y - capsule.a_y) * y_m)
@@ -69,7 +70,7 @@ def _distance_beyond_m(corridor: Corridor, z: int, x: int, y: int) -> float:
     return beyond_m
 
 
-def _check_every_tile_near(corridor: Corridor, z: int) -> int:
+def _check_every_tile_near(corridor: Ground, z: int) -> int:
     coverage = coverage_of(corridor, [z])
     west, north, east, south = corridor.extent()
     side, seen = 2**z, 0
@@ -180,23 +181,24 @@ def test_no_tile_is_covered_that_the_true_corridor_does_not_touch(
 @pytest.mark.parametrize("origin", list(_ORIGINS))
 def test_a_box_is_the_whole_rectangle_of_tiles(origin: str) -> None:
     """A box covers each tile between its corners, across the antimeridian too."""
-    box = _box(_flight("hook", origin), 300.0)
+    ground = _box(_flight("hook", origin), 300.0)
+    (box,) = ground.boxes
     side = 2**16
     wanted = {
         TileId(16, x % side, y)
         for x in range(math.floor(box.west * side), math.floor(box.east * side) + 1)
         for y in range(math.floor(box.north * side), math.floor(box.south * side) + 1)
     }
-    assert set(coverage_of(box, [16]).tiles()) == wanted
+    assert set(coverage_of(ground, [16]).tiles()) == wanted
 
 
 def test_a_tile_owns_its_west_and_north_edges() -> None:
     """A box from edge to edge begins in the tile that starts there, and its far edges belong to the next tiles."""
     edge_to_edge = Box(west=4 / 16, north=5 / 16, east=6 / 16, south=7 / 16)
-    assert list(coverage_of(edge_to_edge, [4]).ranges()) == [TileRange(4, y, 4, 6) for y in (5, 6, 7)]
+    assert list(coverage_of(_only(edge_to_edge), [4]).ranges()) == [TileRange(4, y, 4, 6) for y in (5, 6, 7)]
 
 
-def _areas() -> list[tuple[str, Area]]:
+def _areas() -> list[tuple[str, Ground]]:
     return [
         ("corridor", _corridor(_flight("hook", "48"), 500.0)),
         ("across 180", _corridor(_flight("hook", "180"), 500.0)),
@@ -207,7 +209,7 @@ def _areas() -> list[tuple[str, Area]]:
 
 
 @pytest.mark.parametrize("area", [pytest.param(area, id=name) for name, area in _areas()])
-def test_ranges_are_sorted_and_apart_and_make_up_the_count(area: Area) -> None:
+def test_ranges_are_sorted_and_apart_and_make_up_the_count(area: Ground) -> None:
     """Ranges ascend by zoom, row and column, neither overlap nor touch, lie in the world, and sum to the count."""
     coverage = coverage_of(area, [11, 9, 12, 9])
     ranges = list(coverage.ranges())
@@ -256,8 +258,8 @@ def test_bounds_are_those_of_the_area() -> None:
     west, south, east, north = coverage_of(_corridor(_flight("hook", "180"), 500.0), [10]).bounds_deg
     assert (west, east) == pytest.approx((179.9654, -179.9934), abs=2e-4)
     assert south < 10.0 < north
-    assert coverage_of(Box(west=0.5, north=0.4, east=1.0, south=0.5), [3]).bounds_deg[::2] == (0.0, 180.0)
-    assert coverage_of(Box(west=0.0, north=0.4, east=0.5, south=0.5), [3]).bounds_deg[::2] == (-180.0, 0.0)
+    assert coverage_of(_only(Box(west=0.5, north=0.4, east=1.0, south=0.5)), [3]).bounds_deg[::2] == (0.0, 180.0)
+    assert coverage_of(_only(Box(west=0.0, north=0.4, east=0.5, south=0.5)), [3]).bounds_deg[::2] == (-180.0, 0.0)
     world = _corridor(flight_of((0.0, 0.0), (0.0, 120.0), (0.0, -120.0), (0.0, 0.0)), 500.0)
     assert coverage_of(world, [5]).bounds_deg[::2] == (-180.0, 180.0)
 
@@ -286,7 +288,7 @@ def test_fifty_kilometres_at_45_degrees() -> None:
     assert 126_000 < box < 129_000
 
 
-def _refusal(area: Area, zooms: list[int], max_tiles: int) -> PlanError:
+def _refusal(area: Ground, zooms: list[int], max_tiles: int) -> PlanError:
     with pytest.raises(PlanError) as caught:
         coverage_of(area, zooms, max_tiles=max_tiles)
     return caught.value
@@ -307,13 +309,14 @@ def test_the_limit_itself_is_allowed() -> None:
 
 def test_a_country_at_the_finest_zoom_is_refused_with_its_count() -> None:
     """Billions of tiles of a box are counted to the last one without ever being held."""
-    box = _box(flight_of((48.0, 11.0)), 250_000.0)
+    ground = _box(flight_of((48.0, 11.0)), 250_000.0)
+    (box,) = ground.boxes
     columns, rows = (
         math.floor(end * 2**22) - math.floor(start * 2**22) + 1
         for start, end in ((box.west, box.east), (box.north, box.south))
     )
     assert columns * rows > 6_000_000_000
-    refusal = _refusal(box, [22], 1_000_000)
+    refusal = _refusal(ground, [22], 1_000_000)
     assert refusal.message == f"zooms 22 of this area are {columns * rows:,} tiles; the limit is 1,000,000"
     assert "a narrower --box" in refusal.hint
 

@@ -97,7 +97,7 @@ def test_a_leg_that_passes_the_pole_is_refused() -> None:
 
 def test_opposite_points_of_the_earth_are_refused() -> None:
     """Between opposite points no one way is the shortest."""
-    with pytest.raises(PlanError, match="waypoints 0 and 1 lie on opposite sides"):
+    with pytest.raises(PlanError, match=r"waypoint 0 .* and waypoint 1 .* lie on opposite sides"):
         route_of(flight_of((30.0, 10.0), (-30.0, -170.0)))
 
 

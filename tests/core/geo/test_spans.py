@@ -1,10 +1,10 @@
-"""Rows of tiles: spans are merged, and brought back into the world."""
+"""Spans of tiles in a row: they are merged, and brought back into the world."""
 
 from __future__ import annotations
 
 import pytest
 
-from operator_tool.geo.rows import Span, _merged
+from operator_tool.geo.spans import Span, wrapped
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from operator_tool.geo.rows import Span, _merged
 )
 def test_spans_are_merged_within_the_world(spans: list[Span], expected: list[Span]) -> None:
     """Overlapping and touching spans become one, and those beyond the antimeridian come round, in ascending order."""
-    assert list(_merged(spans, 32)) == expected
+    assert list(wrapped(spans, 32)) == expected
