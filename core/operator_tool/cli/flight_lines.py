@@ -51,6 +51,8 @@ def lines_of(flight: Flight, findings: Sequence[Finding], *, whole: bool) -> Ite
         yield f"format     {flight.format}"
     yield f"route      {_counted(len(flight.waypoints), 'waypoint')}{length}"
     yield from _waypoints(flight.waypoints, whole)
+    origin = flight.takeoff_origin
+    yield f"takeoff    {_place(origin.lat_deg, origin.lon_deg)}, the first waypoint"
     yield from _altitudes(flight)
     circles = [one for one in flight.waypoints if one.loiter_radius_m]
     yield from _listed("circle", [_circle(one) for one in circles], whole)
@@ -109,10 +111,11 @@ def _altitudes(flight: Flight) -> Iterator[str]:
     if without:
         which = "none is given" if without == len(flight.waypoints) else f"none for {_counted(without, 'waypoint')}"
         yield f"{label:10} {which}"
-    known = heights_of(flight).range_m
-    yield "height     " + (
-        "above the ground: not known from these altitudes" if known is None else f"{_range(known)} m above the ground"
-    )
+    heights = heights_of(flight)
+    known = heights.range_m
+    yield f"height     above the ground: {'not known' if known is None else f'{_range(known)} m'}"
+    for note in heights.notes:
+        yield f"{'':10} {note}"
 
 
 def _listed(label: str, texts: Sequence[str], whole: bool) -> Iterator[str]:

@@ -110,8 +110,9 @@ def test_a_flight_with_everything_is_told_in_full() -> None:
     for line in (
         "route      9 waypoints, 1.11 km",
         "... 3 more; --all shows them",
+        "takeoff    48.0000000, 11.0000000, the first waypoint",
         "altitudes  50 to 57 m above the takeoff point (8 waypoints)",
-        "height     50 to 57 m above the ground",
+        "height     above the ground: 50 to 57 m\n           ",
         "circle     80 m around waypoint 8",
         "area       3 corners, 1 hole, and 30 m around it  (items[2])",
         "home       48.0000000, 11.0000000, 500 m above sea; the drone flies back there",
@@ -134,7 +135,7 @@ def test_heights_above_the_ground_that_nobody_knows_are_said_to_be_unknown() -> 
     assert "home       not given; the drone flies back to the first waypoint" in text
     amsl = Waypoint(ordinal=0, lat_deg=48, lon_deg=11, alt_m=600, alt_frame=AltitudeFrame.AMSL)
     text = "\n".join(lines_of(flight(waypoints=(amsl,), home=None), (), whole=False))
-    assert "height     above the ground: not known from these altitudes" in text
+    assert "height     above the ground: not known" in text
     assert document_of(flight(waypoints=(amsl,), home=None), ())["heights_m"] is None
 
 
