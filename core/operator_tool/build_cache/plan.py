@@ -27,6 +27,7 @@ from operator_tool.geo.coverage import Coverage, coverage_of
 from operator_tool.geo.route import Route, place_name, route_of
 from operator_tool.sectors import Sector
 
+from .ground_key import ground_sha256
 from .plausibility import Finding, check_plausible
 from .sharpness import MAX_GSD_M, check_sharpness
 from .zooms import ZoomsFrom, choose_zooms
@@ -105,6 +106,7 @@ def make_plan(
             lon_deg=float(first.lon_deg),
             alt_m=None if first.alt_m is None else float(first.alt_m),
         ),
+        ground=ground_sha256(flight, area),
         area=area,
         zooms=choice.zooms,
         providers=tuple(ProviderKey(name=name, dataset=info.dataset) for name, info in providers),

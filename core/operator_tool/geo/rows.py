@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -71,18 +72,17 @@ def swept(ground: Ground, side: int) -> Iterator[SweptRow]:
             )
             insort(active, shape, key=_west)
         # Where a polygon is filled its rim is too, so that no row of it is passed over.
-        filled = fills.spans(y)
-        yield SweptRow(y, _spans_in_row(active, y, filled), filled, active)
+        yield SweptRow(y, _spans_in_row(active, y), fills.spans(y), active)
         y += 1
         active = [one for one in active if one.last_row >= y]
 
 
-def _spans_in_row(active: Sequence[Slice], y: int, filled: Sequence[Span]) -> list[Span]:
+def _spans_in_row(active: Sequence[Slice], y: int) -> list[Span]:
     """Return the row's spans. From west to east most slices of a dense survey lie in what is covered already, and
     needn't be cut; the order is for speed alone."""
     spans: list[Span] = []
-    west, east = max(filled, key=_width, default=active[0].span(y))
-    for one in active:
+    west, east = active[0].span(y)
+    for one in islice(active, 1, None):
         if west <= one.west and one.east <= east:
             continue
         first, last = one.span(y)
@@ -93,7 +93,3 @@ def _spans_in_row(active: Sequence[Slice], y: int, filled: Sequence[Span]) -> li
             west, east = first, last
     spans.append((west, east))
     return spans
-
-
-def _width(span: Span) -> int:
-    return span[1] - span[0]
