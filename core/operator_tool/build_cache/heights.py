@@ -49,7 +49,7 @@ def heights_of(flight: Flight, height_m: float | None = None) -> Heights:
     notes = _unknown(waypoints, len(known), ground_m)
     greatest_m = max((height for _, height in known), default=0.0)
     if greatest_m <= 0.0:
-        return Heights(notes=notes)
+        return Heights(notes=(*notes, "no waypoint is higher than the ground") if known else notes)
     counted = [(waypoint, height) for waypoint, height in known if height >= COUNTED_FROM * greatest_m]
     frames = {waypoint.alt_frame for waypoint, _ in counted}
     if AltitudeFrame.TAKEOFF in frames:

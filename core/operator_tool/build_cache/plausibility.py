@@ -120,7 +120,8 @@ def _long_legs(waypoints: Sequence[Waypoint]) -> Iterator[Finding]:
         these = [leg for leg in legs if (leg[0] > JUMP_M) is severe]
         if these:
             length_m, before, here = these[0]
-            many = "" if len(these) == 1 else f"; {len(these) - 1:,} more legs are as long"
+            others = "1 more leg is" if len(these) == 2 else f"{len(these) - 1:,} more legs are"
+            many = "" if len(these) == 1 else f"; {others} longer than {_km(JUMP_M if severe else LONG_LEG_M)}"
             yield Finding(
                 text=f"the leg from {named(before)} to {named(here)} is {_km(length_m)} long{many}",
                 severe=severe,

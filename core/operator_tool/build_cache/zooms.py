@@ -150,7 +150,7 @@ def _heights(flight: Flight, request: BuildCacheRequest, camera: Camera) -> Heig
         )
     heights = heights_of(flight, request.height_m)
     if not heights.places and request.camera is not None:
-        why = "; ".join(heights.notes) or "no waypoint is higher than the ground"
+        why = "; ".join(heights.notes)
         raise PlanError(
             f"what the camera {camera.name} sees can't be told without its height above the ground: {why}",
             hint="Give the height with --height METRES; or leave --camera out, and give zooms with --zoom.",
