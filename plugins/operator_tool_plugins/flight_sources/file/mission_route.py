@@ -25,6 +25,7 @@ from .found import Found
 from .mavlink import CURVED, FRAMES, GOES_TO, LOITERS, MISSION_FRAME, NO_PLACE, RETURN_TO_LAUNCH, MissionItem
 
 _MAX_NOTES = 20
+_MAX_RADIUS_M = 1_000_000.0
 
 
 class Route:
@@ -64,7 +65,7 @@ class Route:
             raise FlightFormatError(f"{item.frame_place}: frame {item.frame}, expected a global one ({expected})")
         check_position(item.lat_deg, item.lon_deg, lat_place=item.lat_place, lon_place=item.lon_place)
         alt_frame = item.alt_frame or FRAMES.get(item.frame, AltitudeFrame.UNKNOWN)
-        radius_m = abs(item.loiter_radius_m or 0.0)
+        radius_m = _radius_m(item)
         self.add_place(item.place, item.lat_deg, item.lon_deg, item.alt_m, alt_frame, loiter_radius_m=radius_m)
         if item.frame == MISSION_FRAME and item.alt_frame is None:
             self.note(f"{item.frame_place}: frame 2 doesn't say what the altitude is measured from.")
@@ -75,7 +76,7 @@ class Route:
 
     def _stay(self, item: MissionItem) -> None:
         """Note an item at the current position, which is that of the last place; a circle there belongs to it."""
-        radius_m = abs(item.loiter_radius_m or 0.0)
+        radius_m = _radius_m(item)
         if radius_m and self._waypoints:
             last = self._waypoints[-1]
             self._waypoints[-1] = replace(last, loiter_radius_m=max(radius_m, last.loiter_radius_m))
@@ -171,3 +172,13 @@ class Route:
             commands = ", ".join(f"{command} ({count}×)" for command, count in sorted(self._unknown.items())[:10])
             notes.append(f"Commands that are not known as places, left out: {commands}.")
         return tuple(notes)
+
+
+def _radius_m(item: MissionItem) -> float:
+    """Return the radius without its sign, which is the direction."""
+    radius_m = abs(item.loiter_radius_m or 0.0)
+    if radius_m > _MAX_RADIUS_M:
+        raise FlightFormatError(
+            f"{item.place}: a loiter of {radius_m:g} m radius, expected at most {_MAX_RADIUS_M:,.0f}"
+        )
+    return radius_m

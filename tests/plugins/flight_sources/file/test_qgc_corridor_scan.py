@@ -32,8 +32,10 @@ def test_without_lines_the_polyline_is_the_route_and_the_corridor_the_ground() -
     (area,) = found.areas
     assert area.margin_m == 15
     assert len(area.outer) == 6
-    outer_corner = area.outer[4]
-    assert (outer_corner[0] - 48.01) * METRES_PER_DEGREE == pytest.approx(50, abs=0.1)
+    north_m = [(lat - 48.01) * METRES_PER_DEGREE for lat, _ in area.outer]
+    # Along the right side, around the end, and back along the left side: the rim doesn't cross itself.
+    assert north_m[1:5] == pytest.approx([-50, -50, 50, 50], abs=0.1)
+    assert [lon for _, lon in area.outer[2:4]] == pytest.approx([11.01, 11.01], abs=1e-6)
     assert "read as its polyline and 100 m about it" in found.notes[0]
 
 

@@ -70,6 +70,8 @@ def test_one_without_a_number_comes_last() -> None:
     """Nothing says where it belongs."""
     bare = v1_survey(None)
     assert read(v1(v1_item(1, 48, 11), apart=[bare])).waypoints[-1].source == "complexItems[0].polygon"
+    unnumbered = simple_item(48, 11)
+    assert read(v1(unnumbered, apart=[v1_survey(2)])).waypoints[0].source == "items[0]"
 
 
 @pytest.mark.parametrize("home", [None, [0, 0, 0], {}, {"coordinate": [0, 0, 0]}])

@@ -45,6 +45,11 @@ def test_all_layouts_say_the_same(item: Json) -> None:
         (simple_item(-91, 11), "mission.items[0].params[4]: latitude -91"),
         (simple_item(48, 180.1), "mission.items[0].params[5]: longitude 180.1"),
         (simple_item(48, None), "mission.items[0].params[5]: longitude missing"),
+        (
+            {**SEVEN, "params": [0, 0, -1e300, 0, 48, 11, 9]},
+            "mission.items[0]: a loiter of 1e+300 m radius, expected at",
+        ),
+        ({**SEVEN, "params": [0, 0, 1.1e6, 0, 0, 0, 9]}, "mission.items[0]: a loiter of 1.1e+06 m radius"),
     ],
 )
 def test_what_cant_be_read_is_refused_with_its_place(item: Json, message: str) -> None:
@@ -121,13 +126,14 @@ def test_a_place_in_a_frame_that_is_not_global_is_refused(frame: int) -> None:
         (simple_item(48, 11, 40, frame=10, AltitudeMode=3, Altitude=40), 40, AltitudeFrame.TERRAIN),
         (simple_item(48, 11, None, AltitudeMode=1, Altitude=40), 40, AltitudeFrame.TAKEOFF),
         (simple_item(48, 11, 30, frame=0, AltitudeMode=2, Altitude=30), 30, AltitudeFrame.AMSL),
+        (simple_item(48, 11, 30, frame=3, AltitudeMode=2, Altitude=30), 30, AltitudeFrame.TAKEOFF),
         (simple_item(48, 11, 30, frame=10, AltitudeMode=4, Altitude=30), 30, AltitudeFrame.TERRAIN),
         (simple_item(48, 11, 30, frame=3, AltitudeMode=0, Altitude=30), 30, AltitudeFrame.TAKEOFF),
         (simple_item(48, 11, None), None, AltitudeFrame.UNKNOWN),
     ],
 )
 def test_altitude_modes_are_followed(item: Json, alt_m: float | None, frame: str) -> None:
-    """A height above ground that was calculated stands in frame 0 and may be null in the params."""
+    """A height above ground that was calculated stands in frame 0 and may be null; the frame counts."""
     waypoint = read_items(item).waypoints[0]
     assert (waypoint.alt_m, waypoint.alt_frame) == (alt_m, frame)
 

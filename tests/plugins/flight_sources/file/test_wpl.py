@@ -111,6 +111,7 @@ def test_version_120_has_no_home() -> None:
     found = read(wpl_row(0, 48, 11), wpl_row(1, 49, 12), header="QGC WPL 120")
     assert (found.format, positions(found.waypoints)) == ("QGC WPL 120", [(48, 11), (49, 12)])
     assert (found.home, found.notes) == (None, ())
+    assert read(wpl_row(1, 48, 11), header="QGC WPL 120").notes == ()
 
 
 def test_version_100_has_other_fields_and_other_numbers() -> None:
