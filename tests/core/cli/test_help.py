@@ -34,7 +34,8 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], [], ["plugins", "--help"], ["companion", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["-h"], [], ["plugins", "--help"], ["cameras", "--help"], ["companion", "--help"], ["--version"]],
 )
 def test_help_imports_no_plugin_and_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     """Click and our own table of commands are enough."""
@@ -81,3 +82,12 @@ def test_every_command_of_the_table_is_there_and_has_its_help_line() -> None:
 def test_the_highest_zoom_of_the_option_is_the_contracts() -> None:
     """The number stands twice, so that a help text need not import the api."""
     assert options._HIGHEST_ZOOM == MAX_ZOOM
+
+
+def test_the_formats_that_the_option_names_are_those_of_the_file_source() -> None:
+    """The help does not import the plugin to know them."""
+    from typing import get_args
+
+    from operator_tool_plugins.flight_sources.file import FormatName
+
+    assert get_args(FormatName) == options.FLIGHT_FORMATS
