@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ from .mavlink import MissionItem, loiter_radius_m
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _KEEP = frozenset({"nan", "+nan", "-nan"})
+_WHOLE = ("index", "frame", "command")
 _PARAMS = ("param 1", "param 2", "param 3", "param 4")
 _FIELDS = (
     "index", "current", "frame", "command", *_PARAMS, "latitude", "longitude", "altitude", "autocontinue",
@@ -51,17 +53,27 @@ def read_row(number: int, line: str, layout: Layout) -> tuple[int, MissionItem]:
     if len(texts) != len(fields):
         seen = f"more than {len(fields)}" if len(texts) > len(fields) else str(len(texts))
         raise FlightFormatError(f"line {number}: {seen} fields, expected {len(fields)}")
-    names = [_name(number, position, field) for position, field in enumerate(fields)]
-    values = {
-        field: _read_number(text, name, may_be_nan=field in _PARAMS)
-        for field, text, name in zip(fields, texts, names, strict=True)
-    }
-    places = dict(zip(fields, names, strict=True))
-    index, frame, command = (_whole(values[field], places[field]) for field in ("index", "frame", "command"))
+
+    def name(field: str) -> str:
+        return f"line {number}, field {fields.index(field) + 1} ({field})"
+
+    values: dict[str, float | None] = {}
+    for field, text in zip(fields, texts, strict=True):
+        if field in _PARAMS and text.lower() in _KEEP:
+            values[field] = None
+            continue
+        if len(text) > 100 or not _NUMBER.fullmatch(text):
+            raise FlightFormatError(f"{name(field)}: '{escaped(text, 40)}', expected a number")
+        value = values[field] = float(text)
+        if math.isinf(value):
+            raise FlightFormatError(f"{name(field)}: '{escaped(text, 40)}' is beyond any number")
+        if field in _WHOLE and not value.is_integer():
+            raise FlightFormatError(f"{name(field)}: {value}, expected a whole number")
+    index, frame, command = (int(values[field] or 0) for field in _WHOLE)
     if layout.commands is not None:
         if command not in layout.commands:
             known = ", ".join(map(str, sorted(layout.commands)))
-            raise FlightFormatError(f"{places['command']}: action {command}, expected one of {known}")
+            raise FlightFormatError(f"{name('command')}: action {command}, expected one of {known}")
         command = layout.commands[command]
     return index, MissionItem(
         place=f"line {number}",
@@ -71,28 +83,7 @@ def read_row(number: int, line: str, layout: Layout) -> tuple[int, MissionItem]:
         lon_deg=values["longitude"],
         alt_m=values["altitude"],
         loiter_radius_m=loiter_radius_m(command, [values[param] for param in _PARAMS]),
-        lat_place=places["latitude"],
-        lon_place=places["longitude"],
-        frame_place=places["frame"],
+        lat_place=name("latitude"),
+        lon_place=name("longitude"),
+        frame_place=name("frame"),
     )
-
-
-def _name(number: int, position: int, field: str) -> str:
-    return f"line {number}, field {position + 1} ({field})"
-
-
-def _read_number(text: str, place: str, *, may_be_nan: bool) -> float | None:
-    if may_be_nan and text.lower() in _KEEP:
-        return None
-    if len(text) > 100 or not _NUMBER.fullmatch(text):
-        raise FlightFormatError(f"{place}: '{escaped(text, 40)}', expected a number")
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise FlightFormatError(f"{place}: '{escaped(text, 40)}' is beyond any number")
-    return value
-
-
-def _whole(value: float | None, place: str) -> int:
-    if value is None or not value.is_integer():
-        raise FlightFormatError(f"{place}: {value}, expected a whole number")
-    return int(value)
