@@ -138,7 +138,7 @@ def _ground(plan: CachePlan) -> str:
     inclusion = sum(fence.inclusion for fence in flight.fences)
     if inclusion:
         within = "cut to" if plan.ground.fence is not None else "not cut to"
-        parts.append(f"{within} the {counted(inclusion, 'inclusion fence')}")
+        parts.append(f"{within} {counted(inclusion, 'inclusion fence')}")
     return "; ".join(parts)
 
 

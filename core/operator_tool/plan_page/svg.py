@@ -144,7 +144,7 @@ def _patterns(layer: Layer, size: str, thick: float) -> Iterator[str]:
         yield _hatch(f"f{name}", state, _HATCH * thick * unit, thick * unit)
         yield (
             f'<pattern id="g{name}" patternUnits="userSpaceOnUse" width="1" height="1">'
-            f'<path d="M0 0v1" class="between {state.value}" stroke-width="{1.6 * thick * unit:.5g}"/></pattern>'
+            f'<path d="M0 0v1" class="between {state.value}" stroke-width="{2.4 * thick * unit:.5g}"/></pattern>'
         )
 
 

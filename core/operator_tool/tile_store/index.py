@@ -48,8 +48,14 @@ class Index(IndexConnection):
 
     def held_count_by_block(self, z: int, y: int, x0: int, x1: int, bits: int) -> list[tuple[int, int]]:
         """Return ``x >> bits`` and how many tiles are held that have it, of one row of tiles, ascending."""
-        statement = "SELECT x >> ?, count(*) FROM tiles WHERE z = ? AND y = ? AND x BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
-        return [(int(block), int(count)) for block, count in self.query(statement, (bits, z, y, x0, x1))]
+        # One count a block, and not a GROUP BY: that sorts all rows first, which takes half as long again.
+        statement = (
+            "WITH RECURSIVE blocks(block) AS (SELECT ? UNION ALL SELECT block + 1 FROM blocks WHERE block < ?)"
+            " SELECT block, (SELECT count(*) FROM tiles WHERE z = ? AND y = ?"
+            " AND x BETWEEN max(?, block << ?) AND min(?, ((block + 1) << ?) - 1)) FROM blocks"
+        )
+        rows = self.query(statement, (x0 >> bits, x1 >> bits, z, y, x0, bits, x1, bits))
+        return [(int(block), int(held)) for block, held in rows if held]
 
     def tiles_with(self, sha256: bytes, limit: int) -> list[TileId]:
         """Return some of the tiles that show a content."""
