@@ -64,6 +64,13 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz each reader of mission files for 10 minutes; name formats, and seconds, to do less or more."""
+    session.install("-e", ".", *_group("fuzz"), *_group("test"))
+    session.run("python", "-m", "tests.fuzz.run", *session.posargs, env={"FUZZ_DIR": session.create_tmp()})
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Render the reference from the code; a test fails when it is stale."""
     session.install("-e", ".")

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operator_tool.api import Camera, Fence, GroundPolygon, HomePosition, Place, RallyPoint, Waypoint
+from operator_tool.api import (
+    Camera,
+    Fence,
+    FlightFormatError,
+    GroundPolygon,
+    HomePosition,
+    Place,
+    RallyPoint,
+    Waypoint,
+)
+
+from .._payload import MAX_WAYPOINTS
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +38,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rim_waypoints(areas: Sequence[GroundPolygon]) -> tuple[Waypoint, ...]:
-    """Return waypoints along the rims of areas, each rim closed, for a file that has areas and no line."""
+    """Return waypoints along the rims of areas, each rim closed, for a file that has areas and no line.
+
+    Raises ``FlightFormatError`` when they are more than a mission may have.
+    """
+    corners = sum(len(area.outer) + 1 for area in areas)
+    if corners > MAX_WAYPOINTS:
+        raise FlightFormatError(f"rims of {corners:,} corners in {len(areas):,} polygons, at most {MAX_WAYPOINTS:,}")
     places: list[tuple[Place, str | None]] = []
     for area in areas:
         places += [(corner, area.source) for corner in (*area.outer, area.outer[0])]

@@ -79,8 +79,6 @@ class _Reader:
             if not self._areas:
                 raise NoRouteError(f"{document.place}: {_counted(self._points)}, and neither a line nor a polygon")
             waypoints = rim_waypoints(self._areas)
-            if len(waypoints) > MAX_WAYPOINTS:
-                raise document.error(f"{len(waypoints):,} corners of polygons, at most {MAX_WAYPOINTS:,}")
             notes.append("No line in the file: the route follows the rims of its polygons.")
         if any(waypoint.alt_m is not None for waypoint in waypoints):
             notes.append(

@@ -153,7 +153,7 @@ def test_swapped_positions_get_the_hint_of_this_format() -> None:
         (geometry("LineString", [1, 2]), "coordinates[0]: 1, expected a list"),
         (geometry("Polygon", [[[1, 2], [3, 4], [1, 2]]]), "coordinates: a polygon of 2 different corners"),
         (geometry("LineString", [[0, 0]] * 65_536), "coordinates: more than 65,535 positions"),
-        (geometry("MultiPolygon", [[[[0, 0], [1, 0], [1, 1]]]] * 16_400), "the document: 65,600 corners of polygons"),
+        (geometry("MultiPolygon", [[[[0, 0], [1, 0], [1, 1]]]] * 16_400), "rims of 65,600 corners in 16,400 polygons"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_place(document: object, message: str) -> None:
