@@ -30,6 +30,8 @@ _LEFT_OUT = {
 }
 _ON_THE_GROUND = frozenset({"", "clampToGround", "clampToSeaFloor"})
 """The altitude modes that ignore the altitudes; the first is what KML takes where none stands."""
+_NETWORK_LINK = "What a network link points to is never fetched: save its content into the file."
+_DRAW = "Draw a path or a polygon, or choose another file."
 _FRAMES = {"relativeToGround": AltitudeFrame.TERRAIN, "absolute": AltitudeFrame.AMSL}
 
 
@@ -131,7 +133,10 @@ class _KmlReader:
         """Return what was collected. Raises ``NoRouteError`` where that is nothing."""
         seen = ", ".join(_counted(count, noun) for noun, count in sorted(self._left_out.items()))
         if not len(self._lines) and not self._areas:
-            raise NoRouteError(f"{seen + ', and ' if seen else ''}neither a line nor a polygon with coordinates")
+            raise NoRouteError(
+                f"{seen + ', and ' if seen else ''}neither a line nor a polygon with coordinates",
+                hint=_NETWORK_LINK if self._left_out["network link"] else _DRAW,
+            )
         waypoints = self._lines.waypoints()
         notes = [*self._lines.notes(), *self._lon_lat.notes()]
         if not waypoints:
@@ -141,7 +146,7 @@ class _KmlReader:
         if seen:
             notes.append(f"Left out: {seen}.")
         if self._left_out["network link"]:
-            notes.append("What a network link points to is never fetched; save its content into the file.")
+            notes.append(_NETWORK_LINK)
         document = root.find_text("Document", "name") or root.find_text("Folder", "name") or root.find_text("name")
         only = self._names[0] if len(self._names) == 1 else ""
         return Found(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from operator_tool.api import AltitudeFrame, FlightFormatError, HomePosition
+from operator_tool.api import AltitudeFrame, FlightFormatError, HomePosition, Waypoint
 
 from .._escaping import escaped
+from .._payload import MAX_WAYPOINTS
 from .._position import check_position
 from .decimal_number import read_number
 from .kml_coordinates import Coordinate, read_coordinates
@@ -73,6 +74,14 @@ def height_notes(modes: set[str]) -> list[str]:
         for mode in sorted(modes - {"WGS84"} - FRAMES.keys())[:5]
     ]
     return notes
+
+
+def finished(waypoints: tuple[Waypoint, ...], finish_action: str) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
+    """Return the route with the way back to its first waypoint, where the mission ends with it."""
+    if finish_action != "gotoFirstWaypoint" or len(waypoints) in (1, MAX_WAYPOINTS):
+        return waypoints, ()
+    back = msgspec.structs.replace(waypoints[0], ordinal=len(waypoints))
+    return (*waypoints, back), ("At the end the drone flies back to the first waypoint, which stands twice so.",)
 
 
 def _home(point: Element) -> HomePosition | None:

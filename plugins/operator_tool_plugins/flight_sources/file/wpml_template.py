@@ -13,7 +13,7 @@ from .kml_coordinates import Coordinate, read_coordinates
 from .lon_lat import LonLat
 from .rings import ground_polygon
 from .route_lines import RouteLines
-from .wpml_mission import FRAMES, document_of, height_notes, read_height_m, read_mission_config, read_point
+from .wpml_mission import FRAMES, document_of, finished, height_notes, read_height_m, read_mission_config, read_point
 from .xml_tree import Element
 
 _AREA_TYPES = frozenset({"mapping2d", "mapping3d", "mappingObject"})
@@ -30,10 +30,18 @@ def read_template(root: Element, notes: tuple[str, ...]) -> Found:
         reader.read_folder(folder)
     if not len(reader.lines):
         raise NoRouteError("no folder has a waypoint, an area or a strip")
-    said = [*notes, *reader.lines.notes(), *reader.lon_lat.notes(), *height_notes(reader.modes), *reader.notes()]
+    waypoints, way_back = finished(reader.lines.waypoints(), config.finish_action)
+    said = [
+        *notes,
+        *reader.lines.notes(),
+        *reader.lon_lat.notes(),
+        *height_notes(reader.modes),
+        *reader.notes(),
+        *way_back,
+    ]
     return Found(
         format="DJI WPML",
-        waypoints=reader.lines.waypoints(),
+        waypoints=waypoints,
         areas=tuple(reader.areas),
         home=config.home,
         returns_home=config.finish_action == "goHome",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
+from operator_tool.api import AltitudeFrame, NoRouteError
 
-from operator_tool.api import AltitudeFrame, NoRouteError, Waypoint
-
-from .._payload import MAX_WAYPOINTS
 from .decimal_number import read_number
 from .found import Found
 from .lon_lat import LonLat
@@ -15,6 +12,7 @@ from .wpml_mission import (
     FRAMES,
     MissionConfig,
     document_of,
+    finished,
     height_notes,
     read_height_m,
     read_mission_config,
@@ -60,7 +58,7 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
             lines.add(point.position, height_m, frame, place=f"line {placemark.line}")
     if not len(lines):
         raise NoRouteError("no folder has a waypoint")
-    waypoints, way_back = _finished(lines.waypoints(), config.finish_action)
+    waypoints, way_back = finished(lines.waypoints(), config.finish_action)
     return Found(
         format="DJI WPML",
         waypoints=waypoints,
@@ -81,11 +79,3 @@ def _by_index(placemarks: list[Element]) -> list[Element]:
     if len({index for index, _ in numbered}) < len(numbered):
         return placemarks
     return [placemark for _, placemark in sorted(numbered, key=lambda pair: pair[0])]
-
-
-def _finished(waypoints: tuple[Waypoint, ...], finish_action: str) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
-    """Return the route with the way back to its first waypoint, where the mission ends with it."""
-    if finish_action != "gotoFirstWaypoint" or len(waypoints) in (1, MAX_WAYPOINTS):
-        return waypoints, ()
-    back = msgspec.structs.replace(waypoints[0], ordinal=len(waypoints))
-    return (*waypoints, back), ("At the end the drone flies back to the first waypoint, which stands twice so.",)
