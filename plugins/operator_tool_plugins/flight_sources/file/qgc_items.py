@@ -24,6 +24,10 @@ def read_item(item: Node, route: Route, altitude: Altitude = _NO_ALTITUDE) -> No
 
     Raises ``FlightFormatError`` naming the place.
     """
+    if item.get("type") is None and item.get("command") is not None:
+        # Mission Planner leaves the type null.
+        _add_simple(item, route, altitude)
+        return
     kind = item.require("type", expected="'SimpleItem' or 'ComplexItem'")
     if kind.text() in _SIMPLE:
         _add_simple(item, route, altitude)

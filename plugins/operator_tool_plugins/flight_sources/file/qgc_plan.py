@@ -16,6 +16,8 @@ from .qgc_numbers import home_position
 
 _PLAN_VERSION = 1
 _MISSION_VERSION = 2
+_MISSION_PLANNER = "MissionPlanner"
+"""Writes the same, but leaves the file's type null and the mission's version 0."""
 
 
 def read_plan(document: Node) -> Found:
@@ -23,12 +25,15 @@ def read_plan(document: Node) -> Found:
 
     Raises ``FlightFormatError`` naming the place, ``NoRouteError`` when no item is a place.
     """
-    file_type = document.require("fileType", expected="'Plan'")
-    if file_type.value != "Plan":
-        raise file_type.error(f"{file_type.seen()}, expected 'Plan'")
+    from_mission_planner = document.members().get("groundStation") == _MISSION_PLANNER
+    if not from_mission_planner or document.get("fileType") is not None:
+        file_type = document.require("fileType", expected="'Plan'")
+        if file_type.value != "Plan":
+            raise file_type.error(f"{file_type.seen()}, expected 'Plan'")
     _require_version(document, _PLAN_VERSION)
     mission = document.require("mission", expected="the mission's items")
-    _require_version(mission, _MISSION_VERSION)
+    if not from_mission_planner or mission.members().get("version") != 0:
+        _require_version(mission, _MISSION_VERSION)
     items = mission.require("items", expected="the list of mission items")
     listed = items.items()
     route = Route()

@@ -49,6 +49,8 @@ whether its item 0 is home, so it is taken for a waypoint: rather too much groun
 def read_row(number: int, line: str, layout: Layout) -> tuple[int, MissionItem]:
     """Return the index and the item of a line. Raises ``FlightFormatError`` naming the line and the field."""
     fields = layout.fields
+    if line.count(",") >= len(fields) - 1:
+        line = line.replace(",", " ")  # Mission Planner takes commas for blanks; a decimal comma is none
     texts = line.split(maxsplit=len(fields))
     if len(texts) != len(fields):
         seen = f"more than {len(fields)}" if len(texts) > len(fields) else str(len(texts))

@@ -63,6 +63,19 @@ def test_a_home_that_is_not_on_the_earth_is_refused() -> None:
     assert message.startswith("mission.plannedHomePosition: 1 numbers, expected")
 
 
+def test_what_mission_planner_writes_as_json_is_read() -> None:
+    """It leaves all that it doesn't use null, the types among it, and the mission's version 0."""
+    item = {**simple_item(48, 11), "type": None, "complexItemType": None, "TransectStyleComplexItem": None}
+    document = with_mission(item, version=0, plannedHomePosition=[47.5, 8.5, 300])
+    document |= {"fileType": None, "geoFence": None, "rallyPoints": None, "groundStation": "MissionPlanner"}
+    found = read(document)
+    assert positions(found.waypoints) == [(48, 11)]
+    assert found.home == HomePosition(lat_deg=47.5, lon_deg=8.5, amsl_m=300)
+    assert refusal({**document, "groundStation": "QGroundControl"}) == "fileType: null, expected 'Plan'"
+    assert refusal({**document, "groundStation": "QGroundControl", "fileType": "Plan"}).startswith("mission.version: 0")
+    assert refusal({**document, "fileType": "GeoFence"}).startswith("fileType: 'GeoFence'")
+
+
 RETURN = simple_item(0, 0, 0, command=20, frame=2)
 JUMP = simple_item(0, 0, 0, command=177, frame=2)
 LAND = simple_item(48.1, 11, 0, command=21)
@@ -106,7 +119,8 @@ def test_a_survey_within_a_survey_is_read_like_any_item() -> None:
     [
         ({"type": "Folder"}, "mission.items[1].type: 'Folder', expected"),
         ({"type": {}}, "mission.items[1].type: an object, expected"),
-        ({"command": 16}, "mission.items[1].type: missing"),
+        ({"params": [0]}, "mission.items[1].type: missing"),
+        ({"command": 16}, "mission.items[1].params: missing"),
         (complex_item("AgroScan", 1), "mission.items[1].complexItemType: 'AgroScan' items can't be read"),
         ({"type": "ComplexItem"}, "mission.items[1].complexItemType: missing"),
         ({"type": "ComplexItem", "complexItemType": ["survey"]}, "mission.items[1].complexItemType: a list"),

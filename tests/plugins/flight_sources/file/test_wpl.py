@@ -54,6 +54,12 @@ def test_any_line_end_comments_blanks_and_a_byte_order_mark_are_read(end: str, m
     assert (positions(found.waypoints), found.waypoints[0].source) == ([(48, 11)], "line 7")
 
 
+def test_fields_may_stand_between_commas() -> None:
+    """As Mission Planner reads them; a decimal comma stays an error that names its field."""
+    for comma in (",", ", "):
+        assert positions(read(HOME, wpl_row(1, 48.5, 11.5).replace("\t", comma)).waypoints) == [(48.5, 11.5)]
+
+
 def test_a_comment_in_another_encoding_does_not_matter() -> None:
     """Mission Planner on an old Windows writes the system's own."""
     assert len(read_wpl(wpl(HOME, wpl_row(1, 48, 11)) + b"# M\xfcnchen\n").waypoints) == 1
