@@ -229,7 +229,7 @@ def test_a_swapped_waypoint_stops_every_command_until_it_is_accepted(station: Wo
     )
     assert accepted.code == 0, accepted.err
     assert [
-        note for note in accepted.report["notes"] if note.startswith("accepted although it can hardly be meant: way")
+        note for note in accepted.report["notes"] if note.startswith("Accepted although it can hardly be meant: way")
     ]
     assert accepted.report["zooms"] == [15]
 
@@ -242,7 +242,7 @@ def test_the_report_says_what_was_assumed(station: Workstation) -> None:
     assert ended.code == 0, ended.err
     assert [note for note in ended.report["notes"] if "taken as level" in note]
     assert ended.report["area"]["footprint_m"] == 91.0
-    assert "note: the altitudes are heights above the takeoff point" in ended.err
+    assert "note: The altitudes are heights above the takeoff point" in ended.err
 
 
 def test_cameras_are_listed(station: Workstation) -> None:

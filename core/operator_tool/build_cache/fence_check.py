@@ -23,7 +23,7 @@ def broken_fences(flight: Flight) -> Iterator[tuple[str, int | None]]:
         yield f"whether the route keeps to its {len(flight.fences)} fences was not looked at: they are too many", None
         return
     waypoints = [(one.ordinal, place_of(one)) for one in flight.waypoints]
-    rally_points = [(number, (one.lat_deg, one.lon_deg)) for number, one in enumerate(flight.rally_points, 1)]
+    rally_points = [(number, (one.lat_deg, one.lon_deg)) for number, one in enumerate(flight.rally_points)]
     for word, places in (("waypoint", waypoints), ("rally point", rally_points)):
         outside = [number for number, place in places if inclusion and not _in_one(place, inclusion)]
         inside = [number for number, place in places if _in_one(place, exclusion)]

@@ -14,8 +14,8 @@ COUNTED_FROM = 0.25
 navigates by its map."""
 
 _LEVEL = (
-    "the altitudes are heights above the takeoff point: the ground is taken as level with it; where it isn't, give "
-    "the height with --height"
+    "The altitudes are heights above the takeoff point: the ground is taken as level with it; where it isn't, give "
+    "the height with --height."
 )
 
 
@@ -49,13 +49,13 @@ def heights_of(flight: Flight, height_m: float | None = None) -> Heights:
     notes = _unknown(waypoints, len(known), ground_m)
     greatest_m = max((height for _, height in known), default=0.0)
     if greatest_m <= 0.0:
-        return Heights(notes=(*notes, "no waypoint is higher than the ground") if known else notes)
+        return Heights(notes=(*notes, "No waypoint is higher than the ground.") if known else notes)
     counted = [(waypoint, height) for waypoint, height in known if height >= COUNTED_FROM * greatest_m]
     frames = {waypoint.alt_frame for waypoint, _ in counted}
     if AltitudeFrame.TAKEOFF in frames:
         notes += (_LEVEL,)
     if AltitudeFrame.AMSL in frames:
-        notes += (f"the altitudes are above mean sea level: the ground is taken as {ground_m:g} m high, as at home",)
+        notes += (f"The altitudes are above mean sea level: the ground is taken as {ground_m:g} m high, as at home.",)
     return Heights(places=tuple((waypoint.lat_deg, height) for waypoint, height in counted), notes=notes)
 
 
@@ -75,9 +75,9 @@ def _unknown(waypoints: Sequence[Waypoint], known: int, ground_m: float | None) 
     if known == len(waypoints):
         return ()
     how_many = (
-        "no waypoint's height above the ground is"
+        "No waypoint's height above the ground is"
         if not known
-        else (f"the height above the ground of {len(waypoints) - known:,} of {len(waypoints):,} waypoints is not")
+        else (f"The height above the ground of {len(waypoints) - known:,} of {len(waypoints):,} waypoints is not")
     )
     with_altitude = {waypoint.alt_frame for waypoint in waypoints if waypoint.alt_m is not None}
     if not with_altitude:
@@ -88,4 +88,4 @@ def _unknown(waypoints: Sequence[Waypoint], known: int, ground_m: float | None) 
         why = "what altitudes are measured from is not said"
     else:
         why = "some have no altitude"
-    return (f"{how_many} known: {why}",)
+    return (f"{how_many} known: {why}.",)

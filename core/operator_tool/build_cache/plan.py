@@ -67,8 +67,8 @@ class CachePlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def warnings(self) -> tuple[str, ...]:
         """The findings as they are told, one sentence each."""
-        accepted = "accepted although it can hardly be meant: "
-        return tuple(accepted + one.text if one.severe else one.text for one in self.findings)
+        accepted = "Accepted although it can hardly be meant: "
+        return tuple(f"{accepted if one.severe else ''}{one.text}." for one in self.findings)
 
 
 def make_plan(

@@ -165,13 +165,13 @@ def _anchors(flight: Flight, polygons: Sequence[GroundPolygon]) -> Iterator[_Anc
         yield _Anchor(
             f"home (latitude {home.lat_deg}, longitude {home.lon_deg})", ((home.lat_deg, home.lon_deg),), True
         )
-    for what, areas in (("area", flight.areas), ("the asked-for area", polygons)):
-        for number, area in enumerate(areas, 1):
+    for what, areas in (("area", flight.areas), ("asked area", polygons)):
+        for number, area in enumerate(areas):
             yield _Anchor(f"{what} {number}{_in(area.source)}", area.outer)
-    for number, fence in enumerate(flight.fences, 1):
+    for number, fence in enumerate(flight.fences):
         places = fence.polygon if fence.center is None else (fence.center,)
         yield _Anchor(f"fence {number}{_in(fence.source)}", places)
-    for number, rally in enumerate(flight.rally_points, 1):
+    for number, rally in enumerate(flight.rally_points):
         yield _Anchor(f"rally point {number}", ((rally.lat_deg, rally.lon_deg),))
 
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from operator_tool.api.build import GapCause
 from operator_tool.api.tiles import ProviderInfo, TileId
 from operator_tool.geo.coverage import TileRange
-from operator_tool.geo.mercator import EARTH_RADIUS_M, lat_deg_of, tile_bounds_deg
-
-_PIXELS_OF_A_TILE = 256
-"""What zooms are counted by: at zoom 0 the world is one tile of so many pixels."""
-
-
-def gsd_m(zoom: int, lat_deg: float, tile_size_px: int = _PIXELS_OF_A_TILE) -> float:
-    """Return how large a pixel is on the ground, in metres."""
-    return math.tau * EARTH_RADIUS_M * math.cos(math.radians(lat_deg)) / (1 << zoom) / tile_size_px
+from operator_tool.geo.mercator import lat_deg_of, tile_bounds_deg
+from operator_tool.geo.resolution import tile_gsd_m
 
 
 class Reach:
@@ -36,7 +28,7 @@ class Reach:
         if tiles.z < info.min_zoom:
             return GapCause.OUT_OF_BOUNDS, f"{self._name} begins at zoom {info.min_zoom}"
         if self._max_gsd_m is not None and tiles.z == self._finest_zoom:
-            metres = gsd_m(tiles.z, lat_deg_of((tiles.y + 0.5) / (1 << tiles.z)), info.tile_size_px)
+            metres = tile_gsd_m(tiles.z, lat_deg_of((tiles.y + 0.5) / (1 << tiles.z)), info.tile_size_px)
             if metres > self._max_gsd_m:
                 return (
                     GapCause.TOO_COARSE,

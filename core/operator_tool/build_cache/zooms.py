@@ -126,7 +126,7 @@ def _camera(flight: Flight, request: BuildCacheRequest) -> tuple[Camera | None, 
             )
         return None, ()
     if not _is_usable(flight.camera):
-        return None, (f"the flight's own camera {flight.camera.name} is left out: its sizes are not all given",)
+        return None, (f"The flight's own camera {flight.camera.name} is left out: its sizes are not all given.",)
     return flight.camera, ()
 
 
@@ -150,9 +150,9 @@ def _heights(flight: Flight, request: BuildCacheRequest, camera: Camera) -> Heig
         )
     heights = heights_of(flight, request.height_m)
     if not heights.places and request.camera is not None:
-        why = "; ".join(heights.notes)
+        why = " ".join(heights.notes)
         raise PlanError(
-            f"what the camera {camera.name} sees can't be told without its height above the ground: {why}",
+            f"what the camera {camera.name} sees can't be told without its height above the ground. {why}",
             hint="Give the height with --height METRES; or leave --camera out, and give zooms with --zoom.",
         )
     return heights
@@ -184,12 +184,12 @@ def _from_camera(
     )
     if zooms == tuple(range(coarsest, finest + 1)):
         return zooms, reason, ()
-    note = f"the camera asks for zooms {coarsest} to {finest}; {_what_they_have(providers)}"
+    note = f"The camera asks for zooms {coarsest} to {finest}; {_what_they_have(providers)}"
     if zooms[-1] < finest:
         lat_deg = min(abs(lat_deg) for lat_deg, _ in heights.places)
         times = tile_gsd_m(zooms[-1], lat_deg, size_px) / least_gsd_m
         note += f": at zoom {zooms[-1]} a pixel is {times:.1f} times as large as the camera's"
-    return zooms, reason, (note,)
+    return zooms, reason, (f"{note}.",)
 
 
 def _to_be_had(coarsest: int, finest: int, providers: _Chain) -> tuple[int, ...]:

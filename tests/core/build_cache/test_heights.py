@@ -57,7 +57,7 @@ def test_heights_above_the_sea_count_from_the_ground_at_home() -> None:
         (flight_at((600.0, AMSL), home=False), "how high the ground lies is not said"),
         (flight_at((600.0, UNKNOWN)), "what altitudes are measured from is not said"),
         (flight_at((None, TAKEOFF)), "they have no altitude"),
-        (flight_at((0.0, TAKEOFF), (-3.0, TAKEOFF)), "no waypoint is higher than the ground"),
+        (flight_at((0.0, TAKEOFF), (-3.0, TAKEOFF)), "No waypoint is higher than the ground"),
     ],
     ids=["no ground", "ground of 0, as planners write for unknown", "no home", "unknown frame", "none", "a rover"],
 )
@@ -79,7 +79,7 @@ def test_a_part_without_heights_is_counted() -> None:
     """Known ones count, and how many are not known is said."""
     heights = heights_of(flight_at((80.0, TERRAIN), (None, TERRAIN), (90.0, TERRAIN)))
     assert heights.range_m == (80.0, 90.0)
-    assert heights.notes == ("the height above the ground of 1 of 3 waypoints is not known: some have no altitude",)
+    assert heights.notes == ("The height above the ground of 1 of 3 waypoints is not known: some have no altitude.",)
 
 
 def test_a_given_height_is_stronger_than_altitudes() -> None:

@@ -194,9 +194,9 @@ def test_an_area_on_another_continent_is_severe() -> None:
     """That of the flight, one that was asked for, and a fence; home is a warning, as simulators leave it behind."""
     there = square((-33.9, 151.2))
     area = GroundPolygon(outer=there, source="Folder 2")
-    assert "area 1 (Folder 2) lies 16," in only(severe(flight_of(near(), areas=(area,)))).text
-    assert "the asked-for area 1 (Folder 2)" in only(severe(flight_of(near()), (area,))).text
-    assert "fence 1" in only(severe(flight_of(near(), fences=(Fence(inclusion=False, polygon=there),)))).text
+    assert "area 0 (Folder 2) lies 16," in only(severe(flight_of(near(), areas=(area,)))).text
+    assert "asked area 0 (Folder 2)" in only(severe(flight_of(near()), (area,))).text
+    assert "fence 0" in only(severe(flight_of(near(), fences=(Fence(inclusion=False, polygon=there),)))).text
     home = only(findings_of(flight_of(near(), home=HomePosition(lat_deg=-35.36, lon_deg=149.16))))
     assert not home.severe
     assert "the first one" in home.text
@@ -233,7 +233,7 @@ def test_what_the_fences_forbid_is_a_warning() -> None:
     assert texts == [
         "waypoint 6 lies outside of the inclusion fences",
         "waypoint 4 lies inside of an exclusion fence",
-        "rally point 2 lies outside of the inclusion fences",
+        "rally point 1 lies outside of the inclusion fences",
     ]
 
 
@@ -274,14 +274,14 @@ def test_a_severe_finding_stops_the_plan_unless_it_is_accepted() -> None:
     assert "--accept-implausible" in caught.value.hint
     near_zero = flight_of([(0.0, 0.0), (0.0, 0.0005)])
     plan = make_plan(near_zero, BuildCacheRequest(flight="f", zooms=(15,), accept_implausible=True), providers)
-    assert plan.warnings[0].startswith("accepted although it can hardly be meant: waypoint 0")
+    assert plan.warnings[0].startswith("Accepted although it can hardly be meant: waypoint 0")
 
 
 def test_an_area_that_was_asked_for_is_looked_at_too() -> None:
     """--area with the wrong file is found before a continent is downloaded."""
     area = GroundPolygon(outer=square((-33.9, 151.2)))
     request = BuildCacheRequest(flight="f", area=AreaRequest(polygons=(area,)))
-    with pytest.raises(ImplausibleFlightError, match="the asked-for area 1"):
+    with pytest.raises(ImplausibleFlightError, match="asked area 0"):
         make_plan(flight_of(near()), request, [("x", ProviderInfo(dataset="d"))])
 
 

@@ -150,7 +150,7 @@ def test_what_no_provider_has_is_left_out_with_a_note() -> None:
     choice = chosen(FLIGHT, TO_18, camera=CAMERA)
     assert choice.zooms == (17, 18)
     (note,) = choice.notes
-    assert note.startswith("the camera asks for zooms 19 to 20; x has zooms 0 to 18: at zoom 18 a pixel is 14.6 times")
+    assert note.startswith("The camera asks for zooms 19 to 20; x has zooms 0 to 18: at zoom 18 a pixel is 14.6 times")
 
 
 def test_of_a_chain_the_zooms_of_all_are_to_be_had() -> None:
