@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from email.utils import formatdate
 from pathlib import Path
 from types import FrameType
@@ -177,11 +178,13 @@ def test_an_interrupt_ends_the_request_at_once() -> None:
         slow_body(connection, closing)
 
     before = signal.signal(signal.SIGUSR1, interrupt)
+    began_s = time.monotonic()
     try:
         with ScriptedServer(signalled) as server, pytest.raises(Interrupted):
-            Service(server.url).source.resolve("F-12")
+            Service(server.url, request_timeout_s=20).source.resolve("F-12")
     finally:
         signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - began_s < 10
     assert [thread.name for thread in threading.enumerate() if thread.name == "flights-service"] == []
 
 
