@@ -74,8 +74,8 @@ class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_age_s: float | None = None
     """Tiles that were fetched or confirmed longer ago are asked for again; None: what is held is used."""
     max_gsd_m: float | None = None
-    """Imagery whose pixels are larger on the ground, at the finest zoom, is refused; None: where a sector says how
-    fresh imagery must be, 0.5, and else any is taken."""
+    """Imagery whose pixels are larger on the ground, at the finest zoom, is refused; None: 0.5 where neither zooms nor
+    a camera say how sharp it must be, and where a sector says how fresh; else any is taken."""
     dry_run: bool = False
     lock_timeout_s: float = 0.0
 
