@@ -22,6 +22,8 @@ MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 """Bounds the memory that a document takes; the longest mission, 65,535 items of 15 values, stays below it."""
 _MAX_NUMBER_CHARACTERS = 100
+_SHOWN_STEPS = 100
+"""Of a path that is cut in its middle no more are looked at: to join a million steps takes minutes."""
 
 # Possessive, so that a string of millions of characters takes no memory per character.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]', re.DOTALL)
@@ -142,11 +144,18 @@ def _path_at(text: str, offset: int) -> str:
         elif steps and mark == ",":
             top = steps[-1]
             steps[-1] = top + 1 if isinstance(top, int) else None
+    named = [step for step in steps if step is not None]
+    if len(named) <= 2 * _SHOWN_STEPS:
+        path = _joined(named)
+        return path if len(path) <= 100 else f"{path[:60]}…{path[-30:]}"
+    return f"{_joined(named[:_SHOWN_STEPS])[:60]}…{_joined(named[-_SHOWN_STEPS:])[-30:]}"
+
+
+def _joined(steps: list[str | int]) -> str:
     path = Node(None, "")
     for step in steps:
-        if step is not None:
-            path = path.at(None, step)
-    return path.path if len(path.path) <= 100 else f"{path.path[:60]}…{path.path[-30:]}"
+        path = path.at(None, step)
+    return path.path
 
 
 def _tokens_before(text: str, offset: int) -> Iterator[str]:
