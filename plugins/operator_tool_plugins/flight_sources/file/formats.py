@@ -198,6 +198,8 @@ def _recognised_json(document: Node) -> str | None:
     members = document.value if isinstance(document.value, dict) else {}
     if members.get("fileType") == "Plan":
         return "qgc-plan"
+    if members.get("fileType") == "Mission":
+        return "qgc-mission"
     if "waypoints" in members:
         return "flight-json"
     from .geojson import TYPES

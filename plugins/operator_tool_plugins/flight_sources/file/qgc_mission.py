@@ -16,6 +16,7 @@ from .qgc_numbers import home_position
 
 _VERSIONS = (1, 2, "1.0", "1", "2")
 _LAST = 1 << 53
+"""Greater than any number of an item."""
 
 
 def read_old_mission(document: Node) -> Found:

@@ -6,6 +6,7 @@ import pytest
 
 from operator_tool.api import FlightFormatError, HomePosition, NoRouteError
 from operator_tool_plugins.flight_sources._strict_json import parse_json
+from operator_tool_plugins.flight_sources.file import read_flight
 from operator_tool_plugins.flight_sources.file.found import Found
 from operator_tool_plugins.flight_sources.file.qgc_mission import read_old_mission
 from tests.plugins.flight_sources.samples import Json, encoded, positions, simple_item
@@ -51,6 +52,12 @@ def test_version_2_is_a_plans_mission() -> None:
     found = read(v2(item, simple_item(0, 0, 0, command=20, frame=2), fileType="Mission"))
     assert (positions(found.waypoints), found.returns_home) == ([(48, 11)], True)
     assert found.home == HomePosition(lat_deg=47.5, lon_deg=8.5, amsl_m=300)
+
+
+def test_a_mission_is_known_by_its_type_or_its_members() -> None:
+    """Version 1 has no type, and a version 2 of another planner may have no home."""
+    for document in (v1(v1_item(1, 48, 11)), v2(simple_item(48, 11), fileType="Mission", plannedHomePosition=None)):
+        assert read_flight(encoded(document), name="ridge", source="file:ridge").format == "QGC .mission"
 
 
 def test_surveys_that_were_kept_apart_are_flown_in_their_place() -> None:
