@@ -13,6 +13,7 @@ from .._escaping import escaped
 from .._payload import MAX_WAYPOINTS
 from .found import Found, rim_waypoints
 from .kml_coordinates import Coordinate, read_coordinates, read_track_coord
+from .kml_dji_pilot import goes_home, is_above_takeoff
 from .lon_lat import LonLat
 from .rings import ground_polygon
 from .route_lines import RouteLines
@@ -58,6 +59,9 @@ class _KmlReader:
         self._ignored_altitudes: Counter[str] = Counter()
         self._unknown_modes: Counter[str] = Counter()
         self._names: list[str] = []
+        self._above_takeoff = False
+        self._dji_pilot = False
+        self._returns_home = False
 
     def read_features(self, holder: Element) -> None:
         for feature in holder.children:
@@ -70,6 +74,9 @@ class _KmlReader:
 
     def read_placemark(self, placemark: Element) -> None:
         before = len(self._lines), len(self._areas)
+        self._above_takeoff = is_above_takeoff(placemark)
+        self._dji_pilot |= self._above_takeoff
+        self._returns_home |= goes_home(placemark)
         self._read_geometries(placemark)
         if before != (len(self._lines), len(self._areas)):
             self._names.append(placemark.find_text("name"))
@@ -100,6 +107,8 @@ class _KmlReader:
         if mode in _ON_THE_GROUND and any(coordinate.alt_m for coordinate in coordinates):
             self._ignored_altitudes[geometry.name] += 1
         frame = _FRAMES.get(mode, AltitudeFrame.UNKNOWN)
+        if frame is AltitudeFrame.TERRAIN and self._above_takeoff:
+            frame = AltitudeFrame.TAKEOFF
         self._lines.begin()
         for coordinate in coordinates:
             alt_m = None if mode in _ON_THE_GROUND else coordinate.alt_m
@@ -153,6 +162,7 @@ class _KmlReader:
             format="KML",
             waypoints=waypoints,
             areas=tuple(self._areas),
+            returns_home=self._returns_home,
             name=escaped(document or only) or None,
             notes=tuple(notes),
         )
@@ -163,6 +173,8 @@ class _KmlReader:
             " KML's default)."
             for kind, count in sorted(self._ignored_altitudes.items())
         ]
+        if self._dji_pilot:
+            notes.append("A mission of DJI Pilot: its relativeToGround means above the takeoff point.")
         modes = sorted(self._unknown_modes.items())
         notes += [
             f"altitudeMode '{escaped(mode, 40)}' ({count}×): the height above the ground is not known."

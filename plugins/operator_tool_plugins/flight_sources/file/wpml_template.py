@@ -61,10 +61,9 @@ class _TemplateReader:
         kind = folder.find_text("templateType")
         self._kinds[kind] += 1
         mode = folder.find_text("waylineCoordinateSysParam", "heightMode")
-        frame = FRAMES.get(mode, AltitudeFrame.UNKNOWN)
         self.lines.begin()
         for placemark in folder.every("Placemark"):
-            height_m = self._height_m(placemark, folder)
+            height_m, frame = _height_m(placemark, folder, mode)
             before = len(self.lines)
             if placemark.find("Polygon"):
                 self._read_area(placemark, height_m, frame)
@@ -72,7 +71,7 @@ class _TemplateReader:
                 self._read_strip(placemark, height_m, frame)
             elif point := read_point(placemark, self.lon_lat):
                 self.lines.add(point.position, height_m, frame, place=f"line {placemark.line}")
-            if height_m is not None and len(self.lines) > before:
+            if height_m is not None and frame is AltitudeFrame.UNKNOWN and len(self.lines) > before:
                 self.modes.add(mode)
 
     def notes(self) -> list[str]:
@@ -84,12 +83,6 @@ class _TemplateReader:
                 " follows their rims."
             )
         return notes
-
-    def _height_m(self, placemark: Element, folder: Element) -> float | None:
-        """Return the height in the folder's height mode: the placemark's own, unless it takes the folder's."""
-        if placemark.find_text("useGlobalHeight") == "1":
-            return read_height_m(folder.find("globalHeight"))
-        return read_height_m(placemark.find("height"))
 
     def _read_area(self, placemark: Element, height_m: float | None, frame: AltitudeFrame) -> None:
         polygon = placemark.find("Polygon")
@@ -134,6 +127,13 @@ class _TemplateReader:
             if len(positions) > MAX_WAYPOINTS:
                 raise FlightFormatError(f"{escaped(position.place)}: more than {MAX_WAYPOINTS:,} positions")
         return positions
+
+
+def _height_m(placemark: Element, folder: Element, mode: str) -> tuple[float | None, AltitudeFrame]:
+    """Return the placemark's height in the folder's height mode, or the folder's, which is above the takeoff point."""
+    if placemark.find_text("useGlobalHeight") == "1":
+        return read_height_m(folder.find("globalHeight")), AltitudeFrame.TAKEOFF
+    return read_height_m(placemark.find("height")), FRAMES.get(mode, AltitudeFrame.UNKNOWN)
 
 
 def _midway(one: Place, other: Place) -> Place:

@@ -40,6 +40,7 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
     lon_lat = LonLat()
     modes: set[str] = set()
     said = list(notes)
+    curves = 0
     for folder in document_of(root).every("Folder"):
         lines.begin()
         mode = folder.find_text("executeHeightMode")
@@ -51,6 +52,7 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
             point = read_point(placemark, lon_lat)
             if point is None:
                 continue
+            curves += _is_curved(placemark)
             height_m = read_height_m(placemark.find("executeHeight"))
             if height_m is not None:
                 modes.add(mode)
@@ -58,6 +60,11 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
             lines.add(point.position, height_m, frame, place=f"line {placemark.line}")
     if not len(lines):
         raise NoRouteError("no folder has a waypoint")
+    if curves:
+        said.append(
+            f"At {curves:,} waypoint{'s' * (curves != 1)} the drone flies curves between the points; how far they reach"
+            " beside the straight legs is not in the file, so the corridor has to cover it."
+        )
     waypoints, way_back = finished(lines.waypoints(), config.finish_action)
     return Found(
         format="DJI WPML",
@@ -66,6 +73,12 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
         returns_home=config.finish_action == "goHome",
         notes=(*said, *lines.notes(), *lon_lat.notes(), *height_notes(modes), *way_back),
     )
+
+
+def _is_curved(placemark: Element) -> bool:
+    """True when the legs at a waypoint are curves and not as straight as can be."""
+    mode = placemark.find_text("waypointTurnParam", "waypointTurnMode")
+    return mode.endswith("WithContinuityCurvature") and placemark.find_text("useStraightLine") == "0"
 
 
 def _by_index(placemarks: list[Element]) -> list[Element]:

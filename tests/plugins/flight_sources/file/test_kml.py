@@ -37,6 +37,20 @@ def test_the_altitude_mode_says_what_an_altitude_is_measured_from(
     assert [said in note if said else note for note in flight.notes] == ([True] if said else [])
 
 
+@pytest.mark.parametrize(("absolute", "frame"), [("false", "takeoff"), ("true", "terrain")])
+def test_a_mission_of_dji_pilot_has_its_heights_above_the_takeoff_point(absolute: str, frame: str) -> None:
+    """Its line says relativeToGround all the same; another placemark's line keeps its own meaning."""
+    extended = (
+        '<ExtendedData xmlns:mis="www.dji.com"><mis:actionOnFinish>GoHome</mis:actionOnFinish><mis:droneInfo>'
+        f"<mis:droneHeight><mis:useAbsolute>{absolute}</mis:useAbsolute></mis:droneHeight></mis:droneInfo></ExtendedData>"
+    )
+    relative = line("11,48,50 11.1,48.1,60", "relativeToGround")
+    flight = read(kml(extended + relative, relative))
+    assert [str(flight.waypoints[number].alt_frame) for number in (0, 2)] == [frame, "terrain"]
+    assert flight.returns_home
+    assert any("DJI Pilot" in note for note in flight.notes) == (absolute == "false")
+
+
 def test_altitudes_of_zero_on_the_ground_need_no_word() -> None:
     """Every exporter writes them."""
     assert read(kml(line("11,48,0 11.1,48.1,0"))).notes == ()

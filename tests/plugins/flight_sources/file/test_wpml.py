@@ -73,6 +73,24 @@ def test_waypoints_are_flown_by_their_index() -> None:
     assert ([lon for _, lon in positions(flight.waypoints)], flight.notes) == ([12, 11], ())
 
 
+@pytest.mark.parametrize(
+    ("turn", "straight", "said"),
+    [
+        ("toPointAndPassWithContinuityCurvature", "0", True),
+        ("toPointAndPassWithContinuityCurvature", "1", False),
+        ("toPointAndStopWithDiscontinuityCurvature", "0", False),
+    ],
+)
+def test_curves_between_the_waypoints_are_said(turn: str, straight: str, said: bool) -> None:
+    """The file doesn't say how far they reach; the corridor is the operator's to choose."""
+    curve = (
+        f"<wpml:waypointTurnParam><wpml:waypointTurnMode>{turn}</wpml:waypointTurnMode></wpml:waypointTurnParam>"
+        f"<wpml:useStraightLine>{straight}</wpml:useStraightLine></Placemark>"
+    )
+    notes = read(waylines(TWO.replace("</Placemark>", curve))).notes
+    assert [note.startswith("At 2 waypoints the drone flies curves") for note in notes] == ([True] if said else [])
+
+
 def test_the_takeoff_point_is_home_and_latitude_first() -> None:
     """It stands in either file, and is no waypoint."""
     home = HomePosition(lat_deg=47.5, lon_deg=10.5)
@@ -123,11 +141,11 @@ def test_how_the_mission_ends_is_part_of_the_ground(asked: bool) -> None:
 
 @pytest.mark.parametrize("flown_file", [None, waylines(""), waylines()])
 def test_without_waylines_the_template_is_read(flown_file: str | None) -> None:
-    """Its height is the folder's where a waypoint says so."""
+    """A waypoint may take the folder's height, which is above the takeoff point in any height mode."""
     globally = ASKED.replace("<Point>", "<wpml:useGlobalHeight>1</wpml:useGlobalHeight><Point>").replace("20", "21")
     flight = read(mission(flown_file, template(ASKED + globally, mode="EGM96")))
     assert positions(flight.waypoints) == [(10, 20), (10, 21)]
-    assert [(point.alt_m, str(point.alt_frame)) for point in flight.waypoints] == [(70, "amsl"), (90, "amsl")]
+    assert [(point.alt_m, str(point.alt_frame)) for point in flight.waypoints] == [(70, "amsl"), (90, "takeoff")]
     assert flight.notes[0].startswith(f"waylines.wpml {'is missing' if flown_file is None else 'has no waypoint'}")
 
 
