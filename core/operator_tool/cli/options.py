@@ -144,7 +144,11 @@ def flight_options(function: _Function) -> _Function:
     return _add(
         function,
         click.option("--flight-id", metavar="ID", help="A flight of the flights service."),
-        click.option("--flight-file", metavar="PATH", help="A mission file: flight JSON, QGC .plan, QGC WPL 110."),
+        click.option(
+            "--flight-file",
+            metavar="PATH",
+            help="A mission file: QGC .plan, WPL, KML, KMZ, DJI WPML, GPX, GeoJSON, Litchi CSV, flight JSON.",
+        ),
         click.option(
             "--flight-format",
             type=click.Choice(FLIGHT_FORMATS),

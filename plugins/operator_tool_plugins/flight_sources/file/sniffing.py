@@ -42,6 +42,7 @@ _MAGIC = (
 )
 _NOT_ELEMENTS = re.compile(r"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _XML_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,40})", re.ASCII)
+_PAIR_OF_NUMBERS = re.compile(r"-?[0-9]+\.[0-9]+[\s,;]+-?[0-9]+\.[0-9]+", re.ASCII)
 _XML_NAMES = {
     "html": "XML (HTML)",
     "mission": "an XML mission, as INAV and MultiWii write it",
@@ -91,6 +92,8 @@ def describe(data: bytes) -> str:
         return "a file of blanks"
     if start is None or form is None:
         return "binary data"
+    if _PAIR_OF_NUMBERS.fullmatch(_first_row(start)):
+        return "pairs of numbers, as the files of a fence or a polygon have them"
     return f"text that begins with '{escaped(start.splitlines()[0].strip(), 40)}'"
 
 
@@ -127,6 +130,11 @@ def _start(data: bytes) -> str | None:
     except UnicodeDecodeError:
         # Tables of older programs name their columns in ASCII and the rest in whatever the machine had.
         return head.decode("latin-1") if _is_plain(head) else None
+
+
+def _first_row(text: str) -> str:
+    """Return the first line that is no comment."""
+    return next((line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
 
 
 def _is_plain(head: bytes) -> bool:

@@ -154,6 +154,7 @@ def test_content_decides_and_not_the_names_ending(tmp_path: Path) -> None:
         (b'<?xml version="1.0"?>\n<kml xmlns="x"', "line 2"),
         (b"<gpx><rte>", "line 1"),
         (b"<", "line 1"),
+        (b"#saved by ...\n-27.302433\t151.332031\n-27.31 151.33\n", "pairs of numbers, as the files of a fence"),
         (b"lat;lon\n1;2", "text that begins with 'lat;lon'"),
         (b"\x1b[31mred\n", "text that begins with '\\x1b[31mred'"),
         (b"a\x00b", "binary data"),
