@@ -15,7 +15,7 @@ LEAST_CELL = 8.0
 """No cell of the large map is smaller."""
 LEAST_SMALL_CELL = 30.0
 """No cell of a small map is smaller, in the large map's units."""
-MOST_RUNS = 40_000
+MOST_RUNS = 80_000
 """How many runs all zooms together have at most: a store full of holes must not make a page of many megabytes."""
 
 CountHeld = Callable[[TileRange, int], list[tuple[int, int]] | None]

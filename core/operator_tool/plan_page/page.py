@@ -38,6 +38,12 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
     yield f'<header><p class="kind">Plan of a map cache</p><h1><bdi>{escape(facts.title)}</bdi></h1>'
     if facts.loud:
         yield f'<p class="loud" role="note">{escape(facts.loud)}</p>'
+    if facts.warnings:
+        yield '<div class="loud" role="note"><p>Warnings</p><ul>'
+        yield from (f"<li><bdi>{escape(one)}</bdi></li>" for one in facts.warnings[:_NOTES_SHOWN])
+        more = len(facts.warnings) - _NOTES_SHOWN
+        yield f"<li>and {more:,} more: operator-tool plan tells them</li>" if more > 0 else ""
+        yield "</ul></div>"
     yield '</header>\n<main>\n<section class="picture" aria-label="Map">'
     for layers in scene.layers:
         zoom = layers.large.zoom
