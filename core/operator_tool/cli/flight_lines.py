@@ -102,10 +102,10 @@ def _waypoint(one: Waypoint, width: int) -> str:
 def _altitudes(flight: Flight) -> Iterator[str]:
     label = "altitudes"
     for frame, words in _FRAMES.items():
-        heights = [one.alt_m for one in flight.waypoints if one.alt_m is not None and one.alt_frame is frame]
-        if heights:
-            of_how_many = f" ({_counted(len(heights), 'waypoint')})" if len(heights) < len(flight.waypoints) else ""
-            yield f"{label:10} {_range(heights)} m {words}{of_how_many}"
+        given = [one.alt_m for one in flight.waypoints if one.alt_m is not None and one.alt_frame is frame]
+        if given:
+            of_how_many = f" ({_counted(len(given), 'waypoint')})" if len(given) < len(flight.waypoints) else ""
+            yield f"{label:10} {_range(given)} m {words}{of_how_many}"
             label = ""
     without = sum(one.alt_m is None for one in flight.waypoints)
     if without:
