@@ -274,6 +274,18 @@ def test_case_016_a_hostile_name_is_never_a_path_or_an_argument(operator: Operat
     assert [one for one in names if "passwd" in one or "rf" in one] == []
 
 
+def test_case_016_a_hostile_file_name_is_shown_escaped(operator: Operator, tmp_path: Path) -> None:
+    """On a terminal it drives nothing."""
+    path = tmp_path / "-rf\n\x1b[31m$(id).json"
+    path.write_bytes(encoded(payload(*ROUTE)))
+    ended = operator.workstation.run(
+        *("plan", "--flight-file", str(path), "--provider", "synthetic", "--zoom", "14", "--samples", "0")
+    )
+    assert ended.code == 0, ended.all
+    assert "-rf\\n\\x1b[31m$(id).json" in ended.all
+    assert "\x1b" not in ended.all
+
+
 def test_case_017_zoom_22_over_a_country_is_refused_with_the_way_out(plan: Callable[..., Ended]) -> None:
     """The count, the limit, and the options that change it; soon, and in bounded memory."""
     country = payload(waypoint(0, 47.3, 5.9), waypoint(1, 55.0, 15.0))

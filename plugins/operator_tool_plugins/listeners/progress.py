@@ -16,6 +16,7 @@ from operator_tool.api import (
     PromptAnswered,
     PromptShown,
     RunContext,
+    escape_controls,
     hookimpl,
 )
 
@@ -52,7 +53,7 @@ class PlainLines:
 
     @staticmethod
     def _line(text: str) -> None:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(escape_controls(text) + "\n")
 
 
 class Bars:
@@ -105,7 +106,7 @@ class Bars:
         if self._prompts:
             self._held.append(text)
         else:
-            self._progress.console.print(text, highlight=False)
+            self._progress.console.print(escape_controls(text), highlight=False)
 
     def _pause(self) -> None:
         self._prompts += 1

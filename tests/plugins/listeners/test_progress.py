@@ -27,7 +27,7 @@ EVENTS: list[Event] = [
     PhaseFinished(phase="resolve", duration_s=0.25),
     PhaseStarted(phase="download", total=1200),
     PhaseProgress(phase="download", done=600, total=1200, bytes=3_000_000),
-    Notice(text="[red]synthetic[/red] imagery"),
+    Notice(text="[red]synthetic[/red] imagery\x1b]0;"),
     PhaseFinished(phase="download", duration_s=2.0, detail="1200 tiles downloaded, 0 held already"),
 ]
 
@@ -49,7 +49,7 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest
         "resolve: survey.plan",
         "resolve: done in 0.2 s",
         "download: started",
-        "note: [red]synthetic[/red] imagery",
+        "note: [red]synthetic[/red] imagery\\x1b]0;",
         "download: done in 2.0 s, 1200 tiles downloaded, 0 held already",
     ]
 
@@ -80,6 +80,15 @@ def test_in_a_run_for_several_each_line_says_whose_it_is(tmp_path: Path, capsys:
         "note: beta: slow",
         "alpha transfer: done in 1.0 s",
     ]
+
+
+def test_case_016_what_drives_a_terminal_is_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name of a flight's file, as an operator was sent it; each event stays one line."""
+    progress.start_listening(PluginSettings(), RunContext(run_id="r", state_dir=tmp_path))
+    progress.on_event(PhaseStarted(phase="resolve", detail="-rf\n\x1b[31m.plan"))
+    progress.on_event(Notice(text="\u202egnp.\x1b]0;"))
+    progress.stop_listening()
+    assert capsys.readouterr().err.splitlines() == ["resolve: -rf\\n\\x1b[31m.plan", "note: \\u202egnp.\\x1b]0;"]
 
 
 def test_while_the_operator_is_asked_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +145,7 @@ def test_on_a_terminal_there_is_a_bar_per_phase_and_the_terminal_is_given_back(
     finally:
         terminal.close()
         os.close(ours)
-    for text in ("resolve", "download", "1200/1200", "3.0 MB", "note: [red]synthetic[/red] imagery"):
+    for text in ("resolve", "download", "1200/1200", "3.0 MB", "note: [red]synthetic[/red] imagery\\x1b]0;"):
         assert text in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
