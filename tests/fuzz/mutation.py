@@ -77,7 +77,7 @@ def _document(data: bytes, chance: Random) -> bytes:
     elif kind == 3 and isinstance(holder, dict):
         names = [name for other in holders if isinstance(other, dict) for name in other]
         holder[chance.choice([*names, "x"])] = holder.pop(key)
-    elif kind == 4 and isinstance(holder[key], int | float):
+    elif kind == 4 and isinstance(holder[key], int | float) and abs(holder[key]) < 10**15:
         holder[key] = chance.choice(
             (-holder[key], holder[key] * 2, holder[key] + 0.5, holder[key] + 1, str(holder[key]))
         )

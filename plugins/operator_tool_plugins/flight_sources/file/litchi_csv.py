@@ -22,8 +22,15 @@ from .decimal_number import read_number
 from .found import Found
 
 DELIMITERS = (",", ";", "\t")
-_METRES_BY_COLUMN = {"altitude(m)": 1.0, "altitude(ft)": 0.3048}
-_LITCHIS_OWN = ("curvesize(m)", "curvesize(ft)", "rotationdir", "gimbalmode", "altitudemode")
+_METRES_BY_COLUMN = {
+    "altitude(m)": 1.0,
+    "altitude[m]": 1.0,
+    "altitude_m": 1.0,
+    "altitude(ft)": 0.3048,
+    "altitude[ft]": 0.3048,
+    "altitude_ft": 0.3048,
+}
+_LITCHIS_OWN = ("curvesize", "curvesize(m)", "curvesize(ft)", "rotationdir", "gimbalmode", "altitudemode")
 _FRAMES = {0: AltitudeFrame.TAKEOFF, 1: AltitudeFrame.TERRAIN}
 _MAX_HEADER_CHARACTERS = 20_000
 

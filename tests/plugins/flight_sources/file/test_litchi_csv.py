@@ -51,6 +51,7 @@ def test_without_altitudemode_a_litchi_file_counts_from_takeoff_and_a_strange_on
     strange = read("latitude,longitude,altitude(m)", "48,11,100")
     assert strange.waypoints[0].alt_frame is AltitudeFrame.UNKNOWN
     assert "not known" in strange.notes[0]
+    assert read("Waypoint_ID,Altitude_m,Latitude,Longitude", "0,50,48,11").waypoints[0].alt_m == 50
     bare = read("latitude,longitude,altitude", "48,11,100")
     assert bare.waypoints[0].alt_m is None
     assert "says no unit" in bare.notes[0]
