@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
 from operator_tool.api import FlightFormatError, Place
 
 from .._escaping import escaped
+from .._payload import MAX_WAYPOINTS
 from .decimal_number import read_number
 from .lon_lat import LonLat
+from .route_lines import TOO_LONG_HINT
 from .xml_tree import Element
 
-_TUPLE = re.compile(r"[^\s,]+(?:,[^\s,]*)*")
-_TUPLE_WITH_BLANKS = re.compile(r"[^\s,]+(?:\s*,\s*[^\s,]*)*")
+# Bounded: a tuple of five is wrong already, and one of millions would take the matcher's memory.
+_TUPLE = re.compile(r"[^\s,]+(?:,[^\s,]*){0,4}")
+_TUPLE_WITH_BLANKS = re.compile(r"[^\s,]+(?:\s*,\s*[^\s,]*){0,4}")
 _BLANKS_AT_COMMA = re.compile(r"\s,|,\s")
 
 
@@ -34,6 +38,8 @@ def read_coordinates(element: Element | None, lon_lat: LonLat) -> Iterator[Coord
         return
     for number, text in enumerate(_tuples(element.text), start=1):
         place = f"line {element.line}, point {number}"
+        if number > MAX_WAYPOINTS:
+            raise FlightFormatError(f"{place}: more than {MAX_WAYPOINTS:,} positions", hint=TOO_LONG_HINT)
         numbers = [part.strip() for part in text.split(",")]
         while len(numbers) > 2 and not numbers[-1]:
             numbers.pop()
@@ -59,7 +65,9 @@ def read_track_coord(element: Element, lon_lat: LonLat) -> Coordinate | None:
 def _tuples(text: str) -> Iterator[str]:
     """Yield the tuples of numbers, though there may be blanks at the commas within them, or a comma behind them."""
     pattern = _TUPLE
-    if _BLANKS_AT_COMMA.search(text) and not all(_is_whole(match[0]) for match in _TUPLE.finditer(text)):
+    if _BLANKS_AT_COMMA.search(text) and not all(
+        _is_whole(match[0]) for match in islice(_TUPLE.finditer(text), MAX_WAYPOINTS)
+    ):
         pattern = _TUPLE_WITH_BLANKS
     for match in pattern.finditer(text):
         yield match[0]

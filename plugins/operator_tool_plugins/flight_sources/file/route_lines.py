@@ -9,7 +9,7 @@ from operator_tool.api import AltitudeFrame, FlightFormatError, Place, Waypoint
 from .._payload import MAX_WAYPOINTS
 from .lon_lat import joined, joined_note
 
-_TOO_LONG_HINT = "Give only the part that will be flown, or let the planner simplify the line."
+TOO_LONG_HINT = "Give only the part that will be flown, or let the planner simplify the line."
 
 
 class _Point(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +45,7 @@ class RouteLines:
     def check_room(self, more: int, *, place: str) -> None:
         """Raise ``FlightFormatError`` when as many ``more`` points are too many."""
         if self._points + more > MAX_WAYPOINTS:
-            raise FlightFormatError(f"{place}: more than {MAX_WAYPOINTS:,} waypoints", hint=_TOO_LONG_HINT)
+            raise FlightFormatError(f"{place}: more than {MAX_WAYPOINTS:,} waypoints", hint=TOO_LONG_HINT)
 
     def waypoints(self) -> tuple[Waypoint, ...]:
         """Return the route; a line that was cut at 180° has its point there once."""

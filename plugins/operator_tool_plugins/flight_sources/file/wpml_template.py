@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from operator_tool.api import AltitudeFrame, FlightFormatError, GroundPolygon, NoRouteError, Place
+from operator_tool.api import AltitudeFrame, GroundPolygon, NoRouteError, Place
 
-from .._escaping import escaped
-from .._payload import MAX_WAYPOINTS
 from .found import Found
 from .kml_coordinates import Coordinate, read_coordinates
 from .lon_lat import LonLat
@@ -121,12 +119,7 @@ class _TemplateReader:
             self.areas.append(ground_polygon(there_and_back, place=f"line {placemark.line}", margin_m=max(sides_m)))
 
     def _positions(self, coordinates: Element | None) -> list[Coordinate]:
-        positions: list[Coordinate] = []
-        for position in read_coordinates(coordinates, self.lon_lat):
-            positions.append(position)
-            if len(positions) > MAX_WAYPOINTS:
-                raise FlightFormatError(f"{escaped(position.place)}: more than {MAX_WAYPOINTS:,} positions")
-        return positions
+        return list(read_coordinates(coordinates, self.lon_lat))
 
 
 def _height_m(placemark: Element, folder: Element, mode: str) -> tuple[float | None, AltitudeFrame]:

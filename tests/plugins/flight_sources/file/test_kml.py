@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from operator_tool.api import FlightFormatError, NoRouteError
+from operator_tool_plugins.flight_sources.file.kml import read_kml
+from operator_tool_plugins.flight_sources.file.xml_tree import parse_xml
 from tests.plugins.flight_sources.file.xml_documents import KML_HEAD, LINE, SQUARE, kml, line, polygon, read
 from tests.plugins.flight_sources.samples import positions
 
@@ -77,7 +81,7 @@ def test_blanks_at_commas_and_trailing_commas_are_read(coordinates: str, expecte
     [
         ("11,48 no,49", "line 2, point 2: longitude: 'no', expected a number"),
         ("11,48 12", "line 2, point 2: '12', expected longitude,latitude or longitude,latitude,altitude"),
-        ("11,48,0,12,49,0", "line 2, point 1: '11,48,0,12,49,0', expected longitude,latitude"),
+        ("11,48,0,12,49,0", "line 2, point 1: '11,48,0,12,49', expected longitude,latitude"),
         ("11,48,nan", "line 2, point 1: altitude: 'nan', expected a number"),
         ("11,,5", "line 2, point 1: latitude: '', expected a number"),
         ("11;48", "line 2, point 1: '11;48', expected longitude,latitude"),
@@ -199,3 +203,27 @@ def test_more_corners_than_a_mission_holds_are_refused() -> None:
         read(kml(polygon(many), polygon(many)))
     with pytest.raises(FlightFormatError, match="more than 65,535 waypoints"):
         read(kml(line(many), line(many)))
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "message"),
+    [
+        ("1,2 " * 400_000, "line 3, point 65536: more than 65,535 positions"),
+        ("1, 2 " * 400_000, "line 3, point 65536: more than 65,535 positions"),
+        ("1" + "," * 4_000_000, "line 3, point 1: latitude: '', expected a number"),
+        ("1" * 4_000_000, "line 3, point 1: '1111"),
+        ("1" + " " * 4_000_000 + ",", "line 3, point 1: latitude: '', expected a number"),
+    ],
+)
+def test_a_flood_of_coordinates_costs_no_memory(coordinates: str, message: str) -> None:
+    """Reading ends at the cap, not behind the last of them, and never matches millions of commas as one."""
+    document = kml(line(coordinates)).encode()
+    root = parse_xml(document)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FlightFormatError) as caught:
+            read_kml(root)
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.message.startswith(message)
