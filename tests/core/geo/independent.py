@@ -2,8 +2,8 @@
 
 Each leg is walked along its great circle in short steps; each step has an azimuthal-equidistant map of its own, in
 which lengths near it are true to a millimetre; there the distance to every tile near it, its edges in steps of 50 m,
-is measured. So there are two sets: tiles that are nearer than the limit by a millimetre, which are needed, and tiles that
-are nearer than the limit and a stated slack, which are allowed. Between the two either answer is right.
+is measured. So there are two sets: tiles that are nearer than the limit by a millimetre, which are needed, and tiles
+that are nearer than the limit and a stated slack, which are allowed. Between the two either answer is right.
 """
 
 from __future__ import annotations

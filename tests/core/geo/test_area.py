@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 
-from operator_tool.api import AreaKind, AreaRequest, Flight, PlanError
+from operator_tool.api import AreaKind, AreaRequest, Flight, GroundPolygon, HomePosition, PlanError
 from operator_tool.geo.area import Ground, area_of
 from operator_tool.geo.mercator import lat_deg_of, lon_deg_of
 from operator_tool.geo.route import route_of
@@ -45,6 +46,30 @@ def test_a_box_is_the_bounding_box_grown_on_each_side() -> None:
     south_m = degree_lengths_m(48.0)[0] * (48.0 - lat_deg_of(box.south))
     west_m, east_m = (degree_lengths_m(48.2)[1] * d for d in (11.0 - lon_deg_of(box.west), lon_deg_of(box.east) - 11.3))
     assert all(1000.0 <= side_m <= 1001.0 for side_m in (north_m, south_m, west_m, east_m))
+
+
+def test_a_box_reaches_around_circles_areas_and_home() -> None:
+    """On each side the box is as far as the farthest of what is flown there, and its metres and the footprint more."""
+    flight = msgspec.structs.replace(
+        flight_of((48.0, 11.0), (48.2, 11.3)),
+        areas=(GroundPolygon(outer=((48.1, 11.4), (48.15, 11.45), (48.1, 11.45)), margin_m=300.0),),
+        home=HomePosition(lat_deg=47.9, lon_deg=11.1),
+    )
+    circling = msgspec.structs.replace(flight.waypoints[1], loiter_radius_m=700.0)
+    flight = msgspec.structs.replace(flight, waypoints=(flight.waypoints[0], circling))
+    request = AreaRequest(kind=AreaKind.BOX, metres=900.0, footprint_m=100.0)
+    (box,) = _ground(flight, request).boxes
+    north_m = degree_lengths_m(48.2)[0] * (lat_deg_of(box.north) - 48.2)
+    south_m = degree_lengths_m(48.0)[0] * (47.9 - lat_deg_of(box.south))
+    west_m, east_m = (
+        degree_lengths_m(48.2)[1] * d for d in (11.0 - lon_deg_of(box.west), lon_deg_of(box.east) - 11.45)
+    )
+    assert 1700.0 <= north_m <= 1702.0
+    assert 1000.0 <= south_m <= 1001.0
+    assert 1000.0 <= west_m <= 1001.0
+    assert 1300.0 <= east_m <= 1302.0
+    (without_home,) = _ground(flight, msgspec.structs.replace(request, home_legs=False)).boxes
+    assert lat_deg_of(without_home.south) > 47.98
 
 
 def test_a_box_holds_the_bulge_of_a_great_circle() -> None:

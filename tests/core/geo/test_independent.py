@@ -125,6 +125,14 @@ def test_any_area(origin: Place, radii_m: list[float], hole: bool, margin_m: flo
 
 
 @pytest.mark.parametrize("origin", _ORIGINS.values(), ids=_ORIGINS)
+def test_a_hole_is_left_out_but_for_its_rim(origin: Place) -> None:
+    """Of a hole in an area only what is within the corridor's metres and the margin of its rim is needed."""
+    area = GroundPolygon(outer=_star(origin, [1_500.0] * 7), holes=(_star(origin, [700.0] * 4),), margin_m=50.0)
+    flight = _with(flight_of(area.outer[0]), areas=(area,))
+    corridor(flight, 18, 70.0).check(_tiles(flight, AreaRequest(metres=70.0), 18))
+
+
+@pytest.mark.parametrize("origin", _ORIGINS.values(), ids=_ORIGINS)
 def test_the_union_of_several_areas(origin: Place) -> None:
     """The flight's areas and those asked for are each filled, where they overlap and where they lie apart."""
     first, second, third = _from(origin, (1_000.0, 0.0), (1_300.0, 500.0), (-2_000.0, -1_800.0))
@@ -171,6 +179,14 @@ def test_any_fence(origin: Place, radii_m: list[float], circle_m: float, area_m:
     ground = area_of(flight, route_of(flight), AreaRequest(metres=metres))
     assert ground.fence is not None
     corridor(flight, z, metres, fences=fences).check(set(coverage_of(ground, [z]).tiles()))
+
+
+@pytest.mark.parametrize("origin", _ORIGINS.values(), ids=_ORIGINS)
+def test_a_wide_corridor_within_a_circle(origin: Place) -> None:
+    """A circle as a fence leaves what lies in the circle, and no more than its corners add."""
+    fence = Fence(inclusion=True, center=origin, radius_m=1_500.0)
+    flight = _with(flight_of(origin, *_from(origin, (200.0, 600.0))), fences=(fence,))
+    corridor(flight, 18, 1_800.0, fences=[fence]).check(_tiles(flight, AreaRequest(metres=1_800.0), 18))
 
 
 @pytest.mark.parametrize("origin", _ORIGINS.values(), ids=_ORIGINS)
