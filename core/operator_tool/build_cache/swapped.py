@@ -49,8 +49,8 @@ def looks_swapped(a: Place, b: Place, *, from_m: float = FAR_M) -> bool:
     apart_m = distance_m(a, b)
     if apart_m < from_m:
         return False
-    nearest_m = min(_swapped_m(a, b), _swapped_m(b, a))
-    return nearest_m < min(apart_m / _TIMES_NEARER, FAR_M)
+    # Whichever is the swapped one: the mirror image of both is as good as the other's.
+    return _swapped_m(a, b) < min(apart_m / _TIMES_NEARER, FAR_M)
 
 
 def swapped_waypoints(waypoints: Sequence[Waypoint], home: HomePosition | None) -> tuple[Swapped, ...]:

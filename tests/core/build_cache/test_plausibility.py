@@ -286,10 +286,12 @@ def test_an_area_that_was_asked_for_is_looked_at_too() -> None:
 
 
 def test_looks_swapped_is_the_same_from_both_ends() -> None:
-    """It does not matter which of the two is the swapped one; beyond latitude 90 there is nothing to swap."""
+    """It does not matter which of the two is the swapped one; a latitude of 151 is no place, over the pole neither."""
     assert looks_swapped(ZURICH, (8.54, 47.39))
     assert looks_swapped((8.54, 47.39), ZURICH)
     assert not looks_swapped((-33.9, 151.2), (47.0, 8.0))
+    assert not looks_swapped((-33.9, 151.2), (28.8, 146.1))
+    assert not looks_swapped((28.8, 146.1), (-33.9, 151.2))
 
 
 def test_the_largest_mission_is_judged_soon() -> None:
