@@ -179,6 +179,21 @@ def test_it_prints_on_one_page(page: Page, drawn: Drawn) -> None:
     page.media(kind="print", dark=True)
     page.open(drawn.page, scripts=False)
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
+    assert colour(page.screenshot(), 1270, 8, around=3) == (255, 255, 255)
+
+
+def test_all_zooms_that_there_are_print_on_one_page_too(page: Page, tmp_path: Path) -> None:
+    """Then they are printed smaller; on a page of nine hundred more lines the count would be more than one."""
+    target = tmp_path / "plan.html"
+    arguments = ("--flight-file", str(FLIGHT), "--provider", "synthetic", "--samples", "0", "--zoom", "0-20")
+    done = Workstation(tmp_path).run("plan", *arguments, "--page", str(target))
+    assert done.code == 0, done.all
+    page.media(kind="print")
+    page.open(target)
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
+    target.write_text(target.read_text("utf-8").replace("</footer>", "<p>more</p>" * 900 + "</footer>"), "utf-8")
+    page.open(target)
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) > 1
 
 
 def test_a_hostile_name_is_text(page: Page, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ class ScaleBar(msgspec.Struct, frozen=True):
 
     length: float
     text: str
+    left: float = 16.0
+    """Where it begins."""
 
 
 class GridLine(msgspec.Struct, frozen=True):

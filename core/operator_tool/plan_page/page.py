@@ -9,13 +9,15 @@ from importlib.resources import files
 
 from operator_tool import __version__
 
-from .facts import Facts, ZoomRow
+from .facts import Facts, ZoomRow, counted
 from .ink import DARK, LIGHT, css_variables
 from .legend import legend_of
 from .scene import Scene
 from .svg import defs_svg, map_svg, mark_svg, small_map_svg
 
 _NOTES_SHOWN = 8
+_MANY = 8
+"""More zooms than these are printed smaller, so that one page holds them."""
 # Nothing may be fetched or run, whatever a flight's name or a provider's attribution would like.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -44,7 +46,8 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
         more = len(facts.warnings) - _NOTES_SHOWN
         yield f"<li>and {more:,} more: operator-tool plan tells them</li>" if more > 0 else ""
         yield "</ul></div>"
-    yield '</header>\n<main>\n<section class="picture" aria-label="Map">'
+    many = ' class="many"' if len(scene.layers) > _MANY else ""
+    yield f'</header>\n<main{many}>\n<section class="picture" aria-label="Map">'
     for layers in scene.layers:
         zoom = layers.large.zoom
         checked = " checked" if zoom == scene.first_zoom else ""
@@ -69,7 +72,7 @@ def _document(scene: Scene, facts: Facts, drawn_at: datetime) -> Iterator[str]:
         told = small_text(row)
         label = f"Tiles of zoom {row.zoom}: {told}"
         yield (
-            f"<figure><figcaption><b>zoom {row.zoom}</b> {escape(told)}</figcaption>"
+            f"<figure><figcaption><b>zoom {row.zoom}</b> <span>{escape(told)}</span></figcaption>"
             f"{small_map_svg(scene, layers, label)}</figure>"
         )
     yield '</div></section>\n<section class="counts"><h2>Counts</h2>'
@@ -102,11 +105,8 @@ def block_text(zoom: int, tiles_wide: int) -> str:
 
 def small_text(row: ZoomRow) -> str:
     """Return a zoom's count in a few words."""
-    if row.missing == 0:
-        return f"{row.wanted:,} tiles, all held"
-    if row.held == 0:
-        return f"{row.wanted:,} tiles, none held"
-    return f"{row.wanted:,} tiles, {row.held:,} held"
+    held = "all held" if row.missing == 0 else "none held" if row.held == 0 else f"{row.held:,} held"
+    return f"{counted(row.wanted, 'tile')}, {held}"
 
 
 def _table(facts: Facts) -> Iterator[str]:

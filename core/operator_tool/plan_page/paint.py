@@ -185,7 +185,8 @@ class Canvas:
         takeoff = ((0, -11), (10, 8), (-10, 8))
         self.shape((scene.takeoff.x, scene.takeoff.y), takeoff, rgb("takeoff"), rgb("halo"), 1.0)
         y, x = scene.frame.height - 18.0, scene.frame.width - 28.0
-        bar = [(16.0, y - 7.0), (16.0, y), (16.0 + scene.scale_bar.length, y), (16.0 + scene.scale_bar.length, y - 7.0)]
+        left, right = scene.scale_bar.left, scene.scale_bar.left + scene.scale_bar.length
+        bar = [(left, y - 7.0), (left, y), (right, y), (right, y - 7.0)]
         self.stroke(bar, 5.0, rgb("halo"))
         self.stroke(bar, 2.0, rgb("ink"))
         self.shape((x, 24.0), ((0, 0), (9, 26), (0, 20), (-9, 26)), rgb("ink"), rgb("halo"), 1.0)
@@ -321,5 +322,5 @@ def _texts(scene: Scene, image: Image.Image, by: float) -> None:
     for label in scene.labels:
         anchor = ("l" if label.anchor == "start" else "r") + ("a" if label.below else "s")
         write(label.x, label.y, label.text, anchor, "ink", 13)
-    write(20.0, frame.height - 26.0, scene.scale_bar.text, "ls", "ink", 13)
+    write(scene.scale_bar.left + 4.0, frame.height - 26.0, scene.scale_bar.text, "ls", "ink", 13)
     write(frame.width - 28.0, 20.0, "N", "ms", "ink", 13)

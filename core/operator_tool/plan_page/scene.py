@@ -101,7 +101,7 @@ def scene_of(plan: CachePlan, held: CountHeld) -> Scene:
     if any(not frame.holds(*point, 1.0) for fence in fence_shapes for point in fence.ring):
         outside.append("parts of the fences")
     dots = dots_apart(waypoints, frame, 7.0)
-    bar = scale_bar(frame)
+    bar = _out_of_the_way(scale_bar(frame), frame, [waypoints[number] for number in dots])
     labels = _labels(frame, flight, waypoints, dots, home_mark, rally, shown, bar)
     return Scene(
         frame=frame,
@@ -149,6 +149,15 @@ def _waypoint_points(route: Route, frame: Frame) -> list[Point]:
     return points + [frame.at(route.x[end], route.y[end]) for end in ends]
 
 
+def _out_of_the_way(bar: ScaleBar, frame: Frame, points: Sequence[Point]) -> ScaleBar:
+    """Return the scale bar in the lower corner where fewer waypoints are."""
+    sides = (bar.left, frame.width - bar.length - 16.0)
+    under = [
+        sum(left - 20.0 < x < left + bar.length + 20.0 and y > frame.height - 60.0 for x, y in points) for left in sides
+    ]
+    return bar if under[0] <= under[1] else msgspec.structs.replace(bar, left=sides[1])
+
+
 def _labels(
     frame: Frame,
     flight: Flight,
@@ -160,19 +169,19 @@ def _labels(
     bar: ScaleBar,
 ) -> list[Label]:
     room = Room(frame)
-    room.take((8.0, frame.height - 42.0, bar.length + 24.0, frame.height - 8.0))
+    room.take((bar.left - 8.0, frame.height - 42.0, bar.left + bar.length + 8.0, frame.height - 8.0))
     room.take((frame.width - 50.0, 0.0, frame.width, 56.0))
     room.take((0.0, 0.0, frame.width, 20.0))
     for number in dots:
         x, y = waypoints[number]
         room.take((x - 4.0, y - 4.0, x + 4.0, y + 4.0))
     room.line_through(route)
-    labels: list[Label | None] = [room.label(waypoints[0], "0 takeoff", key=True, off=12.0)]
+    labels: list[Label | None] = [_needed(room, waypoints[0], "0 takeoff", 12.0)]
     if home is not None and math.dist((home.x, home.y), waypoints[0]) > 12.0:
-        labels.append(room.label((home.x, home.y), "home", key=True, off=16.0))
+        labels.append(_needed(room, (home.x, home.y), "home", 16.0))
     last = len(waypoints) - 1
     if last > 0:
-        labels.append(room.label(waypoints[last], f"{flight.waypoints[last].ordinal} last", key=True))
+        labels.append(_needed(room, waypoints[last], f"{flight.waypoints[last].ordinal} last", 7.0))
     labels += [room.label(one, f"rally {number}", key=len(rally) < 4) for number, one in enumerate(rally[:20])]
     order = [dots[i] for i in spread(len(dots)) if 0 < dots[i] < last][:_MOST_LABELS]
     left: list[int] = []
@@ -184,6 +193,11 @@ def _labels(
             labels.append(label)
     labels += [room.label(waypoints[number], str(flight.waypoints[number].ordinal), key=False) for number in left]
     return [label for label in labels if label is not None]
+
+
+def _needed(room: Room, at: Point, text: str, off: float) -> Label | None:
+    """Put a label that matters: in small letters where there is no room for large ones."""
+    return room.label(at, text, key=True, off=off) or room.label(at, text, key=False, off=off)
 
 
 def _home_legs(plan: CachePlan, frame: Frame) -> list[Line]:

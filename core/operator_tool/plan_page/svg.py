@@ -181,10 +181,10 @@ def _grid(scene: Scene) -> Iterator[str]:
 
 
 def _scale_and_north(scene: Scene) -> Iterator[str]:
-    y, long = scene.frame.height - 18.0, scene.scale_bar.length
-    bar = f"M16 {_n(y - 7)}v7h{_n(long)}v-7"
+    y, left, long = scene.frame.height - 18.0, scene.scale_bar.left, scene.scale_bar.length
+    bar = f"M{_n(left)} {_n(y - 7)}v7h{_n(long)}v-7"
     yield f'<path class="casing" d="{bar}"/><path class="bar" d="{bar}"/>'
-    yield f'<text class="scale" x="20" y="{_n(y - 8)}">{scene.scale_bar.text}</text>'
+    yield f'<text class="scale" x="{_n(left + 4)}" y="{_n(y - 8)}">{scene.scale_bar.text}</text>'
     x = scene.frame.width - 28.0
     yield f'<path class="north" d="M{_n(x)} 24l9 26-9-6-9 6z"/>'
     yield f'<text class="scale upper" x="{_n(x)}" y="20" text-anchor="middle">N</text>'
