@@ -1,4 +1,4 @@
-"""One mission of our own making in each format of files: first a plain one, then one with whatever the format has."""
+"""Missions of our own making in each format of files: first a plain one, then such with whatever the format has."""
 
 from __future__ import annotations
 
@@ -113,6 +113,29 @@ OLD_MISSION = {
     "complexItems": [],
     "items": [simple_item(48, 11), simple_item(49, 12)],
 }
+
+
+def item_of_version_1(number: int, lat: float, lon: float) -> dict[str, object]:
+    """An item of the oldest .mission."""
+    params = {f"param{n}": 0 for n in range(1, 5)}
+    return {"type": "missionItem", "id": number, "command": 16, "frame": 3, "coordinate": [lat, lon, 10], **params}
+
+
+OLDEST_MISSION = {
+    "version": "1.0",
+    "MAV_AUTOPILOT": 3,
+    "plannedHomePosition": item_of_version_1(0, 48.0, 11.0),
+    "items": [item_of_version_1(1, 48.0, 11.0), item_of_version_1(9, 48.2, 11.2)],
+    "complexItems": [
+        {
+            "type": "survey",
+            "version": 2,
+            "id": 2,
+            "polygon": SQUARE,
+            "grid": {"altitude": 50, "relativeAltitude": True, "turnAroundDistance": 5},
+        }
+    ],
+}
 LINE = {"type": "LineString", "coordinates": [[11, 48], [12, 49]]}
 RICH_GEOJSON = {
     "type": "FeatureCollection",
@@ -151,7 +174,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-MISSIONS: dict[str, tuple[bytes, bytes]] = {
+MISSIONS: dict[str, tuple[bytes, ...]] = {
     "flight-json": (
         encoded(payload(waypoint(0, 48, 11), waypoint(1, 49, 12))),
         encoded(
@@ -161,11 +184,13 @@ MISSIONS: dict[str, tuple[bytes, bytes]] = {
     "qgc-plan": (encoded(plan(simple_item(48, 11), simple_item(49, 12))), encoded(RICH_PLAN)),
     "qgc-mission": (
         encoded(OLD_MISSION),
-        encoded({**OLD_MISSION, "plannedHomePosition": {"coordinate": [48.0, 11.0, 500], "id": 0}, "version": 2}),
+        encoded({**OLD_MISSION, "fileType": "Mission", "version": 2}),
+        encoded(OLDEST_MISSION),
     ),
     "wpl": (
         wpl(HOME, wpl_row(1, 48, 11), wpl_row(2, 49, 12)),
         wpl("# a comment", wpl_row(0, 48, 11), wpl_row(1, 49, 12, command=19), header="QGC WPL 120", end="\r\n"),
+        wpl("0 3 2 0 0 15 0 1 11.5 48.5 30 0 1", "1 0 27 -60 1 0 0 0 11.6 48.6 700 0 1", header="QGC WPL 100"),
     ),
     "kml": (KML, RICH_KML),
     "kmz": (zipped(("doc.kml", KML)), zipped(("files/a.png", b"\x89PNG"), ("b.kml", RICH_KML), ("x/c.kml", KML))),

@@ -28,8 +28,11 @@ def ground_polygon(
 
 
 def checked_ring(ring: Sequence[Place], *, place: str) -> tuple[Place, ...]:
-    """Return the ring without its repeated last corner. Raises ``FlightFormatError`` naming ``place``."""
-    corners = tuple(ring[:-1] if len(ring) > 1 and ring[0] == ring[-1] else ring)
+    """Return the ring without its last corner where that repeats the first, however often. Raises ``FlightFormatError`` naming ``place``."""
+    end = len(ring)
+    while end > 1 and ring[end - 1] == ring[0]:
+        end -= 1
+    corners = tuple(ring[:end])
     if len(set(corners)) < 3:
         raise FlightFormatError(f"{place}: a polygon of {len(set(corners))} different corners, expected at least 3")
     turned_deg = sum(_short_way_deg(a[1], b[1]) for a, b in pairwise((*corners, corners[0])))

@@ -94,6 +94,12 @@ def test_polygons_beside_a_line_are_areas() -> None:
     assert found.areas[0].source == "geometries[1].coordinates[0]"
 
 
+def test_a_ring_that_is_closed_twice_is_a_ring() -> None:
+    """The first corner is not repeated at the end, however often the file does."""
+    corners = [*SQUARE[0], SQUARE[0][0]]
+    assert read(geometry("Polygon", [corners])).areas[0].outer == ((48, 11), (48, 11.1), (48.1, 11.1), (48.1, 11))
+
+
 def test_polygons_alone_are_flown_around() -> None:
     """The rim, closed, is the route, and a note says so."""
     found = read(feature(geometry("Polygon", SQUARE), name="Field"))
