@@ -28,7 +28,7 @@ def ground_polygon(
 
 
 def checked_ring(ring: Sequence[Place], *, place: str) -> tuple[Place, ...]:
-    """Return the ring without its last corner where that repeats the first, however often. Raises ``FlightFormatError`` naming ``place``."""
+    """Return the ring without what repeats its first corner at its end. Raises ``FlightFormatError`` at ``place``."""
     end = len(ring)
     while end > 1 and ring[end - 1] == ring[0]:
         end -= 1
