@@ -28,6 +28,8 @@ from operator_tool.api import (
 from operator_tool.build_cache.plausibility import Finding
 from operator_tool.cli import operator_tool
 from operator_tool.cli.flight_lines import document_of, lines_of
+from tests.plugins.flight_sources.samples import payload, waypoint
+from tests.plugins.flight_sources.scripted_server import ScriptedServer, json_answer
 from tests.support.command import Workstation
 
 LINE = {"type": "LineString", "coordinates": [[11.5, 48.1], [11.6, 48.2, 600]]}
@@ -149,6 +151,19 @@ def test_what_is_hard_to_believe_is_said() -> None:
     text = "\n".join(lines_of(flight(waypoints=pole), (), whole=False))
     assert "route      1 waypoint\n" in text
     assert "WARNING    no plan can be made of it: waypoint 0" in text
+
+
+def test_a_flight_of_the_service_is_shown_too(tmp_path: Path) -> None:
+    """Asked over HTTP as for a build; the token that it takes is shown nowhere."""
+    document = payload(waypoint(0, 48, 11, alt_frame="terrain"), waypoint(1, 49, 12))
+    with ScriptedServer(json_answer(document)) as server:
+        options = ("--flight-id", "F-12", "-o", f"api.base_url={server.url}", "-o", "api.api_key=canary-7")
+        shown = run(tmp_path, *options)
+    assert f"flight     Ridge (api:{server.url}" in shown.stdout
+    assert "format     flights service" in shown.stdout
+    assert "120 m above ground" in shown.stdout
+    assert len(server.requests) == 1
+    assert "canary-7" not in shown.output
 
 
 def test_a_flight_that_is_none_ends_as_in_every_command(mission: Path, tmp_path: Path) -> None:
