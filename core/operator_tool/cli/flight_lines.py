@@ -65,12 +65,12 @@ def lines_of(flight: Flight, findings: Sequence[Finding], *, whole: bool) -> Ite
     for note in flight.notes:
         yield f"note       {note}"
     if problem:
-        yield f"WARNING    {problem}"
+        yield f"WARNING    {problem}."
     for finding in findings:
         if finding.severe:
-            yield f"WARNING    {finding.text}: no plan is made of it without --accept-implausible"
+            yield f"WARNING    {finding.text}: no plan is made of it without --accept-implausible."
         else:
-            yield f"warning    {finding.text}"
+            yield f"warning    {finding.text}."
 
 
 def _length(flight: Flight) -> tuple[float | None, str]:

@@ -145,8 +145,8 @@ def test_what_is_hard_to_believe_is_said() -> None:
     """What stops a plan louder than what is only odd; a route that can't be planned has no length."""
     findings = (Finding(text="waypoint 3 lies at 0, 0", severe=True), Finding(text="a leg is long"))
     text = "\n".join(lines_of(flight(), findings, whole=False))
-    assert "WARNING    waypoint 3 lies at 0, 0: no plan is made of it without --accept-implausible" in text
-    assert "warning    a leg is long" in text
+    assert "WARNING    waypoint 3 lies at 0, 0: no plan is made of it without --accept-implausible." in text
+    assert "warning    a leg is long." in text
     pole = (Waypoint(ordinal=0, lat_deg=89, lon_deg=11),)
     text = "\n".join(lines_of(flight(waypoints=pole), (), whole=False))
     assert "route      1 waypoint\n" in text
