@@ -14,7 +14,7 @@ import msgspec
 
 from operator_tool.api.build import BuildCacheRequest
 from operator_tool.api.errors import ImplausibleFlightError
-from operator_tool.api.flight import Flight, GroundPolygon, Place, Waypoint
+from operator_tool.api.flight import AltitudeFrame, Flight, GroundPolygon, Place, Waypoint
 from operator_tool.api.tiles import ProviderInfo
 from operator_tool.geo.route import place_name
 
@@ -56,7 +56,7 @@ def findings_of(flight: Flight, polygons: Sequence[GroundPolygon] = ()) -> tuple
     found = [*_at_zero(flight, positioned), *_swapped(swapped), *_long_legs(sound)]
     if sound:
         found += _elsewhere(flight, sound, polygons)
-    found += _altitudes(flight)
+    found += [*_altitudes(flight), *_below_home(flight)]
     found += [Finding(text=text, waypoint=ordinal) for text, ordinal in broken_fences(flight)]
     return tuple(found)
 
@@ -181,6 +181,18 @@ def _altitudes(flight: Flight) -> Iterator[Finding]:
         yield Finding(
             text=f"{named(odd[0])}{_and_more(len(odd))} has an altitude of {odd[0].alt_m:,.0f} m",
             waypoint=odd[0].ordinal,
+        )
+
+
+def _below_home(flight: Flight) -> Iterator[Finding]:
+    """Yield that altitudes above the sea are hardly meant so: all lie at or below the ground at home."""
+    if flight.home is None or not flight.home.amsl_m:
+        return
+    heights_m = [one.alt_m for one in flight.waypoints if one.alt_m is not None and one.alt_frame is AltitudeFrame.AMSL]
+    if heights_m and max(heights_m) <= flight.home.amsl_m:
+        yield Finding(
+            text=f"the altitudes above mean sea level, up to {max(heights_m):g} m, lie at or below the ground at home, "
+            f"{flight.home.amsl_m:g} m: they may be meant above the takeoff point"
         )
 
 

@@ -19,6 +19,7 @@ from .heights import Heights, heights_of
 DEFAULT_ZOOMS = (15, 16, 17, 18)
 MAX_HEIGHT_M = 100_000.0
 MAX_COARSER_ZOOMS = 8
+USUAL_COARSER_ZOOMS = 2
 
 _Chain = Sequence[tuple[str, ProviderInfo]]
 
@@ -56,7 +57,7 @@ def choose_zooms(flight: Flight, request: BuildCacheRequest, providers: _Chain) 
     matcher can always begin coarsely. Zooms that no provider has are left out, and a note says so.
 
     Raises ``PlanError`` for zooms that don't exist or that no provider has, for a camera that was asked for where no
-    height is known, and for a height without a camera.
+    height is known, and for a height, or a number of coarser zooms, without a camera.
     """
     if not providers:
         raise PlanError("no tile provider was selected", hint="Select one with --provider NAME.")
@@ -119,9 +120,12 @@ def _camera(flight: Flight, request: BuildCacheRequest) -> tuple[Camera | None, 
             )
         return request.camera, ()
     if flight.camera is None:
-        if request.height_m is not None:
+        if request.height_m is not None or request.coarser_zooms != USUAL_COARSER_ZOOMS:
+            what = (
+                "--height tells what a camera sees" if request.height_m is not None else "--coarser is about a camera"
+            )
             raise PlanError(
-                "a height was given, but no camera is known that sees the ground from there",
+                f"{what}, and no camera is known",
                 hint="Name the camera with --camera NAME; operator-tool cameras list shows them.",
             )
         return None, ()

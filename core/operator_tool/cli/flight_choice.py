@@ -11,6 +11,7 @@ from operator_tool.api.build import BuildCacheRequest
 from operator_tool.api.errors import UsageError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.api.order import AreaKind, AreaRequest
+from operator_tool.build_cache.zooms import USUAL_COARSER_ZOOMS
 from operator_tool.settings import SettingsSources
 
 from .options import RunOptions
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CORRIDOR_M = 500.0
 FILE_SOURCE = "file"
-_COARSER_ZOOMS = 2
 
 
 def chosen_flight(options: RunOptions) -> tuple[str, str]:
@@ -93,7 +93,7 @@ def request_of(
         zooms=options.zoom or (),
         camera=camera,
         height_m=options.height,
-        coarser_zooms=_COARSER_ZOOMS if options.coarser is None else options.coarser,
+        coarser_zooms=USUAL_COARSER_ZOOMS if options.coarser is None else options.coarser,
         accept_implausible=options.accept_implausible,
         max_age_s=options.max_age,
         max_gsd_m=options.max_gsd,

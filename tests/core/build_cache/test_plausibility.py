@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_tool.api import (
+    AltitudeFrame,
     AreaRequest,
     BuildCacheRequest,
     Fence,
@@ -25,6 +26,7 @@ from operator_tool.api import (
 from operator_tool.build_cache.plan import make_plan
 from operator_tool.build_cache.plausibility import Finding, check_plausible, findings_of
 from operator_tool.build_cache.swapped import looks_swapped, swapped_waypoints
+from tests.core.build_cache.test_heights import flight_at
 
 ZURICH = (47.3977, 8.5456)
 Places = Sequence[tuple[float, float]]
@@ -216,6 +218,17 @@ def test_altitudes_beyond_what_flies_are_a_warning() -> None:
     finding = only(findings_of(msgspec.structs.replace(flight, waypoints=tuple(waypoints))))
     assert (finding.severe, finding.waypoint) == (False, 2)
     assert "(and 1 more) has an altitude of 30,000 m" in finding.text
+
+
+def test_altitudes_above_the_sea_that_lie_below_home_are_a_warning() -> None:
+    """100 m above the sea over ground of 584 m was meant above the takeoff point; 700 m was not."""
+    flight = flight_at((100.0, AltitudeFrame.AMSL), (120.0, AltitudeFrame.AMSL), amsl_m=584.0)
+    finding = only(findings_of(flight))
+    assert not finding.severe
+    assert "up to 120 m, lie at or below the ground at home, 584 m" in finding.text
+    assert findings_of(flight_at((100.0, AltitudeFrame.AMSL), (700.0, AltitudeFrame.AMSL), amsl_m=584.0)) == ()
+    assert findings_of(flight_at((100.0, AltitudeFrame.AMSL), amsl_m=0.0)) == ()
+    assert findings_of(flight_at((100.0, AltitudeFrame.TAKEOFF), amsl_m=584.0)) == ()
 
 
 def test_what_the_fences_forbid_is_a_warning() -> None:

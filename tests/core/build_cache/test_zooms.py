@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -120,10 +121,11 @@ def test_the_flights_own_camera_without_a_known_height_falls_back() -> None:
     assert "they have no altitude" in choice.notes[0]
 
 
-def test_a_height_without_a_camera_is_refused() -> None:
+@pytest.mark.parametrize("asked", [{"height_m": 100.0}, {"coarser_zooms": 3}])
+def test_what_is_about_a_camera_is_refused_without_one(asked: dict[str, Any]) -> None:
     """It would change nothing, and the operator expects that it does."""
-    with pytest.raises(PlanError) as caught:
-        chosen(height_m=100.0)
+    with pytest.raises(PlanError, match="no camera is known") as caught:
+        chosen(**asked)
     assert "--camera NAME" in caught.value.hint
 
 
