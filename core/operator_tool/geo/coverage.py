@@ -13,7 +13,7 @@ from operator_tool.api import PlanError, TileId
 from .area import Ground
 from .mercator import lat_deg_of, lon_deg_of
 from .rows import rows_of
-from .spans import Span
+from .spans import Span, joined
 
 _COUNTING_STEPS = 500_000
 """How many shapes are still looked at once the limit is passed, only to say by how much: well under a second."""
@@ -70,16 +70,22 @@ def coverage_of(ground: Ground, zooms: Iterable[int], *, max_tiles: int | None =
     ordered = sorted(set(zooms))
     layers: list[_Layer] = []
     room = max_tiles
-    for z in ordered:
+    for z in reversed(ordered):
         layer = _Layer(z)
-        for y, spans, _ in rows_of(ground, z):
+        # A tile holds a point of the ground exactly when one of the tiles that it divides into does.
+        for y, spans in layers[-1].rows_at(z) if layers else _swept(ground, z):
             layer.add(y, spans)
             if room is not None and layer.count > room:
                 raise _too_many(ground, ordered, max_tiles or 0)
         layers.append(layer)
         if room is not None:
             room -= layer.count
-    return Coverage(layers, _bounds_deg(ground))
+    return Coverage(layers[::-1], _bounds_deg(ground))
+
+
+def _swept(ground: Ground, z: int) -> Iterator[tuple[int, Sequence[Span]]]:
+    for y, spans, _ in rows_of(ground, z):
+        yield y, spans
 
 
 class _Layer:
@@ -109,6 +115,21 @@ class _Layer:
         for row in range(len(self._row_starts)):
             for at in range(*self._ranges_of_row(row)):
                 yield TileRange(self.z, self._first_row + row, self._x0[at], self._x1[at])
+
+    def rows_at(self, z: int) -> Iterator[tuple[int, Sequence[Span]]]:
+        """Yield each row of the tiles at a coarser zoom that these lie in, with its spans."""
+        coarser = self.z - z
+        spans: list[Span] = []
+        y = self._first_row >> coarser
+        for row in range(len(self._row_starts)):
+            if (at := (self._first_row + row) >> coarser) != y:
+                if spans:
+                    yield y, joined(spans)
+                y, spans = at, []
+            first, end = self._ranges_of_row(row)
+            spans += ((self._x0[i] >> coarser, self._x1[i] >> coarser) for i in range(first, end))
+        if spans:
+            yield y, joined(spans)
 
     def has(self, x: int, y: int) -> bool:
         row = y - self._first_row

@@ -226,6 +226,13 @@ def test_ranges_are_sorted_and_apart_and_make_up_the_count(area: Ground) -> None
     assert all(tile in coverage for tile in tiles)
 
 
+@pytest.mark.parametrize("area", [pytest.param(area, id=name) for name, area in _areas()])
+def test_the_tiles_of_a_zoom_are_the_same_whatever_other_zooms_are_asked_for(area: Ground) -> None:
+    """Coarser zooms are told from the finest one: each is what it is when it is asked for alone."""
+    together = list(coverage_of(area, [3, 9, 10, 13]).ranges())
+    assert together == [one for z in (3, 9, 10, 13) for one in coverage_of(area, [z]).ranges()]
+
+
 def test_what_is_not_covered_is_not_in_it() -> None:
     """Other zooms, other rows, the gap between two spans and numbers that are no tile are all outside."""
     coverage = coverage_of(_corridor(_flight("hook", "180"), 200.0), [14])
