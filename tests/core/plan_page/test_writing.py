@@ -29,14 +29,16 @@ def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_there_is_replaced_and_a_link_is_followed(tmp_path: Path) -> None:
-    """The link stays a link."""
+    """The link stays a link; who has the old file open reads it to its end."""
     target = tmp_path / "old.html"
     target.write_text("old")
+    os.link(target, tmp_path / "still open")
     link = tmp_path / "plan.html"
     link.symlink_to(target)
     draw(tmp_path, link)
     assert link.is_symlink()
     assert "<!doctype html>" in target.read_text("utf-8")
+    assert (tmp_path / "still open").read_text() == "old"
 
 
 def test_a_file_that_is_there_stays_whole_when_the_disk_is_full(
