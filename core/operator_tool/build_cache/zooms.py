@@ -15,6 +15,7 @@ from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
 from operator_tool.geo.resolution import camera_gsd_m, footprint_m, tile_gsd_m, zoom_equal
 
 from .heights import Heights, heights_of
+from .sharpness import MAX_GSD_M, pixel_m
 
 DEFAULT_ZOOMS = (15, 16, 17, 18)
 MAX_HEIGHT_M = 100_000.0
@@ -65,19 +66,12 @@ def choose_zooms(flight: Flight, request: BuildCacheRequest, providers: _Chain) 
     heights = _heights(flight, request, camera) if camera is not None else Heights()
     range_m = heights.range_m
     notes += heights.notes
-    if camera is None or range_m is None:
-        if request.zooms:
-            zooms, zooms_from, reason = checked_zooms(request.zooms, providers), ZoomsFrom.ASKED, "as asked for"
-        else:
-            why = "no camera is known" if camera is None else f"the height of {camera.name} is not known"
-            zooms, zooms_from, reason = (
-                checked_zooms(DEFAULT_ZOOMS, providers),
-                ZoomsFrom.USUAL,
-                f"the usual ones: {why}",
-            )
-        return ZoomChoice(zooms=zooms, zooms_from=zooms_from, reason=reason, camera=camera, notes=notes)
+    sees_m = 0.0 if camera is None or range_m is None else footprint_m(camera, range_m[1])
     if request.zooms:
         zooms, zooms_from, reason = checked_zooms(request.zooms, providers), ZoomsFrom.ASKED, "as asked for"
+    elif camera is None or range_m is None:
+        zooms, reason = _usual(flight, request, camera, providers)
+        zooms_from = ZoomsFrom.USUAL
     else:
         zooms, reason, more = _from_camera(camera, heights, request.coarser_zooms, providers)
         zooms_from, notes = ZoomsFrom.CAMERA, notes + more
@@ -87,7 +81,7 @@ def choose_zooms(flight: Flight, request: BuildCacheRequest, providers: _Chain) 
         reason=reason,
         camera=camera,
         heights_m=range_m,
-        footprint_m=float(math.ceil(footprint_m(camera, range_m[1]))),
+        footprint_m=float(math.ceil(sees_m)),
         notes=notes,
     )
 
@@ -160,6 +154,21 @@ def _heights(flight: Flight, request: BuildCacheRequest, camera: Camera) -> Heig
             hint="Give the height with --height METRES; or leave --camera out, and give zooms with --zoom.",
         )
     return heights
+
+
+def _usual(
+    flight: Flight, request: BuildCacheRequest, camera: Camera | None, providers: _Chain
+) -> tuple[tuple[int, ...], str]:
+    """Return the usual zooms, with one more where the finest of them is too coarse so near to the equator."""
+    why = "no camera is known" if camera is None else f"the height of {camera.name} is not known"
+    zooms, reason = checked_zooms(DEFAULT_ZOOMS, providers), f"the usual ones: {why}"
+    max_gsd_m = MAX_GSD_M if request.max_gsd_m is None else request.max_gsd_m
+    finer = zooms[-1] + 1
+    if pixel_m(flight, zooms[-1], providers) > max_gsd_m and any(
+        i.min_zoom <= finer <= i.max_zoom for _, i in providers
+    ):
+        return (*zooms, finer), f"{reason}; {zooms[-1]} is coarser than {max_gsd_m:g} m a pixel here, so {finer} too"
+    return zooms, reason
 
 
 def _from_camera(

@@ -52,6 +52,18 @@ def test_without_a_camera_the_zooms_are_the_usual_ones() -> None:
     assert choice.footprint_m == 0.0
 
 
+def test_near_the_equator_the_usual_zooms_are_one_more() -> None:
+    """Zoom 18 has 0.59 m a pixel there, so 19 is taken too: where there is one, and where it is too coarse."""
+    south = flight_at((100.0, TERRAIN))
+    there = msgspec.structs.replace(south, waypoints=(msgspec.structs.replace(south.waypoints[0], lat_deg=10.0),))
+    assert chosen(there).zooms == (15, 16, 17, 18, 19)
+    assert "18 is coarser than 0.5 m a pixel here, so 19 too" in chosen(there).reason
+    assert chosen(there, TO_18).zooms == DEFAULT_ZOOMS
+    assert chosen(there, max_gsd_m=0.6).zooms == DEFAULT_ZOOMS
+    assert chosen(there, ("x", ProviderInfo(dataset="d", max_zoom=22, tile_size_px=512))).zooms == DEFAULT_ZOOMS
+    assert _plan(flight=there).inputs.max_gsd_m == 0.5
+
+
 def test_a_camera_takes_zooms_whose_pixels_are_at_most_four_times_its_own() -> None:
     """At 100 m and latitude 48 its pixel is 2.74 cm: zoom 20 has 10 cm and is enough, zoom 19 has 20 cm and is not."""
     choice = chosen(camera=CAMERA)
