@@ -6,7 +6,6 @@ https://docs.ogc.org/is/12-007r2/12-007r2.html and Google's gx extension; links 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 
 from operator_tool.api import AltitudeFrame, FlightFormatError, GroundPolygon, NoRouteError, Place
 
@@ -89,9 +88,7 @@ class _KmlReader:
             elif geometry.name == "MultiTrack":
                 self._read_geometries(geometry, geometry.find_text("altitudeMode"))
             elif geometry.name in ("LineString", "LinearRing"):
-                coordinates = read_coordinates(geometry.find("coordinates"), self._lon_lat)
-                # One more than may be: the line refuses it. A file of 16 MiB has four million.
-                self._read_line(list(islice(coordinates, MAX_WAYPOINTS + 1)), geometry, mode)
+                self._read_line(list(read_coordinates(geometry.find("coordinates"), self._lon_lat)), geometry, mode)
             elif geometry.name == "Track":
                 self._read_line(self._track(geometry), geometry, mode)
             elif geometry.name == "Polygon":
