@@ -1,7 +1,8 @@
 """Print the wall time and the peak memory of planning: ``python benchmarks/plan_corridor.py``.
 
 Each plan is made in a process of its own, whose peak resident memory (Python and imports included) is read from
-``/proc``; the time is that of the plan alone, without starting Python.
+``/proc``; the time is that of the plan alone, without starting Python. The last row is what the first plan's tiles take
+with the libraries of the field, in the same run.
 """
 
 from __future__ import annotations
@@ -13,8 +14,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from operator_tool.api import AreaKind, AreaRequest, BuildCacheRequest, Flight, ProviderInfo, Waypoint
-from operator_tool.build_cache.plan import make_plan
+import msgspec
+
+from operator_tool.api import (
+    AreaKind,
+    AreaRequest,
+    BuildCacheRequest,
+    Fence,
+    Flight,
+    GroundPolygon,
+    ProviderInfo,
+    Waypoint,
+)
+from operator_tool.build_cache.plan import CachePlan, make_plan
 
 _ZOOMS = (15, 16, 17, 18, 19)
 
@@ -42,24 +54,60 @@ def _winding(waypoints: int, step_m: float) -> Flight:
     return _flight(places)
 
 
+def _survey(transects: int, length_m: float) -> Flight:
+    """Return transects side by side, half a metre apart, flown to and fro over one spot."""
+    places = []
+    for number in range(transects):
+        east_deg = 11.0 + number * 0.5 / 74_500.0
+        ends = [(48.0, east_deg), (48.0 + length_m / 111_200.0, east_deg)]
+        places += ends if number % 2 == 0 else ends[::-1]
+    return _flight(places)
+
+
+def _circling(waypoints: int) -> Flight:
+    flight = _winding(waypoints, 500.0)
+    circling = tuple(msgspec.structs.replace(waypoint, loiter_radius_m=80.0) for waypoint in flight.waypoints)
+    return msgspec.structs.replace(flight, waypoints=circling)
+
+
+def _area(corners: int) -> tuple[tuple[float, float], ...]:
+    """Return a ragged area, 22 km across."""
+    turns = (math.tau * number / corners for number in range(corners))
+    ragged = ((turn, 1.0 + 0.001 * math.sin(turn * corners / 7.0)) for turn in turns)
+    return tuple((48.0 + 0.1 * r * math.sin(turn), 11.0 + 0.15 * r * math.cos(turn)) for turn, r in ragged)
+
+
+def _with_area(corners: int) -> Flight:
+    outer = _area(corners)
+    return msgspec.structs.replace(_flight([outer[0]]), areas=(GroundPolygon(outer=outer),))
+
+
+def _fenced(corners: int) -> Flight:
+    fence = Fence(inclusion=True, polygon=_area(corners))
+    return msgspec.structs.replace(_flight([(47.95, 10.93), (48.05, 11.07)]), fences=(fence,))
+
+
 _BOX = AreaRequest(kind=AreaKind.BOX)
+_FIRST = "50 km at 45 degrees, 1 km wide, zooms 15-19"
 _PLANS: dict[str, tuple[Callable[[], Flight], AreaRequest]] = {
-    "50 km at 45 degrees, 1 km wide, zooms 15-19": (_diagonal, AreaRequest()),
+    _FIRST: (_diagonal, AreaRequest()),
     "the same flight's box": (_diagonal, _BOX),
     "1,000 waypoints, 2,000 km": (lambda: _winding(1_000, 2_000.0), AreaRequest()),
     "2,000 waypoints, 4,000 km": (lambda: _winding(2_000, 2_000.0), AreaRequest()),
     "11,500 waypoints, 23,000 km, ten million tiles": (lambda: _winding(11_500, 2_000.0), AreaRequest()),
+    "1,000 transects of 2 km over one spot": (lambda: _survey(1_000, 2_000.0), AreaRequest()),
+    "4,000 transects of 1 km over one spot": (lambda: _survey(4_000, 1_000.0), AreaRequest()),
+    "8,000 transects of 1 km over one spot": (lambda: _survey(8_000, 1_000.0), AreaRequest()),
+    "32,767 transects of 1 km over one spot": (lambda: _survey(32_767, 1_000.0), AreaRequest()),
+    "1,000 circles along 500 km": (lambda: _circling(1_000), AreaRequest()),
+    "an area of 10,000 corners, 22 km across": (lambda: _with_area(10_000), AreaRequest()),
+    "a corridor of 12 km, clipped by a fence of 10,000 corners": (lambda: _fenced(10_000), AreaRequest(metres=6_000.0)),
     "a box of ten million tiles": (lambda: _flight([(48.0, 11.0), (49.3, 12.8)]), _BOX),
 }
 
 
 def _measure(name: str) -> None:
-    make_flight, area = _PLANS[name]
-    flight = make_flight()
-    request = BuildCacheRequest(flight="benchmark", area=area, zooms=_ZOOMS, max_tiles=100_000_000)
-    started_s = time.perf_counter()
-    plan = make_plan(flight, request, [("synthetic", ProviderInfo(dataset="benchmark"))])
-    took_s = time.perf_counter() - started_s
+    plan, took_s = _planned(*_PLANS[name])
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak_kib = int(status.partition("VmHWM:")[2].split()[0])
     by_zoom = ", ".join(f"z{z} {count:,}" for z, count in plan.coverage.count_by_zoom.items())
@@ -74,7 +122,24 @@ def section() -> str:
         subprocess.run([sys.executable, __file__, name], check=True, capture_output=True, text=True).stdout
         for name in _PLANS
     ]
-    return head + "".join(rows)
+    return head + "".join(rows) + _peers()
+
+
+def _peers() -> str:
+    from plan_peers import tiles_by_libraries
+
+    plan_s = min(_planned(*_PLANS[_FIRST])[1] for _ in range(3))
+    peers_s, count = tiles_by_libraries(_diagonal(), AreaRequest().metres, _ZOOMS)
+    times = f"{peers_s / plan_s:,.0f} times as long"
+    return f"| the first by pyproj, shapely and mercantile, tile by tile: {times} | {peers_s:.3f} | | {count:,} |\n"
+
+
+def _planned(make_flight: Callable[[], Flight], area: AreaRequest) -> tuple[CachePlan, float]:
+    flight = make_flight()
+    request = BuildCacheRequest(flight="benchmark", area=area, zooms=_ZOOMS, max_tiles=100_000_000)
+    started_s = time.perf_counter()
+    plan = make_plan(flight, request, [("synthetic", ProviderInfo(dataset="benchmark"))])
+    return plan, time.perf_counter() - started_s
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from operator_tool.geo.capsules import Capsules
 from operator_tool.geo.coverage import Coverage, TileRange, coverage_of
 from operator_tool.geo.mercator import x_of, y_of
 from operator_tool.geo.route import route_of
+from operator_tool.geo.rows import rows_of
 from tests.core.geo.ellipsoid import degree_lengths_m, destination, great_circle
 from tests.core.geo.flights import diagonal, flight_of, zigzag
 from tests.core.geo.plane import segment_to_rectangle
@@ -284,6 +285,21 @@ def test_once_round_the_world_is_each_tile_once() -> None:
     twice = [(0.0, 0.0), (0.0, 120.0), (0.0, -120.0)] * 2 + [(0.0, 0.0)]
     coverage = coverage_of(_corridor(flight_of(*twice), 500.0), [0, 8])
     assert list(coverage.ranges()) == [TileRange(0, 0, 0, 0), TileRange(8, 127, 0, 255), TileRange(8, 128, 0, 255)]
+
+
+def test_twice_as_many_legs_are_twice_the_work() -> None:
+    """How often a shape is looked at in a row grows with the number of legs, apart or side by side, and not faster."""
+    for one, other in (
+        (zigzag(60, 2_000.0), zigzag(120, 2_000.0)),
+        (flight_of(*_transects(150)), flight_of(*_transects(300))),
+    ):
+        less, more = (sum(row[2] for row in rows_of(_corridor(flight, 300.0), 18)) for flight in (one, other))
+        assert 1.8 < more / less < 2.2
+
+
+def _transects(count: int) -> list[tuple[float, float]]:
+    ends = [((48.0, 11.0 + number * 1e-5), (48.02, 11.0 + number * 1e-5)) for number in range(count)]
+    return [place for number, pair in enumerate(ends) for place in (pair if number % 2 else pair[::-1])]
 
 
 def test_fifty_kilometres_at_45_degrees() -> None:
