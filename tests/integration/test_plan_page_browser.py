@@ -139,6 +139,8 @@ def test_held_and_missing_tiles_takeoff_and_route_are_where_they_should_be(
     image = page.screenshot()
     colours = DARK if dark else LIGHT
     assert colour(image, 4, 4, around=3) == hexed(colours["page"])
+    for surface in ("page", "card", "map"):
+        assert (sum(hexed(colours[surface])) < 150) if dark else (sum(hexed(colours[surface])) > 650)
     red, _, blue = colour(image, *at(page, *HELD))
     assert blue > red + 40
     red, _, blue = colour(image, *at(page, *MISSING))
