@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,33 @@ def test_a_plan_that_is_not_drawn_loads_nothing_for_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_ten_million_tiles_are_drawn_in_flat_memory(workstation: Workstation) -> None:
+    """The whole command, plan and both drawings: below 200 MB, the page below 2 MB, and in seconds."""
+    flight = workstation.folder / "long.json"
+    waypoints = [{"ordinal": i, "lat": 48.0 + 0.9 * i, "lon": 11.0 + 1.2 * i, "alt_m": 10} for i in range(2)]
+    flight.write_text(json.dumps({"id": "F-1", "name": "long", "waypoints": waypoints}))
+    page, picture = workstation.folder / "plan.html", workstation.folder / "plan.png"
+    script = (
+        "import resource, sys\n"
+        "from operator_tool.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+    )
+    arguments = ["plan", "--flight-file", str(flight), "--provider", "synthetic", "--samples", "0", "-q", "--json"]
+    arguments += ["--box", "23000", "--zoom", "8-19", "--max-tiles", "20000000"]
+    began_s = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments, "--page", str(page), "--picture", str(picture)],
+        env=workstation.environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    took_s = time.monotonic() - began_s
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tiles"]["count"] > 10_000_000
+    assert int(done.stderr.split()[-1]) < 200 * 1024
+    assert page.stat().st_size < 2_000_000
+    assert took_s < 30.0
