@@ -69,8 +69,28 @@ def fenced(flight: Flight, fences: Sequence[Fence], extent: Extent) -> Fenced:
 
 def filled(polygon: Polygon) -> BaseGeometry:
     """Return the polygon as a valid geometry."""
-    outer, *holes = (list(zip(ring.x, ring.y, strict=True)) for ring in polygon)
-    return shapely.multipolygons(_polygons_in(shapely.make_valid(shapely.Polygon(outer, holes))))
+    outer, *holes = map(_gone_around, polygon)
+    return shapely.difference(outer, shapely.union_all(holes)) if holes else outer
+
+
+def _gone_around(ring: Ring) -> BaseGeometry:
+    """Return what a ring goes around, once or more often: where it crosses itself it is put together face by face."""
+    corners = list(zip(ring.x, ring.y, strict=True))
+    simple = shapely.Polygon(corners)
+    if simple.is_valid:
+        return simple
+    faces = shapely.get_parts(shapely.polygonize([shapely.node(simple.exterior)]))
+    return shapely.union_all([face for face in faces if _turns_around(ring, face.representative_point())])
+
+
+def _turns_around(ring: Ring, place: shapely.Point) -> int:
+    """Return how often a ring goes around a place: its crossings of the parallel east of it, by their direction."""
+    turns = 0
+    corners = list(zip(ring.x, ring.y, strict=True))
+    for (a_x, a_y), (b_x, b_y) in pairwise((*corners, corners[0])):
+        if (a_y <= place.y) != (b_y <= place.y) and a_x + (place.y - a_y) / (b_y - a_y) * (b_x - a_x) > place.x:
+            turns += 1 if a_y < b_y else -1
+    return turns
 
 
 def _shape(fence: Fence, name: str) -> BaseGeometry:
@@ -133,13 +153,8 @@ def _rectangle(extent: Extent) -> BaseGeometry:
 
 
 def _polygons_in(geometry: BaseGeometry) -> list[shapely.Polygon]:
-    """Return the polygons of a geometry, without the lines and points that a valid one may keep of an invalid one."""
-    return [one for one in shapely.get_parts(geometry) if isinstance(one, shapely.Polygon) and one.area > 0.0] + [
-        inner
-        for one in shapely.get_parts(geometry)
-        if isinstance(one, shapely.MultiPolygon)
-        for inner in shapely.get_parts(one)
-    ]
+    """Return the polygons of a geometry, without the lines and points that an intersection may leave beside them."""
+    return [one for one in shapely.get_parts(geometry) if isinstance(one, shapely.Polygon)]
 
 
 def _rings_of(polygon: shapely.Polygon) -> Polygon:

@@ -28,8 +28,8 @@ class Ring(msgspec.Struct, frozen=True):
 
 
 Polygon = tuple[Ring, ...]
-"""A filled polygon: the places from which a line to far away crosses its rings an odd number of times. So a hole is a
-ring inside of the outer one, and a ring that crosses itself leaves out what it goes around twice."""
+"""A filled polygon: what its first ring goes around, once or more often and in either direction, without what one of
+its other rings, the holes, goes around in the same way. So a ring that overlaps itself is filled there."""
 
 
 def polygon_of(polygon: GroundPolygon, name: str, *, near_x: float) -> Polygon:

@@ -9,9 +9,10 @@ import sys
 import msgspec
 import pytest
 
-from operator_tool.api import AreaRequest, Fence, Flight, Place, PlanError
+from operator_tool.api import AreaRequest, Fence, Flight, Place, PlanError, TileId
 from operator_tool.geo.area import Ground, area_of
 from operator_tool.geo.coverage import coverage_of
+from operator_tool.geo.mercator import x_of, y_of
 from operator_tool.geo.route import route_of
 from tests.core.geo.flights import flight_of
 
@@ -80,6 +81,20 @@ def test_a_route_along_its_fence_keeps_within() -> None:
     corners = ((48.0, 11.0), (48.003, 11.13), (48.1, 11.1), (48.07, 10.93))
     ground = _ground(Fence(inclusion=True, polygon=corners), flight=flight_of(*corners, corners[0]))
     assert ground.fence is not None
+
+
+def test_a_fence_that_overlaps_itself_holds_what_it_goes_around() -> None:
+    """A star drawn in one line holds its middle, where the flight is, and its points; beside it nothing is kept."""
+    corners = [
+        (48.0 + 0.05 * math.cos(turn), 11.0 + 0.05 * math.sin(turn)) for turn in (math.tau * n / 5 for n in range(5))
+    ]
+    star = Fence(inclusion=True, polygon=tuple(corners[number * 2 % 5] for number in range(5)))
+    ground = _ground(star, flight=flight_of((48.0, 11.0), (48.04, 11.0)))
+    coverage = coverage_of(ground, [18])
+    assert ground.fence is not None
+    for (lat_deg, lon_deg), expected in (((48.0, 11.0), True), ((48.03, 11.0), True), ((48.03, 11.014), False)):
+        tile = TileId(18, math.floor(x_of(lon_deg) * 2**18), math.floor(y_of(lat_deg) * 2**18))
+        assert (tile in coverage) == expected
 
 
 @pytest.mark.parametrize("start_deg", [179.99, -179.99])

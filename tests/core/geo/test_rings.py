@@ -1,4 +1,4 @@
-"""Polygons of the ground: filled by the even-odd rule, whole across 180°, refused where there are no tiles."""
+"""Polygons of the ground: filled where they overlap themselves, whole across 180°, refused where there are no tiles."""
 
 from __future__ import annotations
 
@@ -26,20 +26,40 @@ def _has(coverage: Coverage, lat_deg: float, lon_deg: float, z: int = 16) -> boo
     return TileId(z, math.floor(x_of(lon_deg) * 2**z) % 2**z, math.floor(y_of(lat_deg) * 2**z)) in coverage
 
 
-def test_a_ring_that_crosses_itself_leaves_out_what_it_goes_around_twice() -> None:
-    """The middle of a star of five points, drawn in one line, is outside; its points are inside."""
+def test_a_ring_that_overlaps_itself_is_filled_there() -> None:
+    """The middle of a star of five points, drawn in one line and gone around twice, is inside as its points are."""
     corners = [(0.05 * math.cos(turn), 0.05 * math.sin(turn)) for turn in (math.tau * 2 * n / 5 for n in range(5))]
     coverage = coverage_of(_ground(GroundPolygon(outer=tuple(corners)), corners[0]), [16])
-    assert not _has(coverage, 0.0, 0.0)
+    assert _has(coverage, 0.0, 0.0)
+    assert not _has(coverage, -0.7 * corners[0][0], 0.0)
     assert all(_has(coverage, lat_deg * 0.7, lon_deg * 0.7) for lat_deg, lon_deg in corners)
 
 
-def test_a_hole_is_left_out() -> None:
-    """The inside of a hole is not needed, an island in it is, as an area of its own."""
-    hole = ((0.02, 0.02), (0.02, 0.08), (0.08, 0.08), (0.08, 0.02))
-    coverage = coverage_of(_ground(GroundPolygon(outer=_SQUARE, holes=(hole,))), [16])
-    assert not _has(coverage, 0.05, 0.05)
+def test_a_loop_drawn_the_other_way_round_is_filled_too() -> None:
+    """Both halves of an eight are inside, although one is gone around against the other."""
+    eight = ((0.0, 0.0), (0.1, 0.1), (0.1, 0.0), (0.0, 0.1))
+    coverage = coverage_of(_ground(GroundPolygon(outer=eight)), [16])
+    assert _has(coverage, 0.02, 0.05)
+    assert _has(coverage, 0.08, 0.05)
+    assert not _has(coverage, 0.05, 0.02)
+
+
+def test_overlapping_holes_are_both_left_out() -> None:
+    """What two holes share is left out, and a hole that reaches beyond the area adds nothing there."""
+    one = ((0.02, 0.02), (0.02, 0.06), (0.08, 0.06), (0.08, 0.02))
+    other = ((0.02, 0.04), (0.02, 0.2), (0.08, 0.2), (0.08, 0.04))
+    coverage = coverage_of(_ground(GroundPolygon(outer=_SQUARE, holes=(one, other))), [16])
+    assert not any(_has(coverage, 0.05, lon_deg) for lon_deg in (0.03, 0.05, 0.09, 0.15))
     assert _has(coverage, 0.01, 0.05)
+
+
+def test_a_hole_is_left_out() -> None:
+    """The inside of a hole is not needed, whichever way round it is drawn."""
+    hole = ((0.02, 0.02), (0.02, 0.08), (0.08, 0.08), (0.08, 0.02))
+    for drawn in (hole, hole[::-1]):
+        coverage = coverage_of(_ground(GroundPolygon(outer=_SQUARE, holes=(drawn,))), [16])
+        assert not _has(coverage, 0.05, 0.05)
+        assert _has(coverage, 0.01, 0.05)
 
 
 @pytest.mark.parametrize("shift_deg", [0.0, -360.0, 360.0])
