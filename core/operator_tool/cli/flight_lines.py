@@ -52,7 +52,7 @@ def lines_of(flight: Flight, findings: Sequence[Finding], *, whole: bool) -> Ite
     yield f"route      {_counted(len(flight.waypoints), 'waypoint')}{length}"
     yield from _waypoints(flight.waypoints, whole)
     origin = flight.takeoff_origin
-    yield f"takeoff    {_place(origin.lat_deg, origin.lon_deg)}, the first waypoint"
+    yield f"takeoff    {origin.lat_deg!r}, {origin.lon_deg!r}, the first waypoint"
     yield from _altitudes(flight)
     circles = [one for one in flight.waypoints if one.loiter_radius_m]
     yield from _listed("circle", [_circle(one) for one in circles], whole)

@@ -53,7 +53,7 @@ def mission(tmp_path: Path) -> Path:
 def flight(**more: Any) -> Flight:
     """A flight that has everything."""
     route = [
-        Waypoint(ordinal=n, lat_deg=48 + n / 1000, lon_deg=11, alt_m=50 + n, alt_frame=AltitudeFrame.TAKEOFF)
+        Waypoint(ordinal=n, lat_deg=48.0 + n / 1000, lon_deg=11.0, alt_m=50 + n, alt_frame=AltitudeFrame.TAKEOFF)
         for n in range(8)
     ]
     route.append(Waypoint(ordinal=8, lat_deg=48.01, lon_deg=11, loiter_radius_m=80, source="items[9]"))
@@ -112,7 +112,7 @@ def test_a_flight_with_everything_is_told_in_full() -> None:
     for line in (
         "route      9 waypoints, 1.11 km",
         "... 3 more; --all shows them",
-        "takeoff    48.0000000, 11.0000000, the first waypoint",
+        "takeoff    48.0, 11.0, the first waypoint",
         "altitudes  50 to 57 m above the takeoff point (8 waypoints)",
         "height     above the ground: 50 to 57 m\n           ",
         "circle     80 m around waypoint 8",
