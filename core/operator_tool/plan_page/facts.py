@@ -71,6 +71,7 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
         ("bounds", f"{west:.5f}, {south:.5f} to {east:.5f}, {north:.5f} (west, south to east, north)"),
         ("zooms", f"{_zooms(plan.zooms)}: {plan.zooms_reason}"),
         *_camera(plan),
+        *([("sectors", ", ".join(f"{one.name} ({one.kind})" for one in plan.sectors))] if plan.sectors else []),
         ("to fetch", _to_fetch(estimate)),
         ("key", plan.content_key),
     ]

@@ -61,9 +61,17 @@ def _closed(ring: Ring, frame: Frame) -> Line:
 def _strokes(capsules: Iterable[Capsule], frame: Frame) -> list[Stroke]:
     """Return capsules that follow one another as one stroke, where they are as wide as one another."""
     chains: list[tuple[float, list[Point]]] = []
+    circles: set[tuple[float, int, int]] = set()
     for capsule in capsules:
         width = _width(2.0 * capsule.reach_m / capsule.x_m * frame.scale)
         a, b = frame.at(capsule.a_x, capsule.a_y), frame.at(capsule.b_x, capsule.b_y)
+        if a == b:
+            # Of circles that can hardly be told apart one is drawn: a flight may have thousands.
+            step = max(_FLAT, width * 0.01)
+            circle = (width, round(a[0] / step), round(a[1] / step))
+            if circle in circles:
+                continue
+            circles.add(circle)
         if chains and chains[-1][0] == width and chains[-1][1][-1] == a:
             chains[-1][1].append(b)
         else:
