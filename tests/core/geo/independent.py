@@ -60,11 +60,11 @@ class IndependentGround:
         """Add all within the reach of the great circle."""
         length_m = _WGS84.line_length((a[1], b[1]), (a[0], b[0]))
         for one, other in itertools.pairwise(great_circle(a, b, math.ceil(length_m / _STEP_M) or 1)):
-            self._add_line([one, other], reach_m)
+            self._add_line((one, other), reach_m)
 
     def add_circle(self, center: Place, reach_m: float) -> None:
         """Add all within the reach of a place."""
-        self._add_line([center, center], reach_m)
+        self._add_line((center, center), reach_m)
 
     def add_polygon(self, polygon: GroundPolygon, reach_m: float) -> None:
         """Add a polygon whose edges are straight on the map, and all within the reach of its rim."""
@@ -81,15 +81,16 @@ class IndependentGround:
             for edge in itertools.pairwise((*ring, ring[0])):
                 line = shapely.segmentize(shapely.LineString(self._places(edge)), _STEP_M)
                 for one, other in itertools.pairwise(self._on_earth(line)):
-                    self._add_line([one, other], reach_m)
+                    self._add_line((one, other), reach_m)
 
     def add_box(self, west: float, north: float, east: float, south: float) -> None:
         """Add a rectangle, given in degrees, longitudes beyond 180 allowed."""
         corners = ((north, west), (north, east), (south, east), (south, west))
         self.add_polygon(GroundPolygon(outer=corners), 0.0)
 
-    def _add_line(self, places: Sequence[Place], reach_m: float) -> None:
-        lat_deg, lon_deg = (sum(values) / len(values) for values in zip(*places, strict=True))
+    def _add_line(self, places: tuple[Place, Place], reach_m: float) -> None:
+        (a_lat_deg, a_lon_deg), (b_lat_deg, b_lon_deg) = places
+        lat_deg, lon_deg = (a_lat_deg + b_lat_deg) / 2.0, a_lon_deg + _short_way_deg(b_lon_deg - a_lon_deg) / 2.0
         own = pyproj.Proj(proj="aeqd", lat_0=lat_deg, lon_0=lon_deg, ellps="WGS84")
         x, y = own([lon for _, lon in places], [lat for lat, _ in places])
         line = shapely.Point(x[0], y[0]) if places[0] == places[1] else shapely.LineString(list(zip(x, y, strict=True)))
