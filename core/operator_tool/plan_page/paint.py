@@ -10,6 +10,7 @@ from itertools import pairwise
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from .cells import CellState, Layer
+from .clip import Box, part_within, surface_within
 from .ground import GroundShape
 from .ink import rgb
 from .polyline import Line, Point
@@ -78,7 +79,8 @@ class Canvas:
 
     def dashed(self, line: Line, width: float, ink: Rgb, dashes: Sequence[float]) -> None:
         """Draw a dashed line: drawn and left out by turns."""
-        for start, end in _dashes(self._points(line), [dash * self._by for dash in dashes]):
+        box = (-9.0, -9.0, self._size[0] + 9.0, self._size[1] + 9.0)
+        for start, end in _dashes(self._points(line), [dash * self._by for dash in dashes], box):
             self._draw.line([start, end], fill=ink, width=max(1, round(width * self._by)))
 
     def dot(self, x: float, y: float, radius: float, fill: Rgb, ink: Rgb, width: float) -> None:
@@ -243,10 +245,11 @@ class Canvas:
         """Return the inside of rings by the even-odd rule: where two lie over one another there is a hole."""
         mask = Image.new("L", self._size)
         for ring in rings:
-            if len(ring) < 3:
+            points = surface_within(self._points(ring), (-9.0, -9.0, self._size[0] + 9.0, self._size[1] + 9.0))
+            if len(points) < 3:
                 continue
             one = Image.new("L", self._size)
-            ImageDraw.Draw(one).polygon(self._points(ring), fill=255)
+            ImageDraw.Draw(one).polygon(points, fill=255)
             mask = ImageChops.difference(mask, one)
         return mask
 
@@ -275,15 +278,17 @@ def _stroke(draw: ImageDraw.ImageDraw, points: Line, width: float, ink: Rgb | in
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
 
 
-def _dashes(points: Line, dashes: Sequence[float]) -> Iterable[tuple[Point, Point]]:
+def _dashes(points: Line, dashes: Sequence[float], box: Box) -> Iterable[tuple[Point, Point]]:
+    """Yield the dashes that are in the box; where the line leaves it, they begin anew."""
     number, left = 0, dashes[0]
     for (ax, ay), (bx, by) in pairwise(points):
+        within = part_within((ax, ay), (bx, by), box)
         length = math.hypot(bx - ax, by - ay)
-        if not 0.0 < length < 1e5:
+        if within is None or length == 0.0:
             continue
-        done = 0.0
-        while done < length:
-            step = min(left, length - done)
+        done, to = within[0] * length, within[1] * length
+        while done < to:
+            step = min(left, to - done)
             if number % 2 == 0:
                 start, end = done / length, (done + step) / length
                 yield (
