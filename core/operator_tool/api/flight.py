@@ -55,7 +55,10 @@ class HomePosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroundPolygon(msgspec.Struct, frozen=True, kw_only=True):
-    """A polygon on the ground. Its edges are straight on a Mercator map and take the short way across 180°."""
+    """A polygon on the ground. Its edges are straight on a Mercator map and take the short way across 180°.
+
+    Whatever its rim goes around belongs to it, once or more often, where it crosses itself too.
+    """
 
     outer: tuple[Place, ...]
     """At least three corners; the first is not repeated at the end."""

@@ -38,7 +38,8 @@ class AreaRequest(msgspec.Struct, frozen=True, kw_only=True):
     home_legs: bool = True
     """The ways from home to the first waypoint and back are flown too."""
     within_fence: bool = True
-    """What lies outside of the flight's inclusion fences is left out, unless the route leaves them."""
+    """What lies outside of the flight's inclusion fences is left out, unless the route leaves them; ``polygons`` stay
+    whole."""
 
 
 class ProviderKey(msgspec.Struct, frozen=True, kw_only=True):

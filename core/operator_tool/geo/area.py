@@ -32,8 +32,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """Filled; each one's rim is among the capsules."""
     boxes: tuple[Box, ...] = ()
     fence: tuple[Polygon, ...] | None = None
-    """The union of the inclusion fences: filled polygons that don't overlap, as far as they are near the ground; None
-    where nothing is clipped."""
+    """The union of the inclusion fences and of what is asked for besides: filled polygons that don't overlap, as far as
+    they are near the ground; None where nothing is clipped."""
     fenced_extent: Extent | None = None
     """The extent of what is left inside of the fence."""
     notes: tuple[str, ...] = ()
@@ -71,13 +71,17 @@ def area_of(flight: Flight, route: Route, request: AreaRequest) -> Ground:
         notes=_home_notes(flight, home_legs=request.home_legs),
     )
     inclusion = [fence for fence in flight.fences if fence.inclusion]
-    return _clipped(ground, flight, inclusion) if request.within_fence and inclusion else ground
+    if not (request.within_fence and inclusion):
+        return ground
+    return _clipped(ground, flight, inclusion, [(rings, margin_m) for rings, margin_m, _ in asked])
 
 
-def _clipped(ground: Ground, flight: Flight, inclusion: Sequence[Fence]) -> Ground:
+def _clipped(
+    ground: Ground, flight: Flight, inclusion: Sequence[Fence], asked: Sequence[tuple[Polygon, float]]
+) -> Ground:
     from .fence import fenced  # shapely takes a quarter of a second to import
 
-    left = fenced(flight, inclusion, ground.extent())
+    left = fenced(flight, inclusion, ground.extent(), asked=asked)
     clipped: Ground = msgspec.structs.replace(
         ground, fence=left.polygons, fenced_extent=left.extent, notes=(*ground.notes, left.note)
     )

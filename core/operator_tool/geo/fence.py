@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from operator_tool.api import Fence, Flight, PlanError
 
 from .flown import checked_m
-from .mercator import LIMIT_DEG, latitude_step_deg, metres_per_unit, x_of, y_of
+from .mercator import LIMIT_DEG, lat_deg_of, latitude_step_deg, metres_per_unit, x_of, y_of
 from .rings import Polygon, Ring, ring_of
 from .route import place_name, refuse_unmappable
 
@@ -39,17 +39,20 @@ class Fenced(msgspec.Struct, frozen=True, kw_only=True):
     """What the fence leaves of some ground."""
 
     polygons: tuple[Polygon, ...] | None
-    """The union of the inclusion fences: filled polygons that don't overlap, as far as they are near the ground; None
-    where they are not heeded."""
+    """The union of the inclusion fences and of what is asked for besides: filled polygons that don't overlap, as far as
+    they are near the ground; None where they are not heeded."""
     extent: Extent | None
     """The extent of the ground inside of it."""
     note: str
 
 
-def fenced(flight: Flight, fences: Sequence[Fence], extent: Extent) -> Fenced:
+def fenced(
+    flight: Flight, fences: Sequence[Fence], extent: Extent, *, asked: Sequence[tuple[Polygon, float]] = ()
+) -> Fenced:
     """Return what these inclusion fences, of which there is at least one, leave of ground with this extent.
 
-    They are not heeded when the route leaves them. Raises ``PlanError`` for a fence that can't be.
+    Of the ground that is asked for besides, polygons and their margins in metres, they leave all. They are not heeded
+    when the route leaves them. Raises ``PlanError`` for a fence that can't be.
     """
     names = [f"fence {number} ({one.source})" if one.source else f"fence {number}" for number, one in enumerate(fences)]
     once = shapely.union_all([_shape(fence, name) for fence, name in zip(fences, names, strict=True)])
@@ -57,14 +60,30 @@ def fenced(flight: Flight, fences: Sequence[Fence], extent: Extent) -> Fenced:
     leaves = _first_outside(flight, union, extent)
     if leaves:
         return Fenced(polygons=None, extent=None, note=f"The inclusion fences are not heeded: {leaves}.")
+    # What is flown within the fence, and all that is asked for, is the ground within the union of the two.
+    union = shapely.union_all([union, *(_with_margin(polygon, margin_m) for polygon, margin_m in asked)])
     west, north, east, south = shapely.intersection(union, _rectangle(extent)).bounds
     nearby = shapely.intersection(union, _rectangle(_grown(extent)))
     count = "inclusion fence" if len(fences) == 1 else f"{len(fences)} inclusion fences"
     return Fenced(
         polygons=tuple(_rings_of(one) for one in _polygons_in(nearby)),
         extent=(west, north, east, south),
-        note=f"What lies outside of the flight's {count} is left out.",
+        note=f"What lies outside of the flight's {count} is left out{', unless it is asked for' if asked else ''}.",
     )
+
+
+def _with_margin(polygon: Polygon, margin_m: float) -> BaseGeometry:
+    """Return the polygon grown by its margin, measured where metres are largest on the map."""
+    shape = filled(polygon)
+    if not margin_m:
+        return shape
+    _, north, _, south = shape.bounds
+    north_deg, south_deg = lat_deg_of(north), lat_deg_of(south)
+    poleward_deg = max(
+        north_deg + latitude_step_deg(north_deg, margin_m), -(south_deg + latitude_step_deg(south_deg, -margin_m))
+    )
+    widest = margin_m / min(metres_per_unit(poleward_deg))
+    return shapely.buffer(shape, widest / math.cos(math.pi / CIRCLE_CORNERS), quad_segs=CIRCLE_CORNERS // 4)
 
 
 def filled(polygon: Polygon) -> BaseGeometry:
