@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ToolOptions, tool_options
+from .options import FLIGHT_FORMATS, ToolOptions, tool_options
 
 if TYPE_CHECKING:
     from operator_tool.api.flight import Flight
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 @click.argument("file", required=False)
 @click.option("--flight-id", metavar="ID", help="A flight of the flights service, in place of a file.")
 @click.option("--flight-source", metavar="NAME", help="The plugin that resolves the flight.")
-@click.option("--flight-format", metavar="NAME", help="What the file is read as.  [default: by its content]")
+@click.option(
+    "--flight-format",
+    type=click.Choice(FLIGHT_FORMATS),
+    metavar="NAME",
+    help="What the file is read as.  [default: by its content]",
+)
 @click.option("--all", "whole", is_flag=True, help="Every waypoint, and not the first and the last few.")
 @tool_options
 def command(

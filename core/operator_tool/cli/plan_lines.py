@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from operator_tool.api.flight import Camera, Flight
-from operator_tool.api.order import AreaKind
+from operator_tool.api.flight import Flight
 from operator_tool.build_cache.estimate import Estimate
 from operator_tool.build_cache.plan import CachePlan
+from operator_tool.build_cache.plan_words import camera_words, counted, duration_words, ground_words, zooms_words
 from operator_tool.build_cache.zooms import ZoomsFrom
 
 
@@ -47,16 +47,16 @@ def _rows(plan: CachePlan, estimate: Estimate) -> Iterator[tuple[str, str]]:
     west, south, east, north = plan.coverage.bounds_deg
     how = f", {flight.format}" if flight.format else ""
     length = f"{plan.route.length_m / 1000:,.2f} km"
-    yield "flight", f"{flight.name} ({flight.source}{how}), {_counted(len(flight.waypoints), 'waypoint')}, {length}"
+    yield "flight", f"{flight.name} ({flight.source}{how}), {counted(len(flight.waypoints), 'waypoint')}, {length}"
     yield "takeoff", f"{origin.lat_deg!r}, {origin.lon_deg!r}"
     if flight.home is not None or flight.returns_home:
         yield "home", _home(flight, legs=plan.area.home_legs)
-    for number, text in enumerate(_area(plan)):
+    for number, text in enumerate(ground_words(plan)):
         yield "" if number else "area", text
     yield "bounds", f"{west:.6f}, {south:.6f} to {east:.6f}, {north:.6f} (west, south to east, north)"
     if plan.camera is not None and plan.zooms_from is not ZoomsFrom.CAMERA:
-        yield "camera", _camera(plan.camera, plan.heights_m)
-    yield "zooms", f"{_zooms(plan.zooms)}: {plan.zooms_reason}"
+        yield "camera", camera_words(plan)
+    yield "zooms", f"{zooms_words(plan.zooms)}: {plan.zooms_reason}"
     for one in estimate.by_zoom:
         yield f"zoom {one.zoom:2}", _tiles(one.tiles, one.held)
     yield "all", _tiles(estimate.tiles, estimate.held)
@@ -84,46 +84,6 @@ def _home(flight: Flight, *, legs: bool) -> str:
     )
 
 
-def _area(plan: CachePlan) -> Iterator[str]:
-    """Yield what the ground is made of, a line each."""
-    asked, flight = plan.area, plan.flight
-    sees = f" and {asked.footprint_m:g} m that the camera sees beyond it" if asked.footprint_m else ""
-    of_what = {
-        AreaKind.CORRIDOR: "to either side of the route",
-        AreaKind.BOX: "around the box of all that is flown",
-    }[asked.kind]
-    yield f"{asked.kind}, {asked.metres:g} m {of_what}{sees}"
-    radii_m = [one.loiter_radius_m for one in flight.waypoints if one.loiter_radius_m]
-    if radii_m:
-        yield f"around {_counted(len(radii_m), 'circle')} of up to {max(radii_m):g} m"
-    if flight.areas:
-        widest_m = max(area.margin_m for area in flight.areas)
-        margin = f", with up to {widest_m:g} m around" if widest_m else ""
-        yield f"{_counted(len(flight.areas), 'area')} that the flight covers{margin}"
-    if asked.polygons:
-        yield f"{_counted(len(asked.polygons), 'area')} besides, as drawn"
-    inclusion = sum(fence.inclusion for fence in flight.fences)
-    if plan.ground.fence is not None:
-        yield f"within {_counted(inclusion, 'inclusion fence')}"
-    elif inclusion:
-        yield f"not within the {_counted(inclusion, 'inclusion fence')}" + (
-            "" if asked.within_fence else ", as asked for"
-        )
-
-
-def _camera(camera: Camera, heights_m: tuple[float, float] | None) -> str:
-    if heights_m is None:
-        return f"{camera.name}, at a height above the ground that is not known: what it sees is not counted with"
-    low, high = (f"{height_m:.3g}" for height_m in heights_m)
-    return f"{camera.name}, {low if low == high else f'{low} to {high}'} m above the ground"
-
-
-def _zooms(zooms: tuple[int, ...]) -> str:
-    if len(zooms) > 1 and zooms[-1] - zooms[0] == len(zooms) - 1:
-        return f"{zooms[0]} to {zooms[-1]}"
-    return ", ".join(map(str, zooms))
-
-
 def _tiles(tiles: int, held: int) -> str:
     if not held:
         return f"{tiles:>11,} tiles"
@@ -136,18 +96,8 @@ def _estimate_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
         yield "download", f"{low / 1e6:,.1f} to {high / 1e6:,.1f} MB, told from {estimate.sampled} tiles"
     if estimate.seconds is not None:
         fast, slow = estimate.seconds
-        yield "time", f"{_duration(fast)} to {_duration(slow)}, at the pace of these"
+        yield "time", f"{duration_words(fast)} to {duration_words(slow)}, at the pace of these"
     if estimate.lacking:
         yield "lacking", f"{estimate.lacking} more tiles were asked for, and no provider gave them"
     if estimate.problem:
         yield "note", f"the estimate is poor: {estimate.problem}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -6,14 +6,14 @@ markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
 from operator_tool.api.escaping import escape_controls
-from operator_tool.api.order import AreaKind
 from operator_tool.build_cache.estimate import Estimate
 from operator_tool.build_cache.plan import CachePlan
+from operator_tool.build_cache.plan_words import camera_words, counted, duration_words, ground_words, zooms_words
 from operator_tool.redaction import REDACTOR
 
 from .scene import Scene
@@ -67,10 +67,10 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
         returns = "; the flight returns there" if flight.returns_home else ""
         rows.append(("home", f"{flight.home.lat_deg!r}, {flight.home.lon_deg!r}{returns}"))
     rows += [
-        ("ground", _ground(plan)),
+        ("ground", "; ".join(ground_words(plan))),
         ("bounds", f"{west:.5f}, {south:.5f} to {east:.5f}, {north:.5f} (west, south to east, north)"),
-        ("zooms", f"{_zooms(plan.zooms)}: {plan.zooms_reason}"),
-        *_camera(plan),
+        ("zooms", f"{zooms_words(plan.zooms)}: {plan.zooms_reason}"),
+        *([("camera", camera_words(plan))] if plan.camera is not None else []),
         *([("sectors", ", ".join(f"{one.name} ({one.kind})" for one in plan.sectors))] if plan.sectors else []),
         ("to fetch", _to_fetch(estimate)),
         ("key", plan.content_key),
@@ -92,11 +92,6 @@ def shown(text: str, limit: int = _LONGEST) -> str:
     return escape_controls(REDACTOR.text(text), limit=limit)
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number of things as one reads it."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def length_text(metres: float) -> str:
     """Return a length as one reads it."""
     return f"{metres / 1000:,.2f} km" if metres >= 1000 else f"{metres:,.0f} m"
@@ -112,43 +107,6 @@ def size_text(low: int, high: int) -> str:
     return f"{low} to {high} bytes"
 
 
-def duration_text(seconds: float) -> str:
-    """Return a time as one reads it."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _ground(plan: CachePlan) -> str:
-    asked, flight = plan.area, plan.flight
-    metres = f"{asked.metres:g} m"
-    parts = [
-        f"corridor, {metres} to either side of the route"
-        if asked.kind is AreaKind.CORRIDOR
-        else f"box around all that is flown, and {metres} more on each side"
-    ]
-    if asked.footprint_m:
-        parts.append(f"{asked.footprint_m:g} m more that the camera sees beyond it")
-    radii_m = [one.loiter_radius_m for one in flight.waypoints if one.loiter_radius_m]
-    if radii_m:
-        parts.append(f"around {counted(len(radii_m), 'circle')} of up to {max(radii_m):g} m")
-    if flight.areas:
-        parts.append(f"{counted(len(flight.areas), 'area')} that the flight covers")
-    if asked.polygons:
-        parts.append(f"{counted(len(asked.polygons), 'area')} besides, as drawn")
-    inclusion = sum(fence.inclusion for fence in flight.fences)
-    if inclusion:
-        within = "cut to" if plan.ground.fence is not None else "not cut to"
-        parts.append(f"{within} {counted(inclusion, 'inclusion fence')}")
-    return "; ".join(parts)
-
-
-def _zooms(zooms: Sequence[int]) -> str:
-    if len(zooms) > 2 and zooms[-1] - zooms[0] == len(zooms) - 1:
-        return f"{zooms[0]} to {zooms[-1]}"
-    return ", ".join(map(str, zooms))
-
-
 def _to_fetch(estimate: Estimate) -> str:
     missing = estimate.tiles - estimate.held
     parts = [f"{missing:,} of {estimate.tiles:,} tiles"]
@@ -156,22 +114,12 @@ def _to_fetch(estimate: Estimate) -> str:
         parts.append(size_text(*estimate.bytes_to_fetch))
     if estimate.seconds is not None and missing:
         fast, slow = estimate.seconds
-        parts.append(f"{duration_text(fast)} to {duration_text(slow)}")
+        parts.append(f"{duration_words(fast)} to {duration_words(slow)}")
     if estimate.sampled and missing:
         parts.append(f"told from {estimate.sampled} tiles")
     elif missing:
         parts.append("bytes and time are not known: no tile was asked for")
     return ", ".join(parts)
-
-
-def _camera(plan: CachePlan) -> Iterator[tuple[str, str]]:
-    if plan.camera is not None:
-        heights = ""
-        if plan.heights_m is not None:
-            low_m, high_m = plan.heights_m
-            heights = f", {low_m:g} m" if low_m == high_m else f", {low_m:g} to {high_m:g} m"
-            heights += " above the ground"
-        yield "camera", f"{plan.camera.name}{heights}"
 
 
 def _zoom_rows(estimate: Estimate, scene: Scene) -> tuple[ZoomRow, ...]:

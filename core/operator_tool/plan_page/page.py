@@ -8,8 +8,9 @@ from html import escape
 from importlib.resources import files
 
 from operator_tool import __version__
+from operator_tool.build_cache.plan_words import counted
 
-from .facts import Facts, ZoomRow, counted
+from .facts import Facts, ZoomRow
 from .ink import DARK, LIGHT, css_variables
 from .legend import legend_of
 from .scene import Scene

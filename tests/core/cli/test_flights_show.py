@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from operator_tool.api import (
     AltitudeFrame,
     Camera,
-    ConfigError,
     Fence,
     Flight,
     FlightFileError,
@@ -182,7 +181,7 @@ def test_what_can_not_be_asked_is_a_usage_error(mission: Path, tmp_path: Path) -
     for arguments in ((), (str(mission), "--flight-id", "F-1"), ("--flight-id", "F-1", "--flight-format", "kml")):
         with pytest.raises(UsageError):
             run(tmp_path, *arguments)
-    with pytest.raises(ConfigError, match="'kmx', but wants one of dji-wpml, flight-json, geojson"):
+    with pytest.raises(click.UsageError, match="'kmx' is not one of 'flight-json', 'qgc-plan'"):
         run(tmp_path, str(mission), "--flight-format", "kmx")
     with pytest.raises(click.UsageError):
         run(tmp_path, str(mission), "--zoom", "15")
