@@ -83,6 +83,12 @@ class IndependentGround:
                 for one, other in itertools.pairwise(self._on_earth(line)):
                     self._add_line((one, other), reach_m)
 
+    def add_asked(self, polygon: GroundPolygon, reach_m: float) -> None:
+        """Add a polygon that no fence clips, and all within the reach of its rim."""
+        fence, self._smallest = self._smallest, None
+        self.add_polygon(polygon, reach_m)
+        self._smallest = fence
+
     def add_box(self, west: float, north: float, east: float, south: float) -> None:
         """Add a rectangle, given in degrees, longitudes beyond 180 allowed."""
         corners = ((north, west), (north, east), (south, east), (south, west))

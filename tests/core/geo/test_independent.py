@@ -186,12 +186,13 @@ def test_a_wide_corridor_within_a_circle(origin: Place) -> None:
     """A circle as a fence leaves what lies in the circle, and no more than its corners add."""
     fence = Fence(inclusion=True, center=origin, radius_m=1_500.0)
     flight = _with(flight_of(origin, *_from(origin, (200.0, 600.0))), fences=(fence,))
-    corridor(flight, 18, 1_800.0, fences=[fence]).check(_tiles(flight, AreaRequest(metres=1_800.0), 18))
+    z = 16 if abs(origin[0]) > 80.0 else 18  # tiles are small there, and as many as tell as much take ten times as long
+    corridor(flight, z, 1_800.0, fences=[fence]).check(_tiles(flight, AreaRequest(metres=1_800.0), z))
 
 
 @pytest.mark.parametrize("origin", _ORIGINS.values(), ids=_ORIGINS)
 def test_a_box_and_a_fenced_box(origin: Place) -> None:
-    """A box holds the circle and the area too, and what is asked for lies beside it; a fence clips both."""
+    """A box holds the circle and the area too, and what is asked for lies beside it; a fence clips the box alone."""
     places = _from(origin, (0.0, 0.0), (900.0, 400.0), (300.0, 1_500.0), (-700.0, 300.0), (3_000.0, 3_000.0))
     area = GroundPolygon(outer=_star(places[3], [200.0] * 4), margin_m=35.0)
     flight = _with(_circling(flight_of(*places[:3]), 0.0, 0.0, 250.0), areas=(area,))
@@ -203,7 +204,7 @@ def test_a_box_and_a_fenced_box(origin: Place) -> None:
         ground = corridor(flight, 17, 100.0, fences=fences)
         degrees = (box.west * 360.0 - 180.0, _lat_deg(box.north), box.east * 360.0 - 180.0, _lat_deg(box.south))
         ground.add_box(*degrees)
-        ground.add_polygon(asked, 0.0)
+        ground.add_asked(asked, 0.0)
         ground.check(_tiles(_with(flight, fences=fences), request, 17))
 
 

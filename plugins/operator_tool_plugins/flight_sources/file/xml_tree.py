@@ -21,6 +21,8 @@ MAX_ELEMENTS = 500_000
 """About 200 bytes of memory each; a mission of 65,535 waypoints has a few for each."""
 MAX_ATTRIBUTES = 300_000
 
+_TEXT_BYTES = 64 * 1024
+
 _DTD_HINT = "Remove the <!DOCTYPE ...> from the file: no mission format has one."
 _SAVE_AGAIN = "The file is damaged or was cut off: save the mission again in its planner."
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
@@ -74,11 +76,20 @@ def parse_xml(data: bytes) -> Element:
     from defusedxml.common import DefusedXmlException, DTDForbidden
     from defusedxml.expatreader import DefusedExpatParser
 
+    class WholeTexts(DefusedExpatParser):
+        """Gives a text in few pieces; expat alone gives each of its lines, and each line's end, as one."""
+
+        def reset(self) -> None:
+            super().reset()
+            expat = vars(self)["_parser"]
+            expat.buffer_text = True
+            expat.buffer_size = _TEXT_BYTES
+
     text, skipped_lines = as_utf8(data)
     check_tags(text)
     builder = _TreeBuilder(skipped_lines)
     # All at once: expat looks at an unfinished token again with every piece that it gets.
-    parser = DefusedExpatParser(bufsize=len(text) + 1, forbid_dtd=True)
+    parser = WholeTexts(bufsize=len(text) + 1, forbid_dtd=True)
     parser.setContentHandler(builder)
     source = InputSource()
     source.setByteStream(io.BytesIO(text))
