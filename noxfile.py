@@ -33,7 +33,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, with a real sshd and a real nginx, and the coverage; a file's tests run one after the other."""
+    """Every test, with a real sshd, a real nginx and a real browser; a file's tests run one after the other."""
+    session.run("bash", ".ci/real-parts", external=True)
+    session.install("-e", ".", *_group("test"))
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The same tests, and which lines of the code they ran; counting takes half as long again."""
     session.run("bash", ".ci/real-parts", external=True)
     session.install("-e", ".", *_group("test"))
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=", *session.posargs)
