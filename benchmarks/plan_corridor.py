@@ -132,7 +132,7 @@ def _peers() -> str:
     peers_s, count = tiles_by_libraries(_diagonal(), AreaRequest().metres, _ZOOMS)
     times = f"{peers_s / plan_s:,.0f} times as long"
     row = f"| the first by pyproj, shapely and mercantile, tile by tile: {times} | {peers_s:.3f} | | {count:,} |\n"
-    return f"{row}\nThe peer's metres are those of a UTM zone, which are up to 0.04 % off there: hence its other count.\n"
+    return f"{row}\nThe peer's metres are those of a UTM zone, up to 0.04 % off there: hence its other count.\n"
 
 
 def _planned(make_flight: Callable[[], Flight], area: AreaRequest) -> tuple[CachePlan, float]:
