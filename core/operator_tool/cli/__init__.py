@@ -17,7 +17,7 @@ from .lazy_group import LazyGroup
 COMMANDS = {
     "build-cache": ("operator_tool.cli.build_cache:command", "From a flight to a verified cache on the companion."),
     "flights": ("operator_tool.cli.flights:command", "What is understood of a mission file or a flight."),
-    "plan": ("operator_tool.cli.plan:command", "What a flight needs: area, zooms, tiles. Writes nothing."),
+    "plan": ("operator_tool.cli.plan:command", "What a flight needs: area, zooms, tiles, and a drawing of it."),
     "download": ("operator_tool.cli.download:command", "Fill the workstation's tile store for a flight."),
     "verify-ready": ("operator_tool.cli.verify_ready:command", "Is this companion ready to fly this flight?"),
     "companion": ("operator_tool.cli.companion:command", "The companions: enrol, install, status."),
