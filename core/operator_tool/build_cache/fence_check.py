@@ -39,20 +39,24 @@ def _in_one(place: Place, fences: Sequence[Fence]) -> bool:
 
 
 def is_inside(place: Place, fence: Fence) -> bool:
-    """Tell whether a place is inside of a fence, by the even-odd rule; its edges take the short way across 180°."""
+    """Tell whether a place is inside of a fence, which holds whatever its rim goes around.
+
+    Edges take the short way across 180°.
+    """
     if fence.center is not None:
         return distance_m(place, fence.center) <= fence.radius_m
     lat_deg, lon_deg = place
-    inside = False
+    turns = 0
     a_lat, a_lon = fence.polygon[-1]
     a_east = _east_deg(a_lon - lon_deg)
     for b_lat, b_lon in fence.polygon:
         # Each corner east or west of the place, without a jump from the corner before.
         b_east = a_east + _east_deg(b_lon - a_lon)
         if (a_lat > lat_deg) != (b_lat > lat_deg):
-            inside ^= a_east + (lat_deg - a_lat) / (b_lat - a_lat) * (b_east - a_east) > 0.0
+            east_of_it = a_east + (lat_deg - a_lat) / (b_lat - a_lat) * (b_east - a_east) > 0.0
+            turns += east_of_it * (1 if b_lat > a_lat else -1)
         a_lat, a_lon, a_east = b_lat, b_lon, b_east
-    return inside
+    return turns != 0
 
 
 def _east_deg(difference_deg: float) -> float:

@@ -90,7 +90,7 @@ class _Sheet:
 
     def text(self, text: str, size: int, *, ink: str = "ink") -> None:
         for line in _wrapped(plain(text), size, _INSIDE):
-            self._add(round(size * 1.35), lambda image, y, line=line: _write(image, _BORDER, y, line, size, ink))  # type: ignore[misc]
+            self._add(round(size * 1.35), _line(line, size, ink))
 
     def banner(self, text: str) -> None:
         lines = _wrapped(plain(text), 22, _INSIDE - 32)
@@ -144,6 +144,11 @@ class _Sheet:
     def _add(self, height: int, draw: _Draw) -> None:
         self._drawn.append((self._y, draw))
         self._y += height
+
+
+def _line(text: str, size: int, ink: str) -> _Draw:
+    """Return what draws one line at the left border."""
+    return lambda image, y: _write(image, _BORDER, y, text, size, ink)
 
 
 def _write(image: Image.Image, x: int, y: int, text: str, size: int, ink: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -237,5 +237,5 @@ def _fence_ring(fence: Fence, frame: Frame) -> Line:
         return simplified_to(frame.line([*fence.polygon, fence.polygon[0]]), 0.3, 2_000)
     x, y = frame.place(*fence.center)
     radius = fence.radius_m * frame.per_metre(fence.center[0])
-    turns: Callable[[int], float] = lambda i: math.tau * i / 96  # noqa: E731
-    return [(x + radius * math.cos(turns(i)), y + radius * math.sin(turns(i))) for i in range(97)]
+    turns = [math.tau * i / 96 for i in range(97)]
+    return [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]

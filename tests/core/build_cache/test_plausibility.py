@@ -257,6 +257,15 @@ def test_a_fence_across_180_degrees_holds_what_is_inside() -> None:
     assert len(findings_of(flight_of([(11.0, 178.9), (11.0, 179.5)], fences=(fence,)))) == 1
 
 
+def test_a_fence_that_overlaps_itself_holds_what_it_goes_around() -> None:
+    """The middle of a star drawn in one line, which goes around it twice; what lies beside a point is outside."""
+    star = ((12.0, 11.0), (10.2, 11.6), (11.3, 10.0), (11.3, 12.0), (10.2, 10.4))
+    for polygon in (star, star[::-1]):
+        fence = Fence(inclusion=True, polygon=polygon)
+        assert findings_of(flight_of([(11.0, 11.0), (11.01, 11.0)], fences=(fence,))) == ()
+        assert len(findings_of(flight_of([(11.0, 11.0), (11.9, 11.3)], fences=(fence,)))) == 1
+
+
 def _checked(
     flight: Flight, *bounds: tuple[float, float, float, float] | None, accept: bool = False
 ) -> tuple[Finding, ...]:

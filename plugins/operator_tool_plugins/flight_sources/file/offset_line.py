@@ -56,7 +56,8 @@ def _mitre(before: _Point, after: _Point) -> _Point:
     cos_turn = before[0] * after[0] + before[1] * after[1]
     if 1.0 + cos_turn < 2.0 / _LONGEST_MITRE**2:
         return right_after
-    return tuple((a + b) / (1.0 + cos_turn) for a, b in zip(right_before, right_after, strict=True))  # type: ignore[return-value]
+    long = 1.0 + cos_turn
+    return (right_before[0] + right_after[0]) / long, (right_before[1] + right_after[1]) / long
 
 
 def _wrapped(lon_deg: float) -> float:
