@@ -85,7 +85,7 @@ from .flight import (
     TakeoffOrigin,
     Waypoint,
 )
-from .hookspecs import PROJECT_NAME, hookimpl
+from .implementing import PROJECT_NAME, HookImplementations, hookimpl
 from .order import (
     AreaKind,
     AreaRequest,
@@ -96,6 +96,11 @@ from .order import (
     TileSupply,
     tiles_digest,
 )
+from .programs.pipe_end import PipeEnd
+from .programs.process import start_process
+from .programs.program import PROGRAM_TICK_S, Program, check_argv
+from .programs.session import ProgramSession
+from .programs.streamed_run import StreamedRun
 from .roles import (
     CompanionSession,
     CompanionTransport,
@@ -107,6 +112,7 @@ from .roles import (
     KeepingProvisioner,
     Provisioner,
     RemoteRun,
+    SimulatedTransport,
     TileProvider,
 )
 from .secret import Secret
@@ -132,6 +138,7 @@ from .tiles import (
 
 __all__ = [
     "MAX_ZOOM",
+    "PROGRAM_TICK_S",
     "PROJECT_NAME",
     "Absent",
     "AltitudeFrame",
@@ -181,6 +188,7 @@ __all__ = [
     "GcReport",
     "GroundPolygon",
     "HomePosition",
+    "HookImplementations",
     "HostKeyOffer",
     "ImplausibleFlightError",
     "InstallableProvisioner",
@@ -198,12 +206,15 @@ __all__ = [
     "PhaseProgress",
     "PhaseStarted",
     "PictureFormat",
+    "PipeEnd",
     "Place",
     "Placeholder",
     "PlanError",
     "PluginError",
     "PluginRecord",
     "PluginSettings",
+    "Program",
+    "ProgramSession",
     "PromptAnswered",
     "PromptShown",
     "ProviderInfo",
@@ -224,8 +235,10 @@ __all__ = [
     "Secret",
     "SignerEnrolment",
     "SignerOffer",
+    "SimulatedTransport",
     "Soundness",
     "SoundnessAsked",
+    "StreamedRun",
     "TakeoffOrigin",
     "Tile",
     "TileCounts",
@@ -243,10 +256,12 @@ __all__ = [
     "VerifyError",
     "WantedTile",
     "Waypoint",
+    "check_argv",
     "escape_bytes",
     "escape_controls",
     "fetch_in_pool",
     "hookimpl",
     "sniff_picture_format",
+    "start_process",
     "tiles_digest",
 ]

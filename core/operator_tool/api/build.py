@@ -181,6 +181,8 @@ class CompanionSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How often the link broke and was taken up again."""
     recovered: bool = False
     """The switch was made although the link broke before its report came."""
+    simulated: str = ""
+    """What stood in for the companion, where there was none."""
     signer: str | None = None
     """The fingerprint of the key that signed for what was built, where one did."""
 

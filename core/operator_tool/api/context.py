@@ -27,6 +27,9 @@ class RunContext:
     """The deadline of the whole run; no wait may go beyond it."""
     emit: Callable[[Event], None] = lambda _event: None
     """Tell the listeners of an event; may be called from any thread."""
+    redact: Callable[[str], str] = lambda text: text
+    """Return a text with every secret of this run replaced, in whatever form it stands there; for what a plugin writes
+    where the tool's own exits don't stand between: a file of its own, another service."""
     trust_dir: Path | None = None
     """A folder of the workstation that transports share: what the operator has confirmed, such as pinned host keys.
     It may not exist yet; None where there is none, and then nothing is pinned."""

@@ -3,6 +3,9 @@
 A plugin is a module (or an object) that an entry point names; the entry point's group is its role, the entry point's
 name is what an operator selects it by. Each role has one factory hook; the first answer that is not None counts, so a
 hook wrapper (``@hookimpl(wrapper=True)``) of another plugin may wrap what the selected one returns.
+
+A wrapper is of a listener's: it is enabled by name, before anything else is loaded. Of several, the listener that is
+enabled last is outermost: it is asked first, and has the last word on what is returned.
 """
 
 from __future__ import annotations
@@ -11,16 +14,11 @@ import pluggy
 
 from .context import RunContext
 from .events import Event
+from .implementing import PROJECT_NAME
 from .roles import CompanionTransport, FlightSource, Provisioner, TileProvider
 from .settings import PluginSettings
 
-PROJECT_NAME = "operator_tool"
-"""The name under which pluggy knows these hooks."""
-
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
-
-hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
-"""Marks a plugin's function as the implementation of the hook of its name."""
 
 
 @hookspec(firstresult=True)
@@ -66,4 +64,7 @@ def stop_listening() -> None:
 
 @hookspec
 def on_event(event: Event) -> None:
-    """Tell a listener of what happens in a run. What it raises is logged and never disturbs the run."""
+    """Tell of what happens in a run: a listener, and any other plugin of the run that implements this.
+
+    What it raises is logged and never disturbs the run.
+    """

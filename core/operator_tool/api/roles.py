@@ -158,6 +158,17 @@ class EagerTransport(CompanionTransport, Protocol):
 
 
 @runtime_checkable
+class SimulatedTransport(CompanionTransport, Protocol):
+    """A transport behind which there is no drone. It must be asked for by ``--transport`` in so many words, the
+    operator is told at the start and in the report, and no configuration can select it."""
+
+    @property
+    def simulation(self) -> str:
+        """What stands in for the companion, in a few words; known without connecting."""
+        ...
+
+
+@runtime_checkable
 class EnrollableTransport(CompanionTransport, Protocol):
     """A transport that knows a companion by a host key, which the operator confirms once."""
 

@@ -21,6 +21,7 @@ from operator_tool.build_cache.parts import Parts
 from operator_tool.places import Places
 from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
 from operator_tool.plugin_host.host import PluginHost
+from operator_tool.redaction import REDACTOR
 from operator_tool.sectors import chosen_sectors, load_sectors
 from operator_tool.settings import SettingsSources
 
@@ -99,6 +100,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             cancelled=context.cancelled,
             deadline=deadline,
             emit=host.emit,
+            redact=REDACTOR.text,
             trust_dir=tool.places.trust_dir,
         )
 

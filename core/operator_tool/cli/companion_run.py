@@ -27,6 +27,7 @@ from operator_tool.build_cache.fleet import run_all
 from operator_tool.overdue import ended_after
 from operator_tool.places import Places
 from operator_tool.plugin_host.host import PluginHost
+from operator_tool.redaction import REDACTOR
 
 from .assembly import open_tool
 from .audited import audited
@@ -177,6 +178,7 @@ class CompanionRun:
             cancelled=self._cancelled,
             deadline=self._deadline,
             emit=lambda event: self._host.emit(event),
+            redact=REDACTOR.text,
             trust_dir=self.places.trust_dir,
         )
 

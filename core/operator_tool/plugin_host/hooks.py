@@ -13,6 +13,7 @@ from operator_tool.api import hookspecs
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.events import Event
+from operator_tool.api.implementing import PROJECT_NAME
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, TileProvider
 from operator_tool.api.settings import PluginSettings
 
@@ -35,7 +36,7 @@ class Hooks:
     """The registered plugins of one run."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+        self._manager = pluggy.PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
         self._plugins: dict[PluginEntry, object] = {}
         self._listeners: list[_Listener] = []
@@ -55,7 +56,7 @@ class Hooks:
             raise PluginError(f"{entry.owner} can't be registered: {type(error).__name__}: {message}") from error
         self._check_hooks(entry, plugin)
         self._plugins[entry] = plugin
-        if entry.role == Role.LISTENER:
+        if entry.role == Role.LISTENER or self._listens(plugin):
             self._listeners.append(_Listener(entry))
         for listener in self._listeners:
             listener.on_event = self._caller("on_event", listener.entry)
@@ -136,6 +137,10 @@ class Hooks:
             if other != entry and (other.role != Role.LISTENER or hook not in FACTORIES.values())
         ]
         return self._manager.subset_hook_caller(hook, remove_plugins=others)
+
+    def _listens(self, plugin: object) -> bool:
+        """Tell whether a plugin of another role wants to be told of events, too."""
+        return "on_event" in {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
 
     def _check_hooks(self, entry: PluginEntry, plugin: object) -> None:
         wanted = FACTORIES.get(Role(entry.role), "on_event")

@@ -19,13 +19,13 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
 _file: BinaryIO | None = None
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the settings' class."""
     return Settings
 
 
-@hookimpl
+@hookimpl.start_listening
 def start_listening(settings: PluginSettings, context: RunContext) -> None:  # noqa: ARG001 - the hook's signature
     """Open the file, so that a path that can't be written is told before the run."""
     global _file
@@ -36,14 +36,14 @@ def start_listening(settings: PluginSettings, context: RunContext) -> None:  # n
         raise ConfigError(f"jsonlog.path {settings.path!r} can't be appended to: {error.strerror}") from error
 
 
-@hookimpl
+@hookimpl.on_event
 def on_event(event: Event) -> None:
     """Append the event."""
     if _file is not None:
         _file.write(msgspec.json.encode(event) + b"\n")
 
 
-@hookimpl
+@hookimpl.stop_listening
 def stop_listening() -> None:
     """Close the file."""
     global _file

@@ -138,14 +138,14 @@ _display: PlainLines | Bars | None = None
 _quiet = False
 
 
-@hookimpl
+@hookimpl.start_listening
 def start_listening(settings: PluginSettings, context: RunContext) -> None:  # noqa: ARG001 - the hook's signature
     """Note whether anything is wanted; the display is chosen at the first event."""
     global _quiet
     _quiet = context.quiet
 
 
-@hookimpl
+@hookimpl.on_event
 def on_event(event: Event) -> None:
     """Show the event: bars on a terminal, lines elsewhere."""
     global _display
@@ -156,7 +156,7 @@ def on_event(event: Event) -> None:
     _display.tell(event)
 
 
-@hookimpl
+@hookimpl.stop_listening
 def stop_listening() -> None:
     """Give the terminal back, however the run ended."""
     global _display

@@ -217,13 +217,13 @@ def _bounds_deg(text: str) -> tuple[float, float, float, float] | None:
     return (west, south, east, north) if sane else None
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return MbtilesSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> MbtilesProvider:
     """Return the provider; the file is opened when it is first asked."""
     assert isinstance(settings, MbtilesSettings)

@@ -132,13 +132,13 @@ def _is_template(url: str) -> bool:
     return "{" in url.replace(_API_KEY, "") or "}" in url.replace(_API_KEY, "")
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return XyzSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> XyzProvider:
     """Return the provider. Raises ``ConfigError`` when the settings don't make sense."""
     assert isinstance(settings, XyzSettings)

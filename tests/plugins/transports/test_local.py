@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import CompanionSession, LinkError, RunContext, RunLimits
+from operator_tool.api.programs import process
 from operator_tool_plugins.transports import local
-from operator_tool_plugins.transports.local import process
 
 
 @pytest.fixture

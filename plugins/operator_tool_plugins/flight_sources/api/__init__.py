@@ -47,13 +47,13 @@ class ApiSettings(PluginSettings, frozen=True, kw_only=True):
     source_field: Annotated[str, Meta(description="Its name for where the waypoint comes from.")] = "source"
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of this source's settings."""
     return ApiSettings
 
 
-@hookimpl
+@hookimpl.make_flight_source
 def make_flight_source(settings: PluginSettings, context: RunContext) -> FlightSource:
     """Return the flight source. Raises ``ConfigError`` for an address or a token that can't be used safely."""
     from .source import ApiFlightSource

@@ -91,13 +91,13 @@ def read_flight(data: bytes, *, name: str, source: str, format_name: FormatName 
     )
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of this source's settings."""
     return FileSettings
 
 
-@hookimpl
+@hookimpl.make_flight_source
 def make_flight_source(settings: PluginSettings, context: RunContext) -> FlightSource:  # noqa: ARG001 - the hook's
     """Return the flight source."""
     assert isinstance(settings, FileSettings)

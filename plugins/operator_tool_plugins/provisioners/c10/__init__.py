@@ -11,13 +11,13 @@ from operator_tool.api import PluginSettings, Provisioner, RunContext, hookimpl
 from .settings import C10Settings
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the settings of ``[c10]``."""
     return C10Settings
 
 
-@hookimpl
+@hookimpl.make_provisioner
 def make_provisioner(settings: PluginSettings, context: RunContext) -> Provisioner:
     """Return the runner of the companion's agent."""
     from .runner import C10Provisioner

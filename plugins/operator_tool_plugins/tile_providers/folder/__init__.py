@@ -182,13 +182,13 @@ def _is_vector(look: Look) -> bool:
     return is_vector(look.sample)
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return FolderSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> FolderProvider:
     """Return the provider; the folder is looked at when it is first asked."""
     assert isinstance(settings, FolderSettings)

@@ -101,13 +101,13 @@ class PmtilesProvider:
         return self._archive
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return PmtilesSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> PmtilesProvider:
     """Return the provider; the archive is opened when it is first asked. Raises ``ConfigError``."""
     assert isinstance(settings, PmtilesSettings)

@@ -126,13 +126,13 @@ def _template(base: str, tiles_path: str) -> UrlTemplate:
     return template
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return SatelliteSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> SatelliteProvider:
     """Return the provider. Raises ``ConfigError`` when the settings don't make sense."""
     assert isinstance(settings, SatelliteSettings)

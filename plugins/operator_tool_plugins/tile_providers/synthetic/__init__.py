@@ -81,13 +81,13 @@ class SyntheticProvider:
         self._painter = None
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return SyntheticSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> SyntheticProvider:
     """Return the provider; nothing is painted yet."""
     assert isinstance(settings, SyntheticSettings)

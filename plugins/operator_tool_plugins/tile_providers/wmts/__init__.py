@@ -174,13 +174,13 @@ class WmtsProvider:
         return self._engine.judge(tile, reply)
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the class of the settings."""
     return WmtsSettings
 
 
-@hookimpl
+@hookimpl.make_tile_provider
 def make_tile_provider(settings: PluginSettings, context: RunContext) -> WmtsProvider:
     """Return the provider; nothing is asked yet. Raises ``ConfigError`` when the settings don't make sense."""
     assert isinstance(settings, WmtsSettings)

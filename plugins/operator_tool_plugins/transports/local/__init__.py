@@ -20,14 +20,14 @@ from operator_tool.api import (
     RemoteRun,
     RunContext,
     RunLimits,
+    StreamedRun,
+    check_argv,
     hookimpl,
+    start_process,
 )
 
-from .._run import StreamedRun, check_argv
-from .process import start
 
-
-@hookimpl
+@hookimpl.make_companion_transport
 def make_companion_transport(context: RunContext) -> CompanionTransport:
     """Return the transport to this machine."""
     return LocalTransport(context)
@@ -71,7 +71,7 @@ class LocalSession:
         with self._lock:
             self._check_open()
             run = StreamedRun(
-                start(argv),
+                start_process(argv),
                 stdin=stdin,
                 limits=limits or RunLimits(),
                 context=self._context,

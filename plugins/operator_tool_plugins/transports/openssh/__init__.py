@@ -10,13 +10,13 @@ from .transport import OpensshTransport
 __all__ = ["OpensshSettings", "OpensshTransport", "make_companion_transport", "plugin_settings"]
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the settings of this transport."""
     return OpensshSettings
 
 
-@hookimpl
+@hookimpl.make_companion_transport
 def make_companion_transport(settings: PluginSettings, context: RunContext) -> CompanionTransport:
     """Return the transport to the companion of the settings; connects nothing yet."""
     assert isinstance(settings, OpensshSettings)

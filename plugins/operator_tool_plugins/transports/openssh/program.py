@@ -10,9 +10,8 @@ import threading
 from collections.abc import Sequence
 from select import POLLIN, POLLOUT
 
-from operator_tool.api import LinkError, LinkStalledError
+from operator_tool.api import LinkError, LinkStalledError, PipeEnd
 
-from .._pipe_end import PipeEnd
 from .master import Master
 from .mux import MuxSession
 

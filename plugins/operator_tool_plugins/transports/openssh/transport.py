@@ -13,12 +13,12 @@ from operator_tool.api import (
     Deadline,
     HostKeyOffer,
     Notice,
+    ProgramSession,
     RunContext,
 )
 
 from .._host_keys.pins import pin_key
 from .._host_keys.refusal import ShownKey
-from .._remote_session import RemoteSession
 from .command import master_argv
 from .failures import KEY_REFUSED, failure
 from .host_keys import known_keys, offered_key, pin_file, refused
@@ -67,7 +67,7 @@ class OpensshTransport:
         except BaseException:
             master.close()
             raise
-        return RemoteSession(
+        return ProgramSession(
             CompanionIdentity(address=resolved.address, fingerprint=key.fingerprint),
             self._context,
             start=lambda argv, _stall_s: start(master, argv),

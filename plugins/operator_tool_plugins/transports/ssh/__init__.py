@@ -10,13 +10,13 @@ from .transport import SshTransport
 __all__ = ["SshSettings", "SshTransport", "make_companion_transport", "plugin_settings"]
 
 
-@hookimpl
+@hookimpl.plugin_settings
 def plugin_settings() -> type[PluginSettings]:
     """Return the settings of this transport."""
     return SshSettings
 
 
-@hookimpl
+@hookimpl.make_companion_transport
 def make_companion_transport(settings: PluginSettings, context: RunContext) -> CompanionTransport:
     """Return the transport to the companion of the settings; connects nothing yet."""
     assert isinstance(settings, SshSettings)

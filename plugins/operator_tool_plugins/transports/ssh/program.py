@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from paramiko import Channel, Message  # type: ignore[import-untyped]
 from paramiko.common import cMSG_CHANNEL_REQUEST  # type: ignore[import-untyped]
 
-from operator_tool.api import Deadline, LinkError
+from operator_tool.api import PROGRAM_TICK_S, Deadline, LinkError
 
-from .._run import TICK_S
 from .link import Link
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ _TERMINATE_S = 1.0
 def start(link: Link, argv: Sequence[str], *, stall_s: float) -> ChannelProgram:
     """Start a program; a write that is stalled for ``stall_s`` closes the link. Raises ``LinkError``."""
     channel = link.open_channel()
-    channel.settimeout(TICK_S)
+    channel.settimeout(PROGRAM_TICK_S)
     # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
     # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
     request = _request(channel, "exec", want_reply=True)
@@ -116,8 +115,8 @@ class ChannelProgram:
     def _discard(self, until: Deadline) -> None:
         """Read while the program ends: its end is told after the output that it left."""
         while not self._channel.exit_status_ready() and not until.passed:
-            if self.read_stdout(TICK_S) == b"":
-                self._channel.status_event.wait(TICK_S)
+            if self.read_stdout(PROGRAM_TICK_S) == b"":
+                self._channel.status_event.wait(PROGRAM_TICK_S)
 
     def _refused(self) -> LinkError | None:
         """Return the error for a program that the server would not start; None for any other end."""

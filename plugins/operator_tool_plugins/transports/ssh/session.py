@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator_tool.api import RunContext
+from operator_tool.api import ProgramSession, RunContext
 
-from .._remote_session import RemoteSession
 from .link import Link
 from .program import start
 
 
-class SshSession(RemoteSession):
+class SshSession(ProgramSession):
     """Runs each program in a channel of its own."""
 
     def __init__(self, link: Link, context: RunContext) -> None:

@@ -40,11 +40,11 @@ class Satellite:
         self._client.close()
 
 
-@api.hookimpl
+@api.hookimpl.plugin_settings
 def plugin_settings() -> type[api.PluginSettings]:
     return Settings
 
 
-@api.hookimpl
+@api.hookimpl.make_tile_provider
 def make_tile_provider(settings: Settings, context: api.RunContext) -> Satellite:
     return Satellite(settings, context)

@@ -1,4 +1,4 @@
-"""A session over an SSH link, whoever keeps it: programs, and files by way of programs."""
+"""A session over any link that can start programs: files come and go by way of programs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from operator_tool.api import CompanionIdentity, LinkError, RemoteRun, RunContext, RunLimits
-
-from ._run import Program, StreamedRun, check_argv
+from ..companion import CompanionIdentity, RunLimits
+from ..context import RunContext
+from ..errors import LinkError
+from ..roles import RemoteRun
+from .program import Program, check_argv
+from .streamed_run import StreamedRun
 
 _FILE_SILENCE_S = 60.0
 
@@ -39,10 +42,12 @@ head -c "$2" -- "$1" && printf .
 """
 
 
-class RemoteSession:
-    """Runs programs by the account's shell; a relative path is relative to the account's home.
+class ProgramSession:
+    """The ``CompanionSession`` of a transport that can start programs; files come and go by the companion's ``sh``.
 
-    ``start`` starts a program over the link, given how long a write may be stalled; ``close_link`` closes the link.
+    A relative path is relative to where the link starts programs, such as the account's home.
+    ``start`` starts a program over the link, given its arguments and how many seconds a write may be stalled;
+    ``close_link`` closes the link.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_tool.api import LinkError, escape_bytes
-from operator_tool_plugins.transports._lines import LineSplitter, Tail
+from operator_tool.api.programs.lines import LineSplitter, Tail
 
 STREAMS = st.binary(max_size=60).map(lambda data: data.translate(bytes.maketrans(b"\x00\x01\x02", b"\n\n\n")))
 

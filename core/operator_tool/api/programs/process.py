@@ -5,23 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from select import POLLIN, POLLOUT
+from typing import TYPE_CHECKING
 
-from operator_tool.api import LinkError
+from ..errors import LinkError
+from .pipe_end import PipeEnd
+from .program import Program
 
-from .._pipe_end import PipeEnd
-from .._run import Program
+if TYPE_CHECKING:
+    import subprocess
 
 _TERMINATE_S = 1.0
 
 
-def start(argv: Sequence[str]) -> Program:
-    """Start a program, or return what a shell would show of one that it can't start. Raises ``LinkError``."""
+def start_process(
+    argv: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Program:
+    """Start a program of this machine, in a process group of its own that ends with it.
+
+    It sees this process's environment without operator-tool's settings, with ``environment`` over it, and works in
+    ``folder``. For one that can't be started this returns what a shell would show: status 126 or 127, and why.
+    Raises ``LinkError`` for anything else that is in the way.
+    """
+    import subprocess
+
     # As over ssh, the companion's program sees none of the operator's settings: they may hold secrets.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPERATOR_TOOL_")}
+    seen = {name: value for name, value in os.environ.items() if not name.startswith("OPERATOR_TOOL_")}
     try:
         process = subprocess.Popen(  # noqa: S603 - running the program that is asked for is this transport's task
             list(argv),
@@ -30,7 +42,8 @@ def start(argv: Sequence[str]) -> Program:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            env=environment,
+            env={**seen, **(environment or {})},
+            cwd=folder,
         )
     except FileNotFoundError:
         return _NotStarted(127, f"{argv[0]}: not found\n")
@@ -86,6 +99,8 @@ class _Process:
         self.wait(_TERMINATE_S)
         with self._lock:
             if not self._reaped:
+                import subprocess
+
                 with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel: nobody can end it
                     self._process.wait(_TERMINATE_S)
                 self._reaped = True

@@ -1,10 +1,11 @@
-"""Lines out of a stream of bytes under caps, and the last of a stream of errors, for the transports of this folder."""
+"""Lines out of a stream of bytes under caps, and the last of a stream of errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from operator_tool.api import LinkError, escape_bytes
+from ..errors import LinkError
+from ..escaping import escape_bytes
 
 
 class LineSplitter:

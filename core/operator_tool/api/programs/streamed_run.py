@@ -1,4 +1,4 @@
-"""A program's run under limits, the same over every transport of this folder.
+"""A program's run under limits, the same over every transport.
 
 A transport supplies a :class:`Program`: bounded reads and writes, nothing else. Three threads touch it: the caller's
 reads standard output, one drains standard error, one pulls the iterable of standard input and writes it. None of them
@@ -10,66 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from operator_tool.api import Deadline, LinkError, LinkStalledError, RunContext, RunLimits
-
-from ._lines import LineSplitter, Tail
+from ..companion import RunLimits
+from ..context import RunContext
+from ..deadline import Deadline
+from ..errors import LinkError, LinkStalledError
+from .lines import LineSplitter, Tail
+from .program import PROGRAM_TICK_S, Program
 
 log = logging.getLogger(__name__)
-
-TICK_S = 0.1
-"""The longest that a wait goes on without looking round."""
 
 _JOIN_S = 1.0
 _GIVEN_UP_S = 0.5
 """What a program gets to end by itself when the whole run is being given up."""
-
-
-class Program(Protocol):
-    """A running program as its transport has it. Every method may be called from any thread, and returns in time."""
-
-    def read_stdout(self, timeout_s: float, /) -> bytes | None:
-        """Return what is there, None when nothing came in time, ``b""`` at the end. Raises ``LinkError``."""
-        ...
-
-    def read_stderr(self, timeout_s: float, /) -> bytes | None:
-        """Return what is there, None when nothing came in time, ``b""`` at the end or when the link is lost."""
-        ...
-
-    def write_stdin(self, data: memoryview, timeout_s: float, /) -> int:
-        """Write a part of ``data`` and return its length, 0 when nothing was taken in time.
-
-        Raises ``BrokenPipeError`` when the program takes no more, ``LinkError`` when the link is lost.
-        """
-        ...
-
-    def close_stdin(self) -> None:
-        """Let the program see the end of its standard input; again is harmless."""
-        ...
-
-    def wait(self, timeout_s: float, /) -> bool:
-        """Return whether the program has ended, within that time. Raises ``LinkError`` when that can't be known."""
-        ...
-
-    @property
-    def exit_status(self) -> int | None:
-        """The exit status, None while it runs and when it ended without one."""
-        ...
-
-    def end(self) -> None:
-        """End the program if it still runs, and let go of all that was open; again is harmless."""
-        ...
-
-
-def check_argv(argv: Sequence[str]) -> None:
-    """Raise ``ValueError`` for an argument list that no program can be started with."""
-    if not argv or not argv[0]:
-        raise ValueError("an argument list needs a program")
-    if any("\0" in argument for argument in argv):
-        raise ValueError("an argument can't hold a NUL character")
 
 
 class StreamedRun:
@@ -84,6 +40,7 @@ class StreamedRun:
         context: RunContext,
         closed: Callable[[StreamedRun], None],
     ) -> None:
+        """``closed`` is told when the run is over and its program has ended."""
         self._program = program
         self._limits = limits
         self._context = context
@@ -167,7 +124,7 @@ class StreamedRun:
         at_end = self._finished
         try:
             self._program.close_stdin()
-            while not self._program.wait(TICK_S if at_end else 0.0) and not grace.passed:
+            while not self._program.wait(PROGRAM_TICK_S if at_end else 0.0) and not grace.passed:
                 if self._aborted.is_set() or (self._context.cancelled.is_set() and given_up.passed):
                     return
                 at_end = at_end or self._read(grace) == b""
@@ -215,7 +172,7 @@ class StreamedRun:
 
     def _read(self, until: Deadline) -> bytes | None:
         with self._reading:
-            return self._program.read_stdout(until.remaining_s(TICK_S))
+            return self._program.read_stdout(until.remaining_s(PROGRAM_TICK_S))
 
     def _ended_long_ago(self) -> bool:
         """Tell whether the program ended ``exit_s`` ago while another process keeps its output open."""
@@ -231,7 +188,7 @@ class StreamedRun:
         while True:
             # Also when it has ended: the output of a program that close() ended came to its end, too.
             self._check(Deadline.never())
-            if self._program.wait(exit_deadline.remaining_s(TICK_S)):
+            if self._program.wait(exit_deadline.remaining_s(PROGRAM_TICK_S)):
                 break
             if exit_deadline.passed:
                 raise LinkError(
@@ -272,13 +229,13 @@ class StreamedRun:
             if self._leaving.is_set():
                 return False
             try:
-                data = data[self._program.write_stdin(data, TICK_S) :]
+                data = data[self._program.write_stdin(data, PROGRAM_TICK_S) :]
             except BrokenPipeError:
                 return False
         return not self._leaving.is_set()
 
     def _drain_stderr(self) -> None:
-        while (data := self._program.read_stderr(TICK_S)) != b"":
+        while (data := self._program.read_stderr(PROGRAM_TICK_S)) != b"":
             if data:
                 self._stderr.add(data)
             elif self._has_ended():
