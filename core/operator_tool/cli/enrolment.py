@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import cast
 
 import msgspec
 
@@ -11,6 +12,7 @@ from operator_tool.api.companion import HostKeyOffer
 from operator_tool.api.errors import CompanionError, UsageError
 from operator_tool.api.roles import EnrollableTransport
 from operator_tool.places import Places
+from operator_tool.plugin_host.protocols import meets
 
 from .asking import ask_line, at_a_terminal
 from .companion_outcome import CompanionOutcome, PinnedKey, harmless
@@ -36,12 +38,12 @@ class Enrolment:
     def enrol(self, companion: ReachedCompanion) -> CompanionOutcome:
         """Pin the companion's host key once it is confirmed. Raises ``CompanionError`` where it isn't, and
         ``UsageError`` for a transport that knows no host keys."""
-        transport = companion.transport
-        if not isinstance(transport, EnrollableTransport):
+        if not meets(companion.transport, EnrollableTransport):
             raise UsageError(
                 f"the transport {companion.chosen.transport} has no host keys: there is nothing to enrol",
                 hint="Enrolment is for transports over SSH: give --transport ssh or openssh.",
             )
+        transport = cast("EnrollableTransport", companion.transport)
         offer = transport.offered_key()
         self._refuse(offer)
         if offer.fingerprint in offer.pinned:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TypeVar, cast
 
 import pluggy
 
 from operator_tool.api import hookspecs
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import OperatorToolError, PluginError
+from operator_tool.api.errors import PluginError
 from operator_tool.api.events import Event
 from operator_tool.api.implementing import PROJECT_NAME
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, TileProvider
 from operator_tool.api.settings import PluginSettings
 
+from .blame import brief, words_of
+from .calls import CALL_S, called
+from .checked_events import checked_event
 from .discovery import PluginEntry, Role
+from .listening import Listener, is_told_here
 from .protocols import meets
 from .redacted_events import RedactedEvents
+from .wrappers import watch_wrapper
 
 _log = logging.getLogger(__name__)
 
@@ -31,84 +36,97 @@ FACTORIES = {
 }
 """The factory hook of each role that has one."""
 
+_Made = TypeVar("_Made")
+
 
 class Hooks:
-    """The registered plugins of one run."""
+    """The registered plugins of one run. Each call of theirs may take ``call_s``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, call_s: float = CALL_S) -> None:
+        self._call_s = call_s
         self._manager = pluggy.PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
         self._plugins: dict[PluginEntry, object] = {}
-        self._listeners: list[_Listener] = []
+        self._listeners: list[Listener] = []
         self._emitting = threading.Lock()
         self._redacted = RedactedEvents()
 
     def register(self, entry: PluginEntry, plugin: object) -> None:
         """Take a loaded plugin in. Raises ``PluginError``: a misspelt hook, a wrong argument, no hook for its role."""
-        try:
-            hash(plugin)
-            self._manager.register(plugin, name=f"{entry.role}:{entry.name}")
-            self._manager.check_pending()
-        except (Exception, SystemExit) as error:  # registration runs the plugin's own attributes
-            if self._manager.has_plugin(f"{entry.role}:{entry.name}"):
-                self._manager.unregister(name=f"{entry.role}:{entry.name}")
-            message = str(error).partition("\n")[0] if isinstance(error, ValueError) else str(error)
-            raise PluginError(f"{entry.owner} can't be registered: {type(error).__name__}: {message}") from error
-        self._check_hooks(entry, plugin)
+        with called(entry, "registration", limit_s=self._call_s):
+            self._register(entry, plugin)
+            self._check_hooks(entry, plugin)
         self._plugins[entry] = plugin
         if entry.role == Role.LISTENER or self._listens(plugin):
-            self._listeners.append(_Listener(entry))
+            self._listeners.append(Listener(entry))
         for listener in self._listeners:
             listener.on_event = self._caller("on_event", listener.entry)
             listener.stop_listening = self._caller("stop_listening", listener.entry)
 
+    def _register(self, entry: PluginEntry, plugin: object) -> None:
+        name = f"{entry.role}:{entry.name}"
+        try:
+            hash(plugin)
+            self._manager.register(plugin, name=name)
+            self._manager.check_pending()
+        except BaseException as error:  # registration runs the plugin's own attributes
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            if isinstance(error, Exception):
+                raise PluginError(f"{entry.owner} can't be registered: {words_of(error)}") from error
+            raise
+
     def settings_type(self, entry: PluginEntry) -> type[PluginSettings]:
         """Return the class of a plugin's settings. Raises ``PluginError`` when it names something else."""
-        answer = self._ask(entry, "plugin_settings")
-        if answer is None:
-            return PluginSettings
-        if not (isinstance(answer, type) and issubclass(answer, PluginSettings)):
-            raise PluginError(f"{entry.owner}: plugin_settings gave {answer!r}, not a subclass of PluginSettings")
-        return answer
+        with called(entry, "plugin_settings", limit_s=self._call_s):
+            answer = self._caller("plugin_settings", entry)()
+            if answer is None:
+                return PluginSettings
+            if not (isinstance(answer, type) and issubclass(answer, PluginSettings)):
+                raise PluginError(
+                    f"{entry.owner}: plugin_settings gave {brief(answer)}, not a subclass of PluginSettings"
+                )
+            return answer
 
     def make_flight_source(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> FlightSource:
         """Return the flight source of one selected plugin."""
-        made = self._make(entry, settings, context)
-        if not meets(made, FlightSource):
-            raise _wrong_kind(entry, made, FlightSource)
-        return cast("FlightSource", made)
+        return self._make(entry, FlightSource, settings, context)
 
     def make_tile_provider(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> TileProvider:
         """Return the tile provider of one selected plugin; the others of the chain are not asked."""
-        made = self._make(entry, settings, context)
-        if not meets(made, TileProvider):
-            raise _wrong_kind(entry, made, TileProvider)
-        return cast("TileProvider", made)
+        return self._make(entry, TileProvider, settings, context)
 
     def make_companion_transport(
         self, entry: PluginEntry, settings: PluginSettings, context: RunContext
     ) -> CompanionTransport:
         """Return the transport of one selected plugin, wrapped by whoever wraps this hook."""
-        made = self._make(entry, settings, context)
-        if not meets(made, CompanionTransport):
-            raise _wrong_kind(entry, made, CompanionTransport)
-        return cast("CompanionTransport", made)
+        return self._make(entry, CompanionTransport, settings, context)
 
     def make_provisioner(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> Provisioner:
         """Return the provisioner of one selected plugin."""
-        made = self._make(entry, settings, context)
-        if not meets(made, Provisioner):
-            raise _wrong_kind(entry, made, Provisioner)
-        return cast("Provisioner", made)
+        return self._make(entry, Provisioner, settings, context)
 
     def start_listening(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> None:
         """Give one listener its settings. Raises ``PluginError`` when it fails: it was asked for."""
-        self._ask(entry, "start_listening", settings=settings, context=context)
+        with called(entry, "start_listening", limit_s=self._call_s):
+            self._caller("start_listening", entry)(settings=settings, context=context)
 
     def emit(self, event: Event) -> None:
-        """Tell the listeners, one by one in the order of their registration, redacted; any thread. Never raises."""
+        """Tell the listeners, one by one in the order of their registration, redacted; any thread. Never raises.
+
+        What is no event is not told, and neither is what a listener emits while it is being told of something: the next
+        event waits until that one was told to all.
+        """
+        if is_told_here():
+            _log.warning("a listener emitted an event while it was told of one: that is not told")
+            return
+        try:
+            checked = checked_event(event)
+        except TypeError as error:
+            _log.warning("a plugin emitted what is no event, and is not told: %s", error)
+            return
         with self._emitting:
-            for redacted in self._redacted.of(event):
+            for redacted in self._redacted.of(checked):
                 for listener in self._listeners:
                     listener.tell(redacted)
 
@@ -118,16 +136,13 @@ class Hooks:
             for listener in self._listeners:
                 listener.stop()
 
-    def _make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
-        return self._ask(entry, FACTORIES[Role(entry.role)], settings=settings, context=context)
-
-    def _ask(self, entry: PluginEntry, hook: str, **arguments: object) -> object:
-        try:
-            return self._caller(hook, entry)(**arguments)
-        except OperatorToolError:
-            raise
-        except (Exception, SystemExit) as error:  # a factory's failure is its plugin's, whatever it is
-            raise PluginError(f"{entry.owner}: {hook} failed: {type(error).__name__}: {error}") from error
+    def _make(self, entry: PluginEntry, protocol: type[_Made], settings: PluginSettings, context: RunContext) -> _Made:
+        hook = FACTORIES[Role(entry.role)]
+        with called(entry, hook, limit_s=self._call_s):
+            made = self._caller(hook, entry)(settings=settings, context=context)
+            if not meets(made, protocol):
+                raise PluginError(f"{entry.owner}: {hook} gave {brief(made)}, not a {protocol.__name__}")
+            return cast("_Made", made)
 
     def _caller(self, hook: str, entry: PluginEntry) -> Callable[..., object]:
         """Return a caller that asks this plugin alone, with the wrappers of the enabled listeners around it."""
@@ -152,58 +167,26 @@ class Hooks:
             if entry.role == Role.LISTENER and implementation.name in FACTORIES.values() and not implementation.wraps:
                 self._manager.unregister(plugin)
                 raise PluginError(f"{entry.owner} is a listener: it may only wrap {implementation.name}")
-
-
-def _wrong_kind(entry: PluginEntry, made: object, wanted: type) -> PluginError:
-    return PluginError(f"{entry.owner}: {FACTORIES[Role(entry.role)]} gave {made!r}, not a {wanted.__name__}")
+            if implementation.found.hookwrapper:
+                self._manager.unregister(plugin)
+                raise PluginError(f"{entry.owner} wraps {implementation.name} in pluggy's old way: say wrapper=True")
+            if implementation.wraps and implementation.name in FACTORIES.values():
+                watch_wrapper(entry, implementation.found, implementation.name)
 
 
 class _Implementation:
     """One hook of one plugin: its name, and whether it wraps."""
 
-    def __init__(self, name: str, *, wraps: bool) -> None:
+    def __init__(self, name: str, found: pluggy.HookImpl) -> None:
         self.name = name
-        self.wraps = wraps
+        self.found = found
+        self.wraps = found.wrapper or found.hookwrapper
 
 
 def _implementations(callers: Iterable[pluggy.HookCaller], plugin: object) -> list[_Implementation]:
     return [
-        _Implementation(caller.name, wraps=bool(found.wrapper or found.hookwrapper))
+        _Implementation(caller.name, found)
         for caller in callers
         for found in caller.get_hookimpls()
         if found.plugin is plugin
     ]
-
-
-class _Listener:
-    """One listener, which can't disturb the run: after three failures it is told nothing more."""
-
-    _PATIENCE = 3
-
-    def __init__(self, entry: PluginEntry) -> None:
-        self.entry = entry
-        # Callers that ask this listener alone; made anew with each registration: they leave out those known by then.
-        self.on_event: Callable[..., object] = _say_nothing
-        self.stop_listening: Callable[..., object] = _say_nothing
-        self._failures = 0
-
-    def tell(self, event: Event) -> None:
-        """Tell of one event."""
-        if self._failures < self._PATIENCE:
-            self._guarded(self.on_event, event=event)
-
-    def stop(self) -> None:
-        """Tell that no event will follow."""
-        self._guarded(self.stop_listening)
-
-    def _guarded(self, call: Callable[..., object], **arguments: object) -> None:
-        try:
-            call(**arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a listener never disturbs the run, whatever it does
-            self._failures += 1
-            silenced = "; it is told nothing more" if self._failures == self._PATIENCE else ""
-            _log.warning("%s failed: %s: %s%s", self.entry.owner, type(error).__name__, error, silenced)
-
-
-def _say_nothing(**_arguments: object) -> None:
-    """Stand in until the first registration is over."""

@@ -20,6 +20,14 @@ def meets(made: object, protocol: type) -> bool:
         for name in vars(base)
         if not name.startswith("_")
     }
-    # What is only there when it is asked for, as in a wrapper that delegates, is found by asking.
-    static = all(inspect.getattr_static(made, name, _ABSENT) is not _ABSENT for name in wanted)
-    return static or isinstance(made, protocol)
+    absent = [name for name in wanted if inspect.getattr_static(made, name, _ABSENT) is _ABSENT]
+    # What is only there when it is asked for, as in a wrapper that delegates, is found by asking. From Python 3.12 on
+    # isinstance doesn't ask.
+    return all(_is_given(made, name) for name in absent)
+
+
+def _is_given(made: object, name: str) -> bool:
+    try:
+        return hasattr(made, name)
+    except Exception:  # noqa: BLE001 - whatever a plugin does when it is asked, it has not given the attribute
+        return False
