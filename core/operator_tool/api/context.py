@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .deadline import Deadline
 from .events import Event
+
+
+def _as_they_come(line: str | None) -> Sequence[str]:
+    """Return each line as it is given, of a run without secrets."""
+    return () if line is None else (line,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,13 @@ class RunContext:
     redact: Callable[[str], str] = lambda text: text
     """Return a text with every secret of this run replaced, in whatever form it stands there; for what a plugin writes
     where the tool's own exits don't stand between: a file of its own, another service."""
+    redacted_lines: Callable[[], Callable[[str | None], Sequence[str]]] = lambda: _as_they_come
+    """Begin a stream of lines for the same purpose, in which a secret that is split over lines is found, too.
+
+    Give the returned function each line, and None after the last, and write what it returns: in the end as many lines
+    as it was given, in their order. A line waits for the next one only where a secret may begin at its end."""
+    companion: str = ""
+    """Which companion of the configuration a transport or a provisioner is made for; empty where none is named."""
     trust_dir: Path | None = None
     """A folder of the workstation that transports share: what the operator has confirmed, such as pinned host keys.
     It may not exist yet; None where there is none, and then nothing is pinned."""

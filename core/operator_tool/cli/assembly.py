@@ -101,6 +101,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             deadline=deadline,
             emit=host.emit,
             redact=REDACTOR.text,
+            redacted_lines=REDACTOR.lines,
             trust_dir=tool.places.trust_dir,
         )
 

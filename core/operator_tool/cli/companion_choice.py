@@ -38,6 +38,7 @@ class ChosenCompanion:
 
         Its plugins may ask the operator for a secret where there is a terminal.
         """
+        context = dataclasses.replace(context, companion=self.name)
         if named:
             context = dataclasses.replace(context, emit=_naming(self.name, context.emit))
         return with_asking(context, self.name if named else "")

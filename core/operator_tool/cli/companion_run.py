@@ -179,6 +179,7 @@ class CompanionRun:
             deadline=self._deadline,
             emit=lambda event: self._host.emit(event),
             redact=REDACTOR.text,
+            redacted_lines=REDACTOR.lines,
             trust_dir=self.places.trust_dir,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from operator_tool.api import Secret
@@ -159,6 +159,11 @@ class Redactor:
     def stream(self) -> RedactedStream:
         """Return a reader of one stream of lines that also finds secrets split over lines of it."""
         return RedactedStream(self)
+
+    def lines(self) -> Callable[[str | None], list[str]]:
+        """Return the same as a function: of each line, and of None at the end."""
+        stream = self.stream()
+        return lambda line: stream.close() if line is None else stream.feed(line)
 
     @property
     def known(self) -> Known:
