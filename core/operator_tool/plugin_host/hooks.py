@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypeVar, cast
+from typing import cast
 
 import pluggy
 
@@ -35,8 +35,6 @@ FACTORIES = {
     Role.PROVISIONER: "make_provisioner",
 }
 """The factory hook of each role that has one."""
-
-_Made = TypeVar("_Made")
 
 
 class Hooks:
@@ -72,9 +70,11 @@ class Hooks:
         except BaseException as error:  # registration runs the plugin's own attributes
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
-            if isinstance(error, Exception):
-                raise PluginError(f"{entry.owner} can't be registered: {words_of(error)}") from error
-            raise
+            if not isinstance(error, Exception):
+                raise
+            # pluggy's errors list what it knows besides.
+            words = words_of(ValueError(str(error).partition("\n")[0]) if type(error) is ValueError else error)
+            raise PluginError(f"{entry.owner} can't be registered: {words}") from error
 
     def settings_type(self, entry: PluginEntry) -> type[PluginSettings]:
         """Return the class of a plugin's settings. Raises ``PluginError`` when it names something else."""
@@ -90,21 +90,21 @@ class Hooks:
 
     def make_flight_source(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> FlightSource:
         """Return the flight source of one selected plugin."""
-        return self._make(entry, FlightSource, settings, context)
+        return cast("FlightSource", self._make(entry, FlightSource, settings, context))
 
     def make_tile_provider(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> TileProvider:
         """Return the tile provider of one selected plugin; the others of the chain are not asked."""
-        return self._make(entry, TileProvider, settings, context)
+        return cast("TileProvider", self._make(entry, TileProvider, settings, context))
 
     def make_companion_transport(
         self, entry: PluginEntry, settings: PluginSettings, context: RunContext
     ) -> CompanionTransport:
         """Return the transport of one selected plugin, wrapped by whoever wraps this hook."""
-        return self._make(entry, CompanionTransport, settings, context)
+        return cast("CompanionTransport", self._make(entry, CompanionTransport, settings, context))
 
     def make_provisioner(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> Provisioner:
         """Return the provisioner of one selected plugin."""
-        return self._make(entry, Provisioner, settings, context)
+        return cast("Provisioner", self._make(entry, Provisioner, settings, context))
 
     def start_listening(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> None:
         """Give one listener its settings. Raises ``PluginError`` when it fails: it was asked for."""
@@ -136,13 +136,13 @@ class Hooks:
             for listener in self._listeners:
                 listener.stop()
 
-    def _make(self, entry: PluginEntry, protocol: type[_Made], settings: PluginSettings, context: RunContext) -> _Made:
+    def _make(self, entry: PluginEntry, protocol: type, settings: PluginSettings, context: RunContext) -> object:
         hook = FACTORIES[Role(entry.role)]
         with called(entry, hook, limit_s=self._call_s):
             made = self._caller(hook, entry)(settings=settings, context=context)
             if not meets(made, protocol):
                 raise PluginError(f"{entry.owner}: {hook} gave {brief(made)}, not a {protocol.__name__}")
-            return cast("_Made", made)
+            return made
 
     def _caller(self, hook: str, entry: PluginEntry) -> Callable[..., object]:
         """Return a caller that asks this plugin alone, with the wrappers of the enabled listeners around it."""

@@ -13,7 +13,8 @@ from operator_tool.api.roles import CompanionTransport, FlightSource, Provisione
 from operator_tool.api.settings import PluginSettings
 from operator_tool.settings import SettingsSources
 
-from .discovery import Discovery, PluginEntry, Role, load
+from .calls import called, load_plugin
+from .discovery import Discovery, PluginEntry, Role
 from .hooks import Hooks
 
 
@@ -35,7 +36,8 @@ class PluginHost:
         self._discovery = discovery
         self._sources = sources
         self._context_for = context_for
-        self._hooks = Hooks()
+        self._call_s = sources.core().plugin_call_s
+        self._hooks = Hooks(call_s=self._call_s)
         self._by_name: dict[str, PluginEntry] = {}
 
     @property
@@ -90,12 +92,15 @@ class PluginHost:
     def _load(self, role: Role, name: str, sources: SettingsSources | None = None) -> _Loaded:
         entry = self._discovery.find(role, name)
         if (other := self._by_name.get(name)) is None:
-            self._hooks.register(entry, load(entry))
+            self._hooks.register(entry, load_plugin(entry, limit_s=self._call_s))
             self._by_name[name] = entry
         elif other != entry:
             raise PluginError(
                 f"{entry.owner} and {other.owner} have one name, so their settings can't be told apart",
                 hint="Select a plugin of another name for one of the two roles.",
             )
-        settings = (sources or self._sources).for_plugin(name, self._hooks.settings_type(entry))
+        settings_type = self._hooks.settings_type(entry)
+        # A secret may be asked for, so it takes the time that it takes.
+        with called(entry, "settings", limit_s=None):
+            settings = (sources or self._sources).for_plugin(name, settings_type)
         return _Loaded(entry, settings)

@@ -21,3 +21,7 @@ class CoreSettings(PluginSettings, frozen=True, kw_only=True):
     reconnect_s: Annotated[
         float, Meta(ge=0, le=3600, description="How long a link to a companion that broke is tried again, in seconds.")
     ] = 180.0
+    plugin_call_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="How long the import of a plugin, or one hook of it, may take, in seconds."),
+    ] = 60.0

@@ -1,0 +1,90 @@
+"""Whose an error is, told from where it was raised: one door, with plugin, distribution and version."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from operator_tool.api.errors import PluginError
+
+from .discovery import PluginEntry
+from .endings import ENDINGS
+
+_imported: dict[str, PluginEntry] = {}
+"""The plugins that were imported in this process, by their modules' names."""
+
+
+def note_import(entry: PluginEntry) -> None:
+    """Note whose a module is, before it is imported."""
+    _imported[entry.target.partition(":")[0].strip()] = entry
+
+
+def culprit(error: BaseException) -> PluginEntry | None:
+    """Return the plugin in whose code the error came up: the innermost of those on its way; None where none is."""
+    found = None
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        found = _owner_of(str(trace.tb_frame.f_globals.get("__name__", ""))) or found
+        trace = trace.tb_next
+    if found is None and error.__cause__ is not None and error.__cause__ is not error:
+        return culprit(error.__cause__)
+    return found
+
+
+def words_of(error: BaseException, limit: int = 500) -> str:
+    """Return an error of a stranger's in one line: its ``__str__`` may do anything."""
+    try:
+        text = str(error)
+    except BaseException as problem:  # noqa: BLE001 - whatever it does, it is told as what it is
+        text = f"its text can't be had: {type(problem).__name__}"
+    text = " ".join(text[: limit + 1].split())
+    shown = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+def brief(thing: object) -> str:
+    """Return what a stranger gave, in few words; no code of its own is run for it."""
+    if thing is None or type(thing) in (bool, int, float):
+        return repr(thing)[:60]
+    if type(thing) in (str, bytes):
+        shown = repr(thing[:60])  # type: ignore[index]  # one of the two
+        return shown if len(thing) <= 60 else f"{shown}…"  # type: ignore[arg-type]
+    return f"a {type(thing).__module__}.{type(thing).__qualname__}"[:120]
+
+
+def is_the_operators(error: BaseException) -> bool:
+    """Tell whether this is a real Ctrl-C; where a command handles the signal itself, it never is."""
+    return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def ending_error(error: BaseException) -> PluginError:
+    """Return the failure of a plugin that tried to end the command."""
+    owner = culprit(error)
+    who = owner.owner if owner is not None else "a plugin"
+    return PluginError(f"{who} tried to end operator-tool: {words_of(error)}")
+
+
+@contextmanager
+def endings_as_errors() -> Iterator[None]:
+    """Turn what would end the command, raised by a plugin's method in this block, into a ``PluginError``."""
+    try:
+        yield
+    except ENDINGS as error:
+        if is_the_operators(error):
+            raise
+        raise ending_error(error) from error
+
+
+def _owner_of(module: str) -> PluginEntry | None:
+    """Return whose module this is: the plugin with the longest name in front of it, else one of the same package."""
+    name = module
+    while name:
+        if name in _imported:
+            return _imported[name]
+        name = name.rpartition(".")[0]
+    package = module.partition(".")[0]
+    if package in ("operator_tool", "operator_tool_plugins", ""):
+        return None
+    return next((entry for name, entry in _imported.items() if name.partition(".")[0] == package), None)

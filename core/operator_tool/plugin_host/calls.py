@@ -1,0 +1,76 @@
+"""One call of a plugin's: within its time, without the ways to end the process, and told as that plugin's failure.
+
+This is what stands between a stranger's module or hook and the run. It is no fence against malice: the code runs in
+this process, and what it does in C can't be caught. It makes of every accident one line with the plugin's name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from operator_tool.api.errors import OperatorToolError, PluginError
+from operator_tool.overdue import interrupted_after
+
+from .blame import culprit, is_the_operators, note_import, words_of
+from .discovery import PluginEntry, load
+from .endings import ENDINGS, Unending, kept_from_plugins
+from .surroundings import put_back
+
+CALL_S = 60.0
+"""How long an import or a hook may take where nobody says otherwise."""
+UNWIND_S = 5.0
+"""What an interrupted call gets to come back, before the process is ended."""
+
+
+@contextmanager
+def called(entry: PluginEntry, what: str, *, limit_s: float | None = CALL_S) -> Iterator[None]:
+    """Do in the block what runs a plugin's code; ``what`` names it, such as ``import`` or a hook.
+
+    Raises ``PluginError`` for whatever it raises, but for what the tool recognises. In the main thread it may take
+    ``limit_s``; where interrupting it doesn't help, the process ends with the code of a ``PluginError``.
+    """
+    try:
+        with kept_from_plugins(), put_back(), _limited(entry, what, limit_s):
+            yield
+    except OperatorToolError:
+        raise
+    except Unending as error:
+        raise _failure(entry, what, error, f"did not come back within {limit_s:g} s") from error
+    except (Exception, *ENDINGS) as error:
+        if is_the_operators(error):
+            raise
+        raise _failure(entry, what, error, f"failed: {words_of(error)}") from error
+
+
+def load_plugin(entry: PluginEntry, *, limit_s: float = CALL_S) -> object:
+    """Import one plugin, and no other. Raises ``PluginError`` for whatever its import does."""
+    note_import(entry)
+    with called(entry, "import", limit_s=limit_s):
+        return load(entry)
+
+
+def _limited(entry: PluginEntry, what: str, limit_s: float | None) -> AbstractContextManager[None]:
+    if limit_s is None or threading.current_thread() is not threading.main_thread():
+        return nullcontext()
+    return interrupted_after(
+        limit_s,
+        Unending,
+        exit_code=PluginError.exit_code,
+        last_words=lambda: f"error: {entry.owner}: {what} did not come back within {limit_s:g} s, and can't be stopped",
+        unwind_s=UNWIND_S,
+    )
+
+
+def _failure(entry: PluginEntry, what: str, error: BaseException, how: str) -> PluginError:
+    """Return the failure; where another plugin that wraps this one's hook raised it, that one's."""
+    guilty = culprit(error) or entry
+    if guilty.distribution == entry.distribution:
+        guilty = entry
+    around = "" if guilty is entry else f", called for {entry.owner}"
+    return PluginError(
+        f"{guilty.owner}: {what} {how}{around}",
+        hint=f"Update or remove {guilty.distribution}, or select another {guilty.role}; "
+        "operator-tool plugins check shows every plugin's state.",
+    )
