@@ -37,7 +37,8 @@ def contract_page() -> str:
     parts = [
         _HEADER,
         "# The contract\n",
-        "Everything here is importable from `operator_tool.api`, and nothing else is a plugin's to import.\n",
+        f"This is contract {api.CONTRACT}. Everything here is importable from `operator_tool.api`, and nothing else is a "
+        "plugin's to import.\n",
         "## Hooks\n",
     ]
     for name, function in _own(hookspecs, inspect.isfunction):

@@ -1,5 +1,7 @@
 """All that a plugin may import: the doors, the Protocols behind them, and the nouns that both sides speak in."""
 
+from typing import TYPE_CHECKING
+
 from .build import (
     BuildCacheOutcome,
     BuildCacheRequest,
@@ -35,6 +37,7 @@ from .companion import (
     TransferSummary,
 )
 from .context import RunContext
+from .contract import CONTRACT, ContractDeprecationWarning
 from .deadline import Deadline
 from .errors import (
     BuildError,
@@ -136,7 +139,11 @@ from .tiles import (
     sniff_picture_format,
 )
 
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+    from .contract import deprecated_name as __getattr__  # noqa: F401 - Python asks it for what is not here
+
 __all__ = [
+    "CONTRACT",
     "MAX_ZOOM",
     "PROGRAM_TICK_S",
     "PROJECT_NAME",
@@ -162,6 +169,7 @@ __all__ = [
     "CompanionSummary",
     "CompanionTransport",
     "ConfigError",
+    "ContractDeprecationWarning",
     "Corrupt",
     "Deadline",
     "DownloadError",

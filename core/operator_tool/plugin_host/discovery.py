@@ -115,8 +115,14 @@ class Discovery:
 
 
 def load(entry: PluginEntry) -> object:
-    """Import one plugin, and no other. Raises ``PluginError`` naming its distribution for whatever its import does."""
+    """Import one plugin, and no other.
+
+    Raises ``PluginError`` naming its distribution for whatever its import does, and for a plugin of another contract:
+    no hook of it has been called by then.
+    """
     from stevedore.extension import ExtensionManager
+
+    from .contract import check_required_contract
 
     class OneExtension(ExtensionManager[object]):
         """Loads the entry point that was selected: stevedore's own listing drops the distribution, and is cached."""
@@ -136,7 +142,9 @@ def load(entry: PluginEntry) -> object:
             hint=f"Update or remove {entry.distribution}, or select another {entry.role}.",
         ) from error
     assert isinstance(manager, ExtensionManager)
-    return manager[entry.name].plugin
+    plugin: object = manager[entry.name].plugin
+    check_required_contract(entry, plugin)
+    return plugin
 
 
 def _read_entries() -> Iterator[PluginEntry]:
