@@ -15,7 +15,9 @@ import pluggy
 from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, SimulatedTransport, TileProvider
 
+from .blame import brief, is_the_operators, words_of
 from .discovery import PluginEntry
+from .endings import ENDINGS
 from .protocols import meets
 
 _PROTOCOLS: dict[str, type] = {
@@ -51,7 +53,7 @@ def watch_wrapper(entry: PluginEntry, found: pluggy.HookImpl, hook: str) -> None
                 return made
             answer = wrapping.end(made)
         if not meets(answer, protocol):
-            raise wrapping.mistake(f"gave {answer!r}, not a {protocol.__name__}")
+            raise wrapping.mistake(f"gave {brief(answer)}, not a {protocol.__name__}")
         if meets(made, SimulatedTransport) and not meets(answer, SimulatedTransport):
             raise wrapping.mistake("hides that there is no drone behind the transport: it lost `simulation`")
         return answer
@@ -115,8 +117,9 @@ class _Watched:
             return True, returned.value
         except OperatorToolError:
             raise
-        except (Exception, SystemExit) as error:
-            if error is raised or (isinstance(raised, StopIteration) and error.__cause__ is raised):
+        except (Exception, *ENDINGS) as error:
+            passes = error is raised or (isinstance(raised, StopIteration) and error.__cause__ is raised)
+            if passes or is_the_operators(error):
                 raise
-            raise self.mistake(f"failed: {type(error).__name__}: {error}") from error
+            raise self.mistake(f"failed: {words_of(error)}") from error
         return False, None
