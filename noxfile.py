@@ -23,7 +23,7 @@ def _group(name: str) -> tuple[str, ...]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff, mypy in strict mode, the walls between the rooms, and what the companion's Python 3.8 knows."""
-    session.install("-e", ".", *_group("lint"), *_group("test"), "nox")
+    session.install("-e", ".", *_group("lint"), *_group("test"), *_group("docs"), "nox")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every test, with a real sshd, a real nginx and a real browser; a file's tests run one after the other."""
     session.run("bash", ".ci/real-parts", external=True)
-    session.install("-e", ".", *_group("test"))
+    session.install("-e", ".", *_group("test"), *_group("docs"))
     session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """The same tests, and which lines of the code they ran; counting takes half as long again."""
     session.run("bash", ".ci/real-parts", external=True)
-    session.install("-e", ".", *_group("test"))
+    session.install("-e", ".", *_group("test"), *_group("docs"))
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=", *session.posargs)
     session.run("coverage", "report")
 
@@ -80,9 +80,11 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Render the reference from the code; a test fails when it is stale."""
-    session.install("-e", ".")
+    """Render the reference from the code, and build the site of all pages into build/site; a broken link fails it."""
+    session.install("-e", ".", *_group("docs"))
     session.run("python", "docs/reference/render.py")
+    session.run("python", "docs/reference/render_command_line.py")
+    session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-d", session.create_tmp(), "docs", "build/site")
 
 
 @nox.session

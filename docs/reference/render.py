@@ -37,8 +37,8 @@ def contract_page() -> str:
     parts = [
         _HEADER,
         "# The contract\n",
-        f"This is contract {api.CONTRACT}. Everything here is importable from `operator_tool.api`, and nothing else is a "
-        "plugin's to import.\n",
+        f"This is contract {api.CONTRACT}.\n",
+        "Everything here is importable from `operator_tool.api`, and nothing else is a plugin's to import.\n",
         "## Hooks\n",
     ]
     for name, function in _own(hookspecs, inspect.isfunction):
@@ -106,8 +106,13 @@ def _settings_table(owner: str, settings: tuple[SettingDescription, ...]) -> str
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for one in settings:
         default = "required" if one.required else f"`{one.default}`"
-        lines.append(f"| `{owner}.{one.name}` | {one.type} | {default} | {_flat(one.description)} |")
+        lines.append(f"| `{owner}.{one.name}` | {_type(one.type)} | {default} | {_flat(one.description)} |")
     return "\n".join(lines) + "\n"
+
+
+def _type(words: str) -> str:
+    """Return a type in words as a table's cell can show it: a pattern is code."""
+    return re.sub(r"matching (\S+)", lambda found: f"matching `{found[1]}`", words).replace("|", "\\|")
 
 
 def report_schema() -> str:
