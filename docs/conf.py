@@ -4,7 +4,7 @@ import operator_tool
 
 project = "operator-tool"
 author = "the operator-tool authors"
-copyright = "Apache-2.0"  # noqa: A001 - Sphinx wants this name
+html_show_copyright = False
 version = release = operator_tool.__version__
 
 extensions = ["myst_parser"]

@@ -62,21 +62,19 @@ def test_the_site_is_searched_in_a_browser(site: Path, tmp_path: Path) -> None:
         page.call("Input.insertText", text="corridor")
         enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
         page.call("Input.dispatchKeyEvent", type="keyDown", **enter)
-        found = results(page)
+        wait_for_result(page, "Choose the ground and the zooms")
         assert all(url.startswith("file:") for url in page.requests)
-    assert "Choose the ground and the zooms" in found
 
 
-def results(page: Page) -> str:
-    """Return what the page of results lists, once it lists anything."""
+def wait_for_result(page: Page, title: str) -> None:
+    """Wait until the page of results, which grows line by line, lists a title."""
     listed = "[...document.querySelectorAll('#search-results li > a')].map(each => each.textContent).join('|')"
     deadline_s = time.monotonic() + 20
-    while time.monotonic() < deadline_s:
+    found = ""
+    while title not in found:
+        assert time.monotonic() < deadline_s, f"not found, but {found}"
         found = page.call("Runtime.evaluate", expression=listed)["result"].get("value", "")
-        if found:
-            return str(found)
         time.sleep(0.05)
-    raise AssertionError("nothing was found")
 
 
 def test_the_page_of_the_command_line_is_not_stale() -> None:
