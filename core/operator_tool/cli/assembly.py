@@ -25,10 +25,11 @@ from operator_tool.redaction import REDACTOR
 from operator_tool.sectors import chosen_sectors, load_sectors
 from operator_tool.settings import SettingsSources
 
-from . import logs
+from . import logs, own_process
 from .companion_choice import chosen_companions, refuse_one_place_twice, short_settings
 from .flight_choice import FILE_SOURCE, chosen_flight, chosen_ground, flight_sources, request_of
 from .options import RunOptions, ToolOptions
+from .recording import listeners_of, recording_settings
 from .run_companions import connecting_parts, is_for_several, let_go
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ class Run:
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
     """Return the tool's places, settings and installed plugins. Raises ``ConfigError`` or ``PluginError``."""
     blocking = Blocking.parse(no_plugins=options.no_plugins, block=options.block)
-    places = Places.find(data_dir=options.data_dir, config_file=options.config, env=os.environ)
+    # What a plugin changes of the environment is no setting of another, and no plugin finds another's there.
+    environment = dict(os.environ)
+    places = Places.find(data_dir=options.data_dir, config_file=options.config, env=environment)
     logs.configure(verbose=options.verbose, log_dir=places.log_dir)
     discovery = Discovery(blocking)
     sources = SettingsSources.read(
         config_file=places.config_file,
         explicit=places.config_named,
-        env=os.environ,
+        env=environment,
         options=[*more_settings, *options.option],
         profiles=options.profile,
     )
@@ -75,6 +78,7 @@ def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
         {entry.name for entry in discovery.entries},
         {entry.name for entry in discovery.entries if entry.role in (Role.COMPANION_TRANSPORT, Role.PROVISIONER)},
     )
+    own_process.keep_from_plugins()
     return Tool(places, discovery, sources)
 
 
@@ -109,7 +113,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
     context = RunContext(run_id=run_id, state_dir=tool.places.data_dir, deadline=deadline, emit=host.emit)
     with ExitStack() as stack:
         stack.callback(host.stop_listeners)
-        host.start_listeners(tool.sources.core().listeners)
+        host.start_listeners(listeners_of(options, tool.sources))
         companions = []
         for one in chosen:
             parts = connecting_parts(host, one, context_for, named=is_for_several(options))
@@ -123,8 +127,6 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
         for name, provider in providers:
             stack.callback(_close, name, provider)
         stack.callback(context.cancelled.set)
-        for variable in tool.sources.secret_variables:
-            os.environ.pop(variable, None)  # no child process needs them
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
         places = tool.places
@@ -155,4 +157,8 @@ def _short_settings(options: RunOptions) -> list[str]:
     """Return the settings that the short options stand for, as ``-o`` would give them."""
     first = options.provider[0]
     short = {f"{first}.url": options.satellite_provider_url, f"{first}.api_key": options.api_key}
-    return [*(f"{name}={value}" for name, value in short.items() if value is not None), *short_settings(options)]
+    return [
+        *(f"{name}={value}" for name, value in short.items() if value is not None),
+        *short_settings(options),
+        *recording_settings(options),
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ from .companion_choice import ChosenCompanion, chosen_companions, refuse_one_pla
 from .companion_outcome import CompanionOutcome, failed, show_failure, show_outcomes
 from .options import CompanionOptions
 from .outcome_lines import lines_of_outcomes
+from .recording import listeners_of, recording_settings
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,11 @@ class CompanionRun:
     """One command's plugins, loaded as they are asked for."""
 
     def __init__(self, options: CompanionOptions) -> None:
-        tool = open_tool(options, short_settings(options))
+        tool = open_tool(options, [*short_settings(options), *recording_settings(options)])
         self.places: Places = tool.places
         self._chosen = chosen_companions(options, tool.sources)
         self._sources = tool.sources
+        self._listeners = listeners_of(options, tool.sources)
         self._quiet = options.quiet
         self._deadline = Deadline.after(options.deadline) if options.deadline else Deadline.never()
         self._cancelled = threading.Event()
@@ -100,7 +101,7 @@ class CompanionRun:
         """Have the listeners told while the block runs; afterwards the run is given up."""
         with ExitStack() as stack:
             stack.callback(self._host.stop_listeners)
-            self._host.start_listeners(self._sources.core().listeners)
+            self._host.start_listeners(self._listeners)
             stack.callback(self._cancelled.set)
             yield
 
@@ -161,8 +162,6 @@ class CompanionRun:
         return made
 
     def _settled(self) -> None:
-        for variable in self._sources.secret_variables:
-            os.environ.pop(variable, None)  # no child process needs them
         while self._sources.notices:
             self._host.emit(Notice(text=self._sources.notices.pop(0)))
 

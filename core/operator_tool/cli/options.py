@@ -92,6 +92,7 @@ class CompanionOptions(ToolOptions):
     deadline: float | None = None
     quiet: bool = False
     lock_timeout: float = 0.0
+    record: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +244,12 @@ def which_companion_options(function: _Function) -> _Function:
         click.option("--companion-host", metavar="HOST", help="Short for -o TRANSPORT.host=HOST."),
         click.option("--companion-port", type=click.IntRange(1, 65535), help="Short for -o TRANSPORT.port=PORT."),
         click.option("--companion-user", metavar="USER", help="Short for -o TRANSPORT.user=USER."),
+        click.option(
+            "--record",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Record what passes; --transport replay plays it again.",
+        ),
     )
 
 
