@@ -48,6 +48,10 @@ class DeprecatedName:
     since: str
     use: str
 
+    def warning(self, name: str) -> ContractDeprecationWarning:
+        """Return what its use is told as."""
+        return ContractDeprecationWarning.of(f"operator_tool.api.{name}", since=self.since, use=self.use)
+
 
 DEPRECATED_NAMES: dict[str, DeprecatedName] = {}
 """The deprecated names of ``operator_tool.api``: they stand here and no longer among its imports or in ``__all__``.
@@ -61,6 +65,5 @@ def deprecated_name(name: str) -> object:
     """
     if (deprecated := DEPRECATED_NAMES.get(name)) is None:
         raise AttributeError(f"module 'operator_tool.api' has no attribute {name!r}")
-    warning = ContractDeprecationWarning.of(f"operator_tool.api.{name}", since=deprecated.since, use=deprecated.use)
-    warnings.warn(warning, stacklevel=2)
+    warnings.warn(deprecated.warning(name), stacklevel=2)
     return deprecated.value

@@ -42,8 +42,13 @@ def operator_tool() -> None:
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its code."""
     import gc
+    import warnings
 
     from .exits import run
+
+    # What a plugin uses that is deprecated is its author's business, and told by ``plugins check``: no setting of
+    # Python's warnings makes a run of it that shows it or fails for it.
+    warnings.simplefilter("ignore", DeprecationWarning)
 
     # Importing makes many objects and hardly any garbage: at the usual threshold, looking for it takes a tenth of a
     # command that has little to do.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -32,11 +32,16 @@ def command(*, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
     return 0
 
 
-def show(states: Mapping[PluginEntry, str], *, as_json: bool) -> None:
-    """Print each plugin and its state; what strangers named is escaped."""
+def show(
+    states: Mapping[PluginEntry, str],
+    *,
+    as_json: bool,
+    deprecated: Mapping[PluginEntry, Sequence[str]] | None = None,
+) -> None:
+    """Print each plugin and its state, and what it uses that is deprecated; what strangers named is escaped."""
     from .exits import say
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "role": entry.role,
             "name": entry.name,
@@ -49,10 +54,14 @@ def show(states: Mapping[PluginEntry, str], *, as_json: bool) -> None:
     if as_json:
         import json
 
+        for row, entry in zip(rows, states, strict=True):
+            row |= {"deprecated": list(deprecated[entry])} if deprecated is not None else {}
         say(json.dumps(rows, indent=2))
         return
     shown = [{name: ascii(row[name])[1:-1] for name in _COLUMNS} for row in rows]
     widths = {name: max([len(name), *(len(row[name]) for row in shown)]) for name in _COLUMNS}
     say("  ".join(f"{name.upper():<{widths[name]}}" for name in _COLUMNS).rstrip())
-    for row in shown:
+    for row, entry in zip(shown, states, strict=True):
         say("  ".join(f"{row[name]:<{widths[name]}}" for name in _COLUMNS).rstrip())
+        for told in (deprecated or {}).get(entry, ()):
+            say(f"  {ascii(told)[1:-1]}")
