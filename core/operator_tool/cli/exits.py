@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 import click
 
 from operator_tool.overdue import EXIT_CODE, HINT, OverdueRun
 
+from . import own_process
+
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_end_process = os._exit
+"""The real one, which plugins don't have."""
 
 
 class InterruptedRun(BaseException):
@@ -28,6 +33,7 @@ def run(group: click.Group) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    own_process.own()
     for number in _SIGNAL_CODES:
         signal.signal(number, _interrupt)
     try:
@@ -44,9 +50,10 @@ def run(group: click.Group) -> int:
         code = error.exit_code
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
-    except SystemExit as leaving:  # nobody but this module ends the process: a plugin that tries to has failed
-        code = _failed(RuntimeError(f"something called exit({leaving.code!r})"))
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one line for the operator, the rest to the log
+    except click.Abort as aborted:  # what click makes of some errors; Ctrl-C comes as an InterruptedRun
+        code = _failed(aborted.__cause__ or aborted)
+    except BaseException as error:  # noqa: BLE001 - the last line of defence: one line for the operator, the rest to the
+        # log. Nobody but this module ends the process: a plugin that tries to has failed.
         code = _failed(error)
     _flush()
     return code if isinstance(code, int) else 0
@@ -54,25 +61,33 @@ def run(group: click.Group) -> int:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print; a reader that has gone away (``| head``) changes nothing about the outcome."""
+    stream = sys.stderr if err else own_process.output()
+    if stream is None:
+        return
     try:
-        click.echo(text, err=err)
+        click.echo(text, file=None if stream is sys.stdout else stream, err=err)
     except BrokenPipeError:
-        _silence(sys.stderr if err else sys.stdout)
+        _silence(stream)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     """Unwind on the first signal; leave at once on the second."""
     code = _SIGNAL_CODES[signal.Signals(number)]
     for other in _SIGNAL_CODES:
-        signal.signal(other, lambda _number, _frame: os._exit(code))
+        signal.signal(other, lambda _number, _frame: _end_process(code))
     raise InterruptedRun(code)
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     from operator_tool.api.errors import OperatorToolError
     from operator_tool.api.escaping import escape_controls
+    from operator_tool.plugin_host.blame import culprit, ending_error, words_of
+    from operator_tool.plugin_host.endings import ENDINGS
     from operator_tool.redaction import REDACTOR
 
+    guilty = culprit(error)
+    if isinstance(error, ENDINGS) and guilty is not None:
+        error = ending_error(error)
     if isinstance(error, OperatorToolError):
         _complain(f"error: {REDACTOR.text(escape_controls(error.message))}")
         if error.hint:
@@ -80,9 +95,12 @@ def _failed(error: Exception) -> int:
         return error.exit_code
     from .logs import write_crash
 
-    first_line = str(error).partition("\n")[0]
-    _complain(f"unexpected {type(error).__name__}: {REDACTOR.text(escape_controls(first_line))}")
-    _complain(f"next: this is a bug; report it with {write_crash(error)}")
+    place = f", in {guilty.owner}" if guilty is not None else ""
+    _complain(f"unexpected {REDACTOR.text(escape_controls(words_of(error)))}{place}")
+    if guilty is None or guilty.builtin:
+        _complain(f"next: this is a bug; report it with {write_crash(error)}")
+    else:
+        _complain(f"next: this is a bug of {guilty.distribution}; report it to its makers with {write_crash(error)}")
     return 1
 
 
@@ -91,11 +109,15 @@ def _complain(text: str) -> None:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (own_process.output(), sys.stdout, sys.stderr):
+        if stream is None:
+            continue
         try:
             stream.flush()
         except BrokenPipeError:
             _silence(stream)
+    with suppress(BrokenPipeError):
+        own_process.finish()
 
 
 def _silence(stream: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +83,6 @@ def _resolve(options: ToolOptions, source: str, reference: str, more_settings: l
     try:
         host.start_listeners(tool.sources.core().listeners)
         made = host.flight_source(source)
-        for variable in tool.sources.secret_variables:
-            os.environ.pop(variable, None)  # no child process needs them
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
         return resolve_flight(made, reference)

@@ -7,6 +7,7 @@ secret is not recognised.
 
 from .redactor import LINE_WITHHELD, REDACTOR, RedactedStream, Redactor
 from .sinks import RedactingFilter, RedactingFormatter, install
+from .text_stream import RedactingText
 
 __all__ = [
     "LINE_WITHHELD",
@@ -14,6 +15,7 @@ __all__ = [
     "RedactedStream",
     "RedactingFilter",
     "RedactingFormatter",
+    "RedactingText",
     "Redactor",
     "install",
 ]

@@ -62,6 +62,15 @@ class Known:
         tail = line.rstrip()[-self.reach :]
         return any(form.startswith(tail[at:]) for form, _ in self.forms for at in _places(tail, form[:4]))
 
+    def begun_at_end_of(self, text: str) -> int:
+        """Return how many characters at the text's end may be the begin of a secret, down to a single one."""
+        longest = 0
+        for form, _ in self.forms:
+            tail = text[-len(form) :]
+            at = next((at for at in _places(tail, form[0]) if form.startswith(tail[at:])), len(tail))
+            longest = max(longest, len(tail) - at)
+        return longest
+
     def withhold_split(self, lines: list[str], begin: int) -> None:
         """Among redacted lines, withhold those over which a secret is split that ends at line ``begin`` or later."""
         for last in range(max(begin, 1), len(lines)):
