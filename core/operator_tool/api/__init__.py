@@ -104,6 +104,7 @@ from .programs.process import start_process
 from .programs.program import PROGRAM_TICK_S, Program, check_argv
 from .programs.session import ProgramSession
 from .programs.streamed_run import StreamedRun
+from .retry_after import retry_after_s
 from .roles import (
     CompanionSession,
     CompanionTransport,
@@ -269,6 +270,7 @@ __all__ = [
     "escape_controls",
     "fetch_in_pool",
     "hookimpl",
+    "retry_after_s",
     "sniff_picture_format",
     "start_process",
     "tiles_digest",

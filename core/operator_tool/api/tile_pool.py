@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING
 
-from .errors import OperatorToolError
+from .deadline import Deadline
+from .errors import DownloadError, OperatorToolError
 from .tiles import TileResult, Unreachable, WantedTile
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 FetchOne = Callable[[WantedTile], TileResult]
 """Gets one tile, in a thread of the pool; raises ``TryAgainError`` for what may pass, else ``DownloadError``."""
@@ -39,14 +36,19 @@ def fetch_in_pool(
     max_per_s: float | None = None,
     pause_budget_s: float = 120.0,
     cancelled: threading.Event | None = None,
+    deadline: Deadline | None = None,
 ) -> Generator[TileResult]:
     """Yield ``fetch_one``'s result for each wanted tile, ``connections`` at a time, in the order of completion.
 
     What raises :class:`TryAgainError` is tried ``attempts`` times with jittered exponential backoff and is then a
     ``Unreachable``. At most ``max_per_s`` calls are started a second. Pauses that servers ask for count against
     ``pause_budget_s``; a longer one makes the tile a ``Unreachable``. Pulls from ``wanted`` no more than twice
-    ``connections`` ahead. Any other exception of ``fetch_one`` ends the stream with it. Closing the iterator starts
-    no further call and waits for those that run.
+    ``connections`` ahead. Any other exception of ``fetch_one`` ends the stream with it.
+
+    Give the run's ``cancelled`` and ``deadline``: once the one is set the stream ends, once the other has passed it
+    raises ``DownloadError``. However it ends, and also when the iterator is closed, no further call is started, and
+    those that run are waited for half a second. One that takes longer, in a server's silence, goes on without anybody
+    who listens, in a thread that does not hold the process.
     """
     stop = threading.Event()
     pace = _Pace(max_per_s, pause_budget_s, (stop, cancelled) if cancelled else (stop,))
@@ -54,28 +56,94 @@ def fetch_in_pool(
     def attempt(tile: WantedTile) -> TileResult:
         return _with_retries(fetch_one, tile, attempts, pace)
 
-    # Here, since few need it and it takes its time.
-    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-
-    pool = ThreadPoolExecutor(connections, thread_name_prefix="tile-pool")
-    running: set[Future[TileResult]] = set()
+    workers = _Workers(attempt, connections, stop)
     try:
         source = iter(wanted)
         exhausted = False
         while True:
-            while not exhausted and len(running) < 2 * connections:
-                try:
-                    running.add(pool.submit(attempt, next(source)))
-                except StopIteration:
-                    exhausted = True
-            if not running:
+            if cancelled is not None and cancelled.is_set():
                 return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            if deadline is not None and deadline.passed:
+                raise DownloadError("the run's deadline passed while tiles were downloaded")
+            while not exhausted and workers.busy < 2 * connections:
+                tile = next(source, None)
+                if tile is None:
+                    exhausted = True
+                else:
+                    workers.start(tile)
+            if not workers.busy:
+                return
+            yield from workers.finished()
     finally:
         stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        workers.end()
+
+
+class _Workers:
+    """Threads that call a function, as many as are needed and at most so many; all methods are for one thread."""
+
+    _TICK_S = 0.05
+    _GRACE_S = 0.5
+
+    def __init__(self, call: FetchOne, most: int, stop: threading.Event) -> None:
+        # Here, since few need it and it takes its time.
+        from queue import SimpleQueue
+
+        self._call = call
+        self._most = most
+        self._stop = stop
+        self._tasks: SimpleQueue[WantedTile | None] = SimpleQueue()
+        self._done: SimpleQueue[TileResult | _Raised] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self.busy = 0
+        """How many calls have been started and not been taken."""
+
+    def start(self, tile: WantedTile) -> None:
+        """Start a call, as soon as a thread is free."""
+        self._tasks.put(tile)
+        self.busy += 1
+        if len(self._threads) < min(self._most, self.busy):
+            # A call can't be interrupted: a daemon's never keeps the process from ending.
+            thread = threading.Thread(target=self._work, name=f"tile-pool-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def finished(self) -> Iterator[TileResult]:
+        """Yield what has come by now, after a short wait perhaps nothing; raises what a call raised."""
+        from queue import Empty
+
+        try:
+            outcome = self._done.get(timeout=self._TICK_S)
+            while True:
+                self.busy -= 1
+                if isinstance(outcome, _Raised):
+                    raise outcome.error
+                yield outcome
+                outcome = self._done.get_nowait()
+        except Empty:
+            return
+
+    def end(self) -> None:
+        """Let the threads end, and wait a moment for them."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        until_s = time.monotonic() + self._GRACE_S
+        for thread in self._threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+
+    def _work(self) -> None:
+        while (tile := self._tasks.get()) is not None and not self._stop.is_set():
+            try:
+                self._done.put(self._call(tile))
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that takes the results
+                self._done.put(_Raised(error))
+
+
+class _Raised:
+    """What a call raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 def _with_retries(fetch_one: FetchOne, tile: WantedTile, attempts: int, pace: _Pace) -> TileResult:

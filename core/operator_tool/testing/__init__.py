@@ -20,11 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .plugin_contract import FactoryContract, PluginContract
+    from .tile_contract import TileProviderContract
+    from .tile_web_contract import WebTileProviderContract
+    from .transport_contract import CompanionTransportContract, LinkedTransportContract
 
 _MODULES = {
     "CompanionTransportContract": "transport_contract",
     "FactoryContract": "plugin_contract",
     "FlightSourceContract": "flight_contract",
+    "LinkedTransportContract": "transport_contract",
     "ListenerContract": "listener_contract",
     "PluginContract": "plugin_contract",
     "ProvisionerContract": "provisioner_contract",
@@ -34,8 +38,12 @@ _MODULES = {
 }
 
 __all__ = [
+    "CompanionTransportContract",
     "FactoryContract",
+    "LinkedTransportContract",
     "PluginContract",
+    "TileProviderContract",
+    "WebTileProviderContract",
 ]
 
 

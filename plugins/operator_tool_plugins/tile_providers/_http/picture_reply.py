@@ -13,13 +13,13 @@ from operator_tool.api import (
     TryAgainError,
     WantedTile,
     escape_controls,
+    retry_after_s,
     sniff_picture_format,
 )
 
 from .exchange import Reply
 from .handle import MAX_BODY_BYTES
 from .no_tile import NoTile
-from .retry_after import retry_after_s
 
 _MAX_ETAG_CHARACTERS = 1024
 

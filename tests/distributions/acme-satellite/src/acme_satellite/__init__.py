@@ -10,18 +10,21 @@ from operator_tool import api
 class Settings(api.PluginSettings, frozen=True, kw_only=True):
     url: Annotated[str, api.Meta(description="The service's address, without the path.")]
     api_key: Annotated[api.Secret, api.Meta(description="The bearer token.")]
+    timeout_s: Annotated[float, api.Meta(gt=0, le=300, description="How long one request may take.")] = 20.0
 
 
 class Satellite:
     def __init__(self, settings: Settings, context: api.RunContext) -> None:
         self._url, self._context = settings.url, context
-        self._client = httpx.Client(headers={"Authorization": f"Bearer {settings.api_key.reveal()}"}, timeout=20)
+        headers = {"Authorization": f"Bearer {settings.api_key.reveal()}"}
+        self._client = httpx.Client(headers=headers, timeout=settings.timeout_s)
 
     def describe(self) -> api.ProviderInfo:
         return api.ProviderInfo(dataset=self._url, min_zoom=10, max_zoom=19, attribution="© ACME")
 
     def fetch(self, wanted: Iterator[api.WantedTile]) -> Iterator[api.TileResult]:
-        return api.fetch_in_pool(self._one, wanted, cancelled=self._context.cancelled)
+        run = self._context
+        return api.fetch_in_pool(self._one, wanted, cancelled=run.cancelled, deadline=run.deadline)
 
     def _one(self, tile: api.WantedTile) -> api.TileResult:
         try:
@@ -34,7 +37,8 @@ class Satellite:
             return api.Absent(tile.id)
         if answer.status_code in (401, 403):
             raise api.DownloadError("the satellite service refused the api key", retryable=False)
-        raise api.TryAgainError(f"the satellite service answered {answer.status_code}")
+        wait_s = api.retry_after_s(answer.headers.get("Retry-After"))
+        raise api.TryAgainError(f"the satellite service answered {answer.status_code}", pause_s=wait_s)
 
     def close(self) -> None:
         self._client.close()

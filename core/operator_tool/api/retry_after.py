@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from email.utils import parsedate_to_datetime
 
 
 def retry_after_s(value: str | None) -> float | None:
@@ -14,6 +13,9 @@ def retry_after_s(value: str | None) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,12}", text):
         return float(text)
+    # Here, since few servers write a date and it takes its time.
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):

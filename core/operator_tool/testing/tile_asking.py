@@ -1,0 +1,176 @@
+"""Asks a tile provider as the core does, in bounded time, and tells what came of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from operator_tool.api import OperatorToolError, RunContext, TileId, TileResult, WantedTile
+
+from .services.tile_service import THREAD_NAME
+
+_RESULTS = TileResult.__args__
+TOO_MANY_TILES = 1_000_000
+"""What an endless iterator of wanted tiles names, as good as."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider made of some wanted tiles."""
+
+    results: tuple[TileResult, ...]
+    error: OperatorToolError | None
+    """What ended the stream early."""
+    took_s: float
+
+    def of(self, tile: TileId) -> TileResult | None:
+        """Return what was said of one tile."""
+        return next((result for result in self.results if result.id == tile), None)
+
+
+def wanted(tiles: Iterable[TileId]) -> Iterator[WantedTile]:
+    """Yield tiles as wanted ones, of which the core holds no copy."""
+    return (WantedTile(tile) for tile in tiles)
+
+
+def ask(provider: Any, tiles: Iterable[TileId | WantedTile], *, budget_s: float = 60.0) -> Asked:
+    """Describe and fetch in a thread, as one stream, and return what came of it; fails after ``budget_s``."""
+    named = [tile if isinstance(tile, WantedTile) else WantedTile(tile) for tile in tiles]
+    results: list[TileResult] = []
+    outcome: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            provider.describe()
+            for result in provider.fetch(iter(named)):
+                results.append(checked_result(result))  # noqa: PERF401 - kept also when the next one raises
+        except BaseException as error:  # noqa: BLE001 - it is judged in the test's thread
+            outcome.append(error)
+        else:
+            outcome.append(None)
+
+    began_s = time.monotonic()
+    thread = threading.Thread(target=run, name="operator-tool-kit", daemon=True)
+    thread.start()
+    thread.join(budget_s)
+    took_s = time.monotonic() - began_s
+    if not outcome:
+        pytest.fail(
+            f"describe() and fetch() of {len(named)} tiles had not ended after {budget_s:g} s: every wait of a "
+            "provider needs an end",
+            pytrace=False,
+        )
+    if (error := outcome[0]) is None or isinstance(error, OperatorToolError):
+        return Asked(results=tuple(results), error=error, took_s=took_s)
+    raise AssertionError(
+        f"{type(error).__name__} came out of the provider: {error}. Raise TryAgainError in a function of fetch_in_pool "
+        "for what may pass, return Unreachable or Corrupt for one tile, and raise DownloadError for the whole provider."
+    ) from error
+
+
+def checked_result(result: object) -> Any:
+    """Return a result of ``fetch``, if it is one."""
+    assert isinstance(result, _RESULTS), (
+        f"fetch() gave {result!r}: yield operator_tool.api's Tile, Absent, NotModified, Refused, Unreachable, Corrupt "
+        "or Placeholder for each wanted tile"
+    )
+    return result
+
+
+class Wanting:
+    """Wanted tiles without end, and how many of them were pulled. Ends after ``most``, so that nothing hangs."""
+
+    def __init__(self, tiles: Iterator[TileId], most: int = TOO_MANY_TILES) -> None:
+        self._tiles = tiles
+        self._most = most
+        self._lock = threading.Lock()
+        self.pulled = 0
+
+    def __iter__(self) -> Wanting:
+        return self
+
+    def __next__(self) -> WantedTile:
+        with self._lock:
+            if self.pulled >= self._most:
+                raise StopIteration
+            self.pulled += 1
+            return WantedTile(next(self._tiles))
+
+
+def around(tiles: tuple[TileId, ...], count: int = TOO_MANY_TILES) -> Iterator[TileId]:
+    """Yield these tiles, and then others of the first one's zoom, ``count`` in all or as many as that zoom has."""
+    yield from tiles[:count]
+    known, first = set(tiles), tiles[0]
+    side = 1 << first.z
+    given = len(tiles)
+    for number in range(side * side):
+        if given >= count:
+            return
+        tile = TileId(first.z, (first.x + number // side) % side, (first.y + number) % side)
+        if tile not in known:
+            given += 1
+            yield tile
+
+
+class Threads:
+    """Which threads a plugin has started since this object was made."""
+
+    def __init__(self) -> None:
+        self._before = set(threading.enumerate())
+
+    def left(self, within_s: float = 1.0) -> list[threading.Thread]:
+        """Return those that are still there after that time."""
+        until_s = time.monotonic() + within_s
+        while (found := self._new()) and time.monotonic() < until_s:
+            found[0].join(0.02)
+        return found
+
+    def _new(self) -> list[threading.Thread]:
+        ours = (THREAD_NAME, "operator-tool-kit")
+        return [one for one in threading.enumerate() if one not in self._before and one.name not in ours]
+
+
+class Interrupted(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stream of results ended after it was given up."""
+
+    took_s: float
+    error: BaseException | None
+
+
+def interrupt(
+    provider: Any, tiles: Iterator[WantedTile], context: RunContext, when: Callable[[], bool], *, budget_s: float
+) -> Interrupted | None:
+    """Take results in a thread, set ``context.cancelled`` once ``when`` says so; None where it didn't end in time."""
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        results = iter(())
+        try:
+            results = provider.fetch(tiles)
+            for result in results:
+                checked_result(result)
+        except BaseException as error:  # noqa: BLE001 - it is judged in the test's thread
+            ended.append(error)
+        else:
+            ended.append(None)
+        finally:
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=run, name="operator-tool-kit", daemon=True)
+    thread.start()
+    until_s = time.monotonic() + 30.0
+    while not when() and time.monotonic() < until_s and thread.is_alive():
+        thread.join(0.01)
+    assert when(), "fetch() ended, or did nothing for 30 s, before it could be given up"
+    began_s = time.monotonic()
+    context.cancelled.set()
+    thread.join(budget_s)
+    if thread.is_alive():
+        return None
+    return Interrupted(took_s=time.monotonic() - began_s, error=ended[0])
