@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
+from tests.support.catalogue import sources
+
 BUILT = range(1, 112)
 
 
 def numbers_in_names() -> set[int]:
     """Return the numbers of all cases that the name of a test carries."""
     found: set[int] = set()
-    for path in TESTS.rglob("test_*.py"):
+    for _place, path in sources():
         for name in re.findall(r"def (test_cases?_[0-9a-z_]+)", path.read_text(encoding="utf-8")):
             numbers = re.match(r"test_cases?((?:_(?:and_)?[0-9]{2,3})+)", name)
             found |= {int(number) for number in re.findall(r"[0-9]+", numbers[1])} if numbers else set()
