@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import TextIO
 
@@ -29,17 +28,22 @@ def output() -> TextIO | None:
     return _output if _kept else sys.stdout
 
 
-def keep_from_plugins(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Take away what no plugin may have; again is harmless. In a process that is not the command's, the settings alone.
-
-    Whoever reads settings has taken a copy of the environment before.
-    """
+def hide_settings() -> None:
+    """Take the settings out of the environment; whoever reads them has taken a copy of it before."""
     from operator_tool.places import CONFIG_VARIABLE, DATA_DIR_VARIABLE
     from operator_tool.settings.sources import PREFIX
 
-    for variable in [name for name in environment if name.startswith(PREFIX)]:
+    for variable in [name for name in os.environ if name.startswith(PREFIX)]:
         if variable not in (CONFIG_VARIABLE, DATA_DIR_VARIABLE):
-            del environment[variable]
+            del os.environ[variable]
+
+
+def keep_from_plugins() -> None:
+    """Take away what no plugin may have; again is harmless. In a process that is not the command's, the settings alone.
+
+    Raises nothing. Before the first plugin is imported.
+    """
+    hide_settings()
     global _kept
     if not _is_own or _kept:
         return

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from .plugins_list import plugin_options, show
+from .plugins_list import broken_row, plugin_options, plugin_row, show
 
 if TYPE_CHECKING:
     from operator_tool.plugin_host.check import CheckedPlugin
-    from operator_tool.plugin_host.discovery import PluginEntry
 
 
 @click.command("check")
@@ -28,20 +28,27 @@ def command(*, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
 
     discovery = Discovery(Blocking.parse(no_plugins=no_plugins, block=block))
     checked = {entry: check_plugin(entry) for entry in discovery.entries}
-    deprecated = {entry: one.deprecated for entry, one in checked.items()}
-    show({entry: one.state for entry, one in checked.items()}, as_json=as_json, deprecated=deprecated)
-    unusable = [one for one in checked.values() if not one.usable and not one.state.startswith("blocked")]
+    rows = [plugin_row(entry, one.state) | {"deprecated": one.deprecated} for entry, one in checked.items()]
+    show([*rows, *map(broken_row, discovery.broken)], as_json=as_json)
     if not as_json:
-        say(_verdict(checked, len(unusable)))
-    return 12 if unusable else 0
+        say(_verdict(list(checked.values()), len(discovery.broken)))
+    return 12 if discovery.broken or any(_fails(one) for one in checked.values()) else 0
 
 
-def _verdict(checked: dict[PluginEntry, CheckedPlugin], unusable: int) -> str:
-    usable = sum(one.usable for one in checked.values())
-    using = sum(bool(one.deprecated) for one in checked.values())
-    blocked = len(checked) - usable - unusable
-    told = [f"{usable} can be used" if usable < len(checked) else "all can be used"]
-    told += [f"{unusable} can't"] if unusable else []
-    told += [f"{blocked} blocked"] if blocked else []
-    told += [f"{using} with something deprecated"] if using else []
-    return f"{len(checked)} plugins: {', '.join(told)}"
+def _fails(checked: CheckedPlugin) -> bool:
+    return not checked.usable and not checked.state.startswith("blocked")
+
+
+def _verdict(checked: Sequence[CheckedPlugin], broken: int) -> str:
+    """Return the last line: how many there are of each state."""
+    usable = sum(one.usable for one in checked)
+    failing = sum(map(_fails, checked))
+    using = sum(bool(one.deprecated) for one in checked)
+    counted = [
+        (usable, f"{usable if usable < len(checked) else 'all'} can be used"),
+        (failing, f"{failing} can't"),
+        (len(checked) - usable - failing, f"{len(checked) - usable - failing} blocked"),
+        (using, f"{using} with something deprecated"),
+    ]
+    text = f"{len(checked)} plugins: " + ", ".join(words for number, words in counted if number)
+    return text + (f"; distributions whose plugins can't be told: {broken}" if broken else "")

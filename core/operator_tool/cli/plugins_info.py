@@ -31,8 +31,11 @@ def command(*, name: str, role: str | None, as_json: bool) -> int:
 
 def _load(name: str, role: str | None) -> tuple[PluginEntry, type[PluginSettings]]:
     from operator_tool.api.errors import PluginError
-    from operator_tool.plugin_host.discovery import Discovery, Role, load
+    from operator_tool.plugin_host.calls import load_plugin
+    from operator_tool.plugin_host.discovery import Discovery, Role
     from operator_tool.plugin_host.hooks import Hooks
+
+    from .own_process import keep_from_plugins
 
     discovery = Discovery()
     roles = sorted({e.role for e in discovery.entries if e.name == name and (role is None or e.role == role)})
@@ -42,8 +45,9 @@ def _load(name: str, role: str | None) -> tuple[PluginEntry, type[PluginSettings
     if len(roles) > 1:
         raise PluginError(f"{name!r} stands in several roles: {', '.join(roles)}", hint="Give --role.")
     entry = discovery.find(Role(roles[0]), name)
+    keep_from_plugins()
     hooks = Hooks()
-    hooks.register(entry, load(entry))
+    hooks.register(entry, load_plugin(entry))
     return entry, hooks.settings_type(entry)
 
 
