@@ -19,6 +19,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .flight_contract import FlightSourceContract
+    from .flight_web_contract import WebFlightSourceContract
     from .plugin_contract import FactoryContract, PluginContract
     from .tile_contract import TileProviderContract
     from .tile_web_contract import WebTileProviderContract
@@ -40,9 +42,11 @@ _MODULES = {
 __all__ = [
     "CompanionTransportContract",
     "FactoryContract",
+    "FlightSourceContract",
     "LinkedTransportContract",
     "PluginContract",
     "TileProviderContract",
+    "WebFlightSourceContract",
     "WebTileProviderContract",
 ]
 

@@ -8,6 +8,7 @@ import operator_tool
 
 # Before any of them is imported: pytest then shows the values of what failed.
 pytest.register_assert_rewrite(
+    "operator_tool.testing.flight_asking",
     "operator_tool.testing.flight_contract",
     "operator_tool.testing.flight_web_contract",
     "operator_tool.testing.listener_contract",
