@@ -1,0 +1,141 @@
+"""A recorded session, asked again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from operator_tool.api import (
+    CompanionIdentity,
+    LinkError,
+    RemoteRun,
+    RunContext,
+    RunLimits,
+    StreamedRun,
+    check_argv,
+    escape_controls,
+)
+from operator_tool_plugins._recording import Connected, Got, Put
+
+from .agent_script import AgentScript, is_agent
+from .faults import raised_again
+from .program import ReplayedProgram
+from .reading import PlayedRun, PlayedSession
+from .same_words import Translation, is_same_program
+from .script import OTHERWISE_HINT, Script
+from .settings import ReplaySettings
+
+_File = TypeVar("_File", Put, Got)
+
+
+class ReplayedSession:
+    """Gives each program and file of the recorded session once, the first that is asked for in so many words."""
+
+    def __init__(
+        self,
+        played: PlayedSession,
+        began: Connected,
+        translation: Translation,
+        settings: ReplaySettings,
+        context: RunContext,
+    ) -> None:
+        self.identity = CompanionIdentity(address=began.address, fingerprint=began.fingerprint)
+        self._translation = translation
+        self._settings = settings
+        self._context = context
+        self._left = list(played.runs)
+        self._files = list(played.files)
+        self._lock = threading.Lock()
+        self._runs: set[StreamedRun] = set()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
+        """Start a program of the recording. Raises ``LinkError`` for one that it hasn't."""
+        check_argv(argv)
+        with self._lock:
+            self._check_open()
+            played = self._taken(argv)
+            translation = self._translation.and_of(played.argv, argv)
+            if played.ended is not None and played.ended.not_started and played.ended.fault is not None:
+                raise raised_again(played.ended.fault)
+            script = AgentScript(played, translation) if is_agent(played) else Script(played)
+            run = StreamedRun(
+                ReplayedProgram(played, script, translation, self._settings),
+                stdin=stdin,
+                limits=limits or RunLimits(),
+                context=self._context,
+                closed=self._forget,
+            )
+            self._runs.add(run)
+        return run
+
+    def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
+        """Let a file that was written in the recording be written again, to nowhere."""
+        put = self._file(Put, path, "written")
+        if put.fault is not None:
+            raise raised_again(put.fault)
+        if (put.size_bytes, put.mode) != (len(data), mode):
+            raise LinkError(
+                f"the recording has {path} written with {put.size_bytes:,} bytes and mode {put.mode:04o}, and not with "
+                f"{len(data):,} and {mode:04o}",
+                hint=OTHERWISE_HINT,
+                retryable=False,
+            )
+
+    def get(self, path: str, *, max_bytes: int = 1024 * 1024) -> bytes:
+        """Return a file that was read in the recording."""
+        got = self._file(Got, path, "read")
+        if got.fault is not None:
+            raise raised_again(got.fault)
+        data = self._translation.of(got.raw)
+        if len(data) > max_bytes:
+            raise LinkError(f"{path} is larger than {max_bytes:,} bytes", retryable=False)
+        return data
+
+    def close(self) -> None:
+        """End all that still runs."""
+        with self._lock:
+            self._closed = True
+            runs = tuple(self._runs)
+        for run in runs:
+            run.abort()
+
+    def _taken(self, argv: Sequence[str]) -> PlayedRun:
+        for place, played in enumerate(self._left):
+            if is_same_program(played.argv, argv, self._translation):
+                return self._left.pop(place)
+        asked = escape_controls(" ".join(argv), limit=200)
+        raise LinkError(
+            f"the recording has no such program (any more) in this session: {asked}",
+            hint=OTHERWISE_HINT,
+            retryable=False,
+        )
+
+    def _file(self, kind: type[_File], path: str, done: str) -> _File:
+        with self._lock:
+            self._check_open()
+            for place, played in enumerate(self._files):
+                if isinstance(played, kind) and is_same_program((played.path,), (path,), self._translation):
+                    del self._files[place]
+                    return played
+        raise LinkError(
+            f"the recording has no file {path} {done} (any more) in this session", hint=OTHERWISE_HINT, retryable=False
+        )
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LinkError("the session with the companion is closed")
+
+    def _forget(self, run: StreamedRun) -> None:
+        with self._lock:
+            self._runs.discard(run)

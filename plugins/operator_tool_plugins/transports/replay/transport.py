@@ -1,0 +1,73 @@
+"""A recorded companion, connected to as often as it was then."""
+
+from __future__ import annotations
+
+import threading
+
+from operator_tool.api import CompanionSession, ConfigError, LinkError, RunContext
+from operator_tool_plugins._recording import NotConnected
+
+from .faults import not_connected_again
+from .reading import PlayedCompanion, PlayedRecording
+from .same_words import Translation
+from .script import OTHERWISE_HINT
+from .session import ReplayedSession
+from .settings import ReplaySettings
+
+
+def chosen(recording: PlayedRecording, settings: ReplaySettings, context: RunContext) -> PlayedCompanion:
+    """Return the companion that is to be played. Raises ``ConfigError`` where the file doesn't tell."""
+    there = tuple(recording.companions.values())
+    if settings.companion:
+        there = tuple(one for one in there if settings.companion in (one.record.name, one.record.address))
+    elif len(there) > 1:
+        there = tuple(one for one in there if context.companion and one.record.name == context.companion)
+    if len(there) != 1:
+        wanted = settings.companion or context.companion or "by itself"
+        known = ", ".join(one.record.name or one.record.address for one in recording.companions.values())
+        raise ConfigError(
+            f"{recording.path} has no companion {wanted}: it has {known}",
+            hint="Say with replay.companion which of them is to be played.",
+        )
+    return there[0]
+
+
+class ReplayTransport:
+    """Gives the sessions of one recorded companion, one after the other; there is no drone behind it."""
+
+    def __init__(
+        self, recording: PlayedRecording, companion: PlayedCompanion, settings: ReplaySettings, context: RunContext
+    ) -> None:
+        self._recording = recording
+        self._companion = companion
+        self._settings = settings
+        self._context = context
+        self._sessions = iter(companion.sessions)
+        self._asking = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """The recorded address, told apart from the companion itself, which another run may be building."""
+        return f"replay of {self._companion.record.address}"
+
+    @property
+    def simulation(self) -> str:
+        """Which recording it is."""
+        when = self._recording.header.began[:16].replace("T", " ")
+        return f"a recording of {self._companion.record.address} of {when} UTC"
+
+    def connect(self) -> CompanionSession:
+        """Return the next session of the recording, or raise what was raised then."""
+        with self._asking:
+            session = next(self._sessions, None)
+        if session is None:
+            raise LinkError(
+                f"the recording {self._recording.path} has no further session"
+                + ("" if self._recording.complete else ": it was cut short"),
+                hint=OTHERWISE_HINT,
+                retryable=False,
+            )
+        if isinstance(session.began, NotConnected):
+            raise not_connected_again(session.began.fault)
+        words = {self._recording.header.run_id: self._context.run_id}
+        return ReplayedSession(session, session.began, Translation(words), self._settings, self._context)
