@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from operator_tool.plugin_host.discovery import PluginEntry
+    from operator_tool.plugin_host.installed import Installed
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _COLUMNS = ("role", "name", "distribution", "version", "state")
@@ -28,40 +29,41 @@ def command(*, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
     from operator_tool.plugin_host.discovery import Blocking, Discovery
 
     discovery = Discovery(Blocking.parse(no_plugins=no_plugins, block=block))
-    show({entry: entry.problem or "ok" for entry in discovery.entries}, as_json=as_json)
+    rows = [plugin_row(entry, entry.problem or "ok") for entry in discovery.entries]
+    show([*rows, *map(broken_row, discovery.broken)], as_json=as_json)
     return 0
 
 
-def show(
-    states: Mapping[PluginEntry, str],
-    *,
-    as_json: bool,
-    deprecated: Mapping[PluginEntry, Sequence[str]] | None = None,
-) -> None:
-    """Print each plugin and its state, and what it uses that is deprecated; what strangers named is escaped."""
+def plugin_row(entry: PluginEntry, state: str) -> dict[str, Any]:
+    """Return what is shown of one plugin."""
+    return {
+        "role": entry.role,
+        "name": entry.name,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "state": state,
+    }
+
+
+def broken_row(installed: Installed) -> dict[str, Any]:
+    """Return what is shown of a distribution whose plugins can't be told; it has no role and no name."""
+    state = "; ".join(installed.broken)
+    return {"role": "", "name": "", "distribution": installed.name, "version": installed.version, "state": state}
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print a row for each plugin, and below it what it uses that is deprecated; what strangers named is escaped."""
     from .exits import say
 
-    rows: list[dict[str, Any]] = [
-        {
-            "role": entry.role,
-            "name": entry.name,
-            "distribution": entry.distribution,
-            "version": entry.version,
-            "state": state,
-        }
-        for entry, state in states.items()
-    ]
     if as_json:
         import json
 
-        for row, entry in zip(rows, states, strict=True):
-            row |= {"deprecated": list(deprecated[entry])} if deprecated is not None else {}
         say(json.dumps(rows, indent=2))
         return
-    shown = [{name: ascii(row[name])[1:-1] for name in _COLUMNS} for row in rows]
+    shown = [{name: ascii(row[name])[1:-1] or "-" for name in _COLUMNS} for row in rows]
     widths = {name: max([len(name), *(len(row[name]) for row in shown)]) for name in _COLUMNS}
     say("  ".join(f"{name.upper():<{widths[name]}}" for name in _COLUMNS).rstrip())
-    for row, entry in zip(shown, states, strict=True):
-        say("  ".join(f"{row[name]:<{widths[name]}}" for name in _COLUMNS).rstrip())
-        for told in (deprecated or {}).get(entry, ()):
+    for row, cells in zip(rows, shown, strict=True):
+        say("  ".join(f"{cells[name]:<{widths[name]}}" for name in _COLUMNS).rstrip())
+        for told in row.get("deprecated", ()):
             say(f"  {ascii(told)[1:-1]}")

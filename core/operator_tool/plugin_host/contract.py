@@ -20,7 +20,7 @@ def required_contract(entry: PluginEntry, plugin: object) -> str:
     try:
         said = getattr(plugin, REQUIRES_CONTRACT, None)
         if said is None:
-            said = getattr(sys.modules.get(entry.entry_point.module), REQUIRES_CONTRACT, None)
+            said = getattr(sys.modules.get(entry.module), REQUIRES_CONTRACT, None)
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"{entry.owner}: reading its {REQUIRES_CONTRACT} failed: {type(error).__name__}: {error}"

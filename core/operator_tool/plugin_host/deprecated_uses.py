@@ -25,7 +25,7 @@ def deprecated_uses(entry: PluginEntry) -> list[str]:
 
 
 def _sources(entry: PluginEntry) -> list[Path]:
-    module = sys.modules.get(entry.entry_point.module)
+    module = sys.modules.get(entry.module)
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return []

@@ -7,18 +7,23 @@ Names, distributions and versions are read from the metadata of the installed di
 from __future__ import annotations
 
 import enum
-import importlib.metadata
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .installed import Installed, installed_distributions
+
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from operator_tool.api.errors import PluginError
 
 CONTRACT_MAJOR = 1
-_GROUP = re.compile(r"operator_tool\.v(\d+)\.(\w+)")
+_PREFIX = "operator_tool."
+_GROUP = re.compile(r"operator_tool\.(?:v(\d+)\.)?(\w+)", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_TARGET = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\]\s*)?")
 _OWN_DISTRIBUTION = "operator-tool"
 
 
@@ -38,13 +43,18 @@ class PluginEntry:
 
     role: str
     name: str
-    contract: int
+    contract: int | None
+    """The major number in its group; None where the group has none."""
     distribution: str
     version: str
     target: str
     problem: str = ""
     """Why it can't be selected: blocked, an unusable name, another contract, a duplicate; empty when it can."""
-    entry_point: importlib.metadata.EntryPoint = field(repr=False, compare=False)
+
+    @property
+    def module(self) -> str:
+        """The name of the module that selecting it imports."""
+        return self.target.partition(":")[0].partition("[")[0].strip()
 
     @property
     def builtin(self) -> bool:
@@ -88,12 +98,19 @@ class Discovery:
     """The installed plugins, read once from the metadata of the distributions."""
 
     def __init__(self, blocking: Blocking | None = None) -> None:
-        self._entries = tuple(_marked(_read_entries(), blocking or Blocking()))
+        installed = tuple(installed_distributions(_PREFIX))
+        self._entries = tuple(_marked(_read_entries(installed), blocking or Blocking()))
+        self._broken = tuple(one for one in installed if one.broken)
 
     @property
     def entries(self) -> tuple[PluginEntry, ...]:
         """Every installed plugin, selectable or not, by role and name."""
         return self._entries
+
+    @property
+    def broken(self) -> tuple[Installed, ...]:
+        """The distributions whose metadata can't be relied on: they may have plugins that are not among the entries."""
+        return self._broken
 
     def names(self, role: Role) -> list[str]:
         """Return the names that can be selected in a role."""
@@ -108,8 +125,10 @@ class Discovery:
         if found:
             reasons = "; ".join(f"{e.distribution} {e.version}: {e.problem}" for e in found)
             raise _plugin_error(f"{role} {name!r} can't be used: {reasons}", hint=_hint_for(found))
+        unread = "; ".join(f"not counting {one.name} {one.version}: {one.broken[0]}" for one in self._broken)
         raise _plugin_error(
-            f"no {role} named {name!r} is installed; installed are {', '.join(self.names(role)) or 'none'}",
+            f"no {role} named {name!r} is installed; installed are {', '.join(self.names(role)) or 'none'}"
+            + (f" ({unread})" if unread else ""),
             hint=_did_you_mean(name, self.names(role)),
         )
 
@@ -120,6 +139,8 @@ def load(entry: PluginEntry) -> object:
     Raises ``PluginError`` naming its distribution for whatever its import does, and for a plugin of another contract:
     no hook of it has been called by then.
     """
+    from importlib.metadata import EntryPoint
+
     from stevedore.extension import ExtensionManager
 
     from .contract import check_required_contract
@@ -127,8 +148,8 @@ def load(entry: PluginEntry) -> object:
     class OneExtension(ExtensionManager[object]):
         """Loads the entry point that was selected: stevedore's own listing drops the distribution, and is cached."""
 
-        def list_entry_points(self) -> list[importlib.metadata.EntryPoint]:
-            return [entry.entry_point]
+        def list_entry_points(self) -> list[EntryPoint]:
+            return [EntryPoint(entry.name, entry.target, f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}")]
 
     def give_up(_manager: object, _entry_point: object, error: BaseException) -> None:
         raise error
@@ -147,27 +168,19 @@ def load(entry: PluginEntry) -> object:
     return plugin
 
 
-def _read_entries() -> Iterator[PluginEntry]:
-    """Yield the plugins of each distribution; the first of a name on the path counts, as for an import."""
-    seen: set[str] = set()
-    for distribution in importlib.metadata.distributions():
-        text = distribution.read_text("entry_points.txt")
-        if text is None or "operator_tool.v" not in text:
-            continue
-        name = re.sub(r"[-_.]+", "-", distribution.name).lower()
-        if name in seen:
-            continue
-        seen.add(name)
-        for entry_point in distribution.entry_points:
-            if match := _GROUP.fullmatch(entry_point.group):
+def _read_entries(installed: Iterable[Installed]) -> Iterator[PluginEntry]:
+    """Yield the plugins of each distribution."""
+    for distribution in installed:
+        for group, name, target in distribution.entry_points:
+            if match := _GROUP.fullmatch(group):
                 yield PluginEntry(
                     role=match[2],
-                    name=entry_point.name,
-                    contract=int(match[1]),
-                    distribution=name,
+                    name=name,
+                    contract=int(match[1]) if match[1] else None,
+                    distribution=distribution.name,
                     version=distribution.version,
-                    target=entry_point.value,
-                    entry_point=entry_point,
+                    target=target,
+                    problem="; ".join(distribution.broken),
                 )
 
 
@@ -175,16 +188,22 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
     """Return the entries in order, each with the reason why it can't be selected, if there is one."""
     from collections import Counter
 
-    marked = []
+    marked, roles = [], frozenset(Role)
     for entry in entries:
-        problem = blocking.reason(entry.role, entry.name, entry.distribution)
+        problem = blocking.reason(entry.role, entry.name, entry.distribution) or entry.problem
         if not problem and not _NAME.fullmatch(entry.name):
             problem = "its name is not lower-case letters, digits, - and _"
+        if not problem and entry.contract is None:
+            problem = (
+                f"its group operator_tool.{entry.role} says no contract; here it is operator_tool.v{CONTRACT_MAJOR}"
+            )
         if not problem and entry.contract != CONTRACT_MAJOR:
             problem = f"made for contract {entry.contract}; this operator-tool speaks contract {CONTRACT_MAJOR}"
-        if not problem and entry.role not in set(Role):
+        if not problem and entry.role not in roles:
             problem = "no such role"
-        marked.append(replace(entry, problem=problem))
+        if not problem and not _TARGET.fullmatch(entry.target):
+            problem = f"its target {entry.target!r} is not MODULE or MODULE:NAME"
+        marked.append(replace(entry, problem=problem) if problem else entry)
     usable = Counter((e.role, e.name) for e in marked if not e.problem)
     for place, entry in enumerate(marked):
         if not entry.problem and usable[entry.role, entry.name] > 1:

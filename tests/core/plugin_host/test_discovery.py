@@ -106,6 +106,23 @@ def test_case_125_a_plugin_of_another_contract_is_named_as_such(site: Path) -> N
         Discovery().find(Role.TILE_PROVIDER, "next")
 
 
+def test_case_125_a_group_without_a_contract_is_named_as_such(site: Path) -> None:
+    """The author learns what the group is to be called; nothing is imported."""
+    write_distribution(site, "forgot", entry_points={"operator_tool.tile_provider": {"forgot": "forgot"}})
+
+    with pytest.raises(PluginError, match=r"group operator_tool\.tile_provider says no contract; here it is operator_"):
+        Discovery().find(Role.TILE_PROVIDER, "forgot")
+
+
+@pytest.mark.parametrize("target", ["", "acme maps", "acme-maps", "acme:", "acme:x:y"])
+def test_a_target_that_names_no_module_is_told_before_it_is_imported(site: Path, target: str) -> None:
+    """An author's slip is named as what it is."""
+    write_distribution(site, "slip", entry_points={"tile_provider": {"slip": target}})
+
+    with pytest.raises(PluginError, match="is not MODULE or MODULE:NAME"):
+        Discovery().find(Role.TILE_PROVIDER, "slip")
+
+
 @pytest.mark.parametrize("name", ["../up", "\x1b[31mred", "UPPER", "a" * 65])
 def test_case_131_a_name_that_is_not_plain_is_refused(site: Path, name: str) -> None:
     """A plugin's name is shown and selected, so it is of a plain alphabet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +54,6 @@ def entry(role: Role, name: str) -> PluginEntry:
         distribution="acme-maps",
         version="2.3",
         target=name,
-        entry_point=importlib.metadata.EntryPoint(name, name, f"operator_tool.v1.{role}"),
     )
 
 
