@@ -6,6 +6,9 @@ recording began. What was said is a text where it is UTF-8, else bytes (base64 i
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
 
 VERSION = 1
@@ -18,8 +21,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag=
     version: int
     tool: str
     run_id: str
-    began: str
-    """Date and time, UTC, as ISO 8601 has it."""
+    began: Annotated[datetime, msgspec.Meta(tz=True)]
+    """Date and time, UTC."""
 
 
 class Companion(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="companion"):

@@ -62,7 +62,7 @@ class Recording:
                 hint="Give --record a file in a folder that you can write to.",
             ) from error
         recording = cls(descriptor, path, context)
-        began = datetime.now(UTC).isoformat(timespec="seconds")
+        began = datetime.now(UTC)
         recording.write(Header(version=VERSION, tool=context.user_agent, run_id=context.run_id, began=began))
         return recording
 

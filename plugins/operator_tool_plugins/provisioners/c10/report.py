@@ -138,7 +138,9 @@ class Transcript:
             # Its own words explain more than the link or the status that came of it.
             raise _own_failure(report, exit_status if self.ended else None)
         if self.link_error is not None:
-            raise failure(f"{self.verb}: {self.link_error.message}", retryable=self.link_error.retryable)
+            broken = self.link_error
+            hint = broken.hint if broken.hint != LinkError.default_hint else None
+            raise failure(f"{self.verb}: {broken.message}", hint=hint, retryable=broken.retryable)
         seen = self._seen(stderr_tail)
         if self.ended and exit_status is None:
             raise failure(f"{self.verb} on the companion ended without exit status (killed?){seen}", retryable=True)

@@ -77,6 +77,9 @@ def object_of(line: bytes) -> dict[str, Any]:
 class Answering:
     """Plays a call that waits for nothing but its request."""
 
+    later_s = 0.0
+    """How much later it is now than it was in the recording."""
+
     def __init__(self, call: Call) -> None:
         self.call = call
         self.hears_frames = self.hears_lines = False
@@ -105,8 +108,12 @@ class Answering:
     def _may_say(self, _line: Line, _said: dict[str, Any], _is_due: IsDue) -> bool:
         return True
 
-    def _as_now(self, line: Line, _said: dict[str, Any]) -> bytes:
-        return line.raw
+    def _as_now(self, line: Line, said: dict[str, Any]) -> bytes:
+        clock = said.get("clock")
+        if "report" not in said or type(clock) is not int:
+            return line.raw
+        # Whether it is wrong was judged against the clock of then.
+        return _encoded({**said, "clock": clock + round(self.later_s)})
 
 
 class Building(Answering):
@@ -185,10 +192,10 @@ class Receiving(Answering):
         elif kind == DATA:
             self._data(payload)
         elif kind in (SEAL, CANCEL):
-            self.hears_frames = False
-            self._sealed = True
             if kind == SEAL:
                 self._check_seal(*_SEAL.unpack(payload))
+            self.hears_frames = False
+            self._sealed = True
 
     def next(self, is_due: IsDue) -> tuple[float, bytes] | None:
         """Answers go before what else is due; ``begin`` goes before all."""
@@ -230,9 +237,8 @@ class Receiving(Answering):
             return
         recorded = report.get("tiles"), report.get("bytes")
         if recorded != (tiles, size_bytes):
-            raise OtherInputError(
-                f"{tiles:,} tiles of {size_bytes:,} bytes are offered, and the recording has {recorded}"
-            )
+            seen = " and ".join(map(str, recorded))
+            raise OtherInputError(f"{tiles} tiles of {size_bytes} bytes are offered, and the recording has {seen}")
 
     def _may_say(self, line: Line, said: dict[str, Any], is_due: IsDue) -> bool:
         if said.get("event") == "stored":

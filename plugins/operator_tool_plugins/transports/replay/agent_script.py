@@ -10,7 +10,6 @@ from operator_tool.api import LinkError, escape_controls
 
 from .agent_calls import BEGIN, PLAYERS, PROTOCOL, Answering, Call, OtherInputError, calls_of, object_of
 from .reading import PlayedRun
-from .same_words import Translation
 from .script import OTHERWISE_HINT, Ending, Saying, Script
 
 _HEAD = struct.Struct(">BI")
@@ -29,9 +28,10 @@ class AgentScript(Script):
 
     beats = True
 
-    def __init__(self, run: PlayedRun, translation: Translation) -> None:
+    def __init__(self, run: PlayedRun, later_s: float) -> None:
+        """``later_s`` is how much later it is now than it was when the recording was begun."""
         super().__init__(run)
-        self._translation = translation
+        self._later_s = later_s
         noise, calls = calls_of(run.lines)
         self._noise = deque(noise)
         self._calls = deque(calls)
@@ -123,6 +123,7 @@ class AgentScript(Script):
             _check_same_cache(call, request)
         self._last = call
         self._hearing = PLAYERS.get(verb, Answering)(call)
+        self._hearing.later_s = self._later_s
         self._players.append(self._hearing)
 
 

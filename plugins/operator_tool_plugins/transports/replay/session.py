@@ -40,11 +40,13 @@ class ReplayedSession:
         translation: Translation,
         settings: ReplaySettings,
         context: RunContext,
+        later_s: float,
     ) -> None:
         self.identity = CompanionIdentity(address=began.address, fingerprint=began.fingerprint)
         self._translation = translation
         self._settings = settings
         self._context = context
+        self._later_s = later_s
         self._left = list(played.runs)
         self._files = list(played.files)
         self._lock = threading.Lock()
@@ -68,7 +70,7 @@ class ReplayedSession:
             translation = self._translation.and_of(played.argv, argv)
             if played.ended is not None and played.ended.not_started and played.ended.fault is not None:
                 raise raised_again(played.ended.fault)
-            script = AgentScript(played, translation) if is_agent(played) else Script(played)
+            script = AgentScript(played, self._later_s) if is_agent(played) else Script(played)
             run = StreamedRun(
                 ReplayedProgram(played, script, translation, self._settings),
                 stdin=stdin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 from operator_tool.api import CompanionSession, ConfigError, LinkError, RunContext
 from operator_tool_plugins._recording import NotConnected
@@ -53,8 +54,7 @@ class ReplayTransport:
     @property
     def simulation(self) -> str:
         """Which recording it is."""
-        when = self._recording.header.began[:16].replace("T", " ")
-        return f"a recording of {self._companion.record.address} of {when} UTC"
+        return f"a recording of {self._companion.record.address} of {self._recording.header.began:%Y-%m-%d %H:%M} UTC"
 
     def connect(self) -> CompanionSession:
         """Return the next session of the recording, or raise what was raised then."""
@@ -69,5 +69,7 @@ class ReplayTransport:
             )
         if isinstance(session.began, NotConnected):
             raise not_connected_again(session.began.fault)
-        words = {self._recording.header.run_id: self._context.run_id}
-        return ReplayedSession(session, session.began, Translation(words), self._settings, self._context)
+        header = self._recording.header
+        translation = Translation({header.run_id: self._context.run_id})
+        later_s = (datetime.now(UTC) - header.began).total_seconds() - session.began.at_s
+        return ReplayedSession(session, session.began, translation, self._settings, self._context, later_s)
