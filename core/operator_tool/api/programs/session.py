@@ -64,6 +64,7 @@ class ProgramSession:
         self._close_link = close_link
         self._lock = threading.Lock()
         self._runs: set[StreamedRun] = set()
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +82,7 @@ class ProgramSession:
     def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
         """Start a program in a channel of its own."""
         check_argv(argv)
+        self._check_open()
         limits = limits or RunLimits()
         run = StreamedRun(
             self._start(argv, limits.silence_s),
@@ -91,6 +93,11 @@ class ProgramSession:
         )
         with self._lock:
             self._runs.add(run)
+        try:
+            self._check_open()
+        except LinkError:  # closed by another thread, which did not know of this run yet
+            run.abort()
+            raise
         return run
 
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
@@ -107,10 +114,16 @@ class ProgramSession:
     def close(self) -> None:
         """Close the connection; programs that run are ended with it."""
         with self._lock:
+            self._closed = True
             runs = tuple(self._runs)
         for run in runs:
             run.abort()
         self._close_link()
+
+    def _check_open(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise LinkError("the session with the companion is closed")
 
     def _file_lines(
         self, done: str, script: str, path: str, *arguments: str, data: bytes = b"", max_bytes: int = 1024
