@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,3 +27,12 @@ def write_distribution(
     (info / "entry_points.txt").write_text("\n".join(lines))
     for module, source in (modules or {}).items():
         (folder / f"{module}.py").write_text(source)
+
+
+def install_from_source(project: Path, folder: Path) -> Path:
+    """Install a distribution of ``tests/distributions`` into a folder of the path, and return that folder."""
+    said = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    write_distribution(folder, said["name"], version=said["version"], entry_points=said["entry-points"])
+    for package in (project / "src").iterdir():
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder

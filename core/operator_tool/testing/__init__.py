@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .flight_contract import FlightSourceContract
     from .flight_web_contract import WebFlightSourceContract
+    from .listener_contract import ListenerContract
     from .plugin_contract import FactoryContract, PluginContract
     from .tile_contract import TileProviderContract
     from .tile_web_contract import WebTileProviderContract
@@ -44,6 +45,7 @@ __all__ = [
     "FactoryContract",
     "FlightSourceContract",
     "LinkedTransportContract",
+    "ListenerContract",
     "PluginContract",
     "TileProviderContract",
     "WebFlightSourceContract",

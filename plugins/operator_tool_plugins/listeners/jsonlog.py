@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -40,7 +41,14 @@ def start_listening(settings: PluginSettings, context: RunContext) -> None:  # n
 def on_event(event: Event) -> None:
     """Append the event."""
     if _file is not None:
-        _file.write(msgspec.json.encode(event) + b"\n")
+        _file.write(_spelt(event) + b"\n")
+
+
+def _spelt(event: Event) -> bytes:
+    try:
+        return msgspec.json.encode(event)
+    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 has no bytes for and JSON an escape
+        return json.dumps(msgspec.to_builtins(event)).encode("ascii")
 
 
 @hookimpl.stop_listening

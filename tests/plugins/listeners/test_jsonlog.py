@@ -43,3 +43,16 @@ def test_before_and_after_a_run_nothing_is_written(tmp_path: Path) -> None:
     jsonlog.on_event(Notice(text="x"))
     jsonlog.stop_listening()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_utf8_can_not_spell_is_a_line_too(tmp_path: Path) -> None:
+    """Half of a surrogate pair comes from a file's name or a companion's program."""
+    jsonlog.start_listening(jsonlog.Settings(path=str(tmp_path / "events.jsonl")), context(tmp_path))
+    jsonlog.on_event(Notice(text="half \ud83d"))
+    jsonlog.stop_listening()
+
+    assert json.loads((tmp_path / "events.jsonl").read_text("ascii")) == {
+        "type": "notice",
+        "text": "half \ud83d",
+        "companion": "",
+    }
