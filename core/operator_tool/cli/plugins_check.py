@@ -14,20 +14,31 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a plugin's import, and each of its hooks, may take.",
+)
 @plugin_options
-def command(*, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
-    """Import and register each installed plugin; exit code 12 when one of them can't be used.
+def command(*, timeout: float, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
+    """Import and register each installed plugin, in a process of its own; exit code 12 when one of them can't be used.
 
     What a plugin uses that is deprecated is told, with what takes its place; it goes on working until the next major
     contract.
     """
-    from operator_tool.plugin_host.check import check_plugin
+    from operator_tool.plugin_host.check import check_each
     from operator_tool.plugin_host.discovery import Blocking, Discovery
 
     from .exits import say
+    from .own_process import keep_from_plugins
 
     discovery = Discovery(Blocking.parse(no_plugins=no_plugins, block=block))
-    checked = {entry: check_plugin(entry) for entry in discovery.entries}
+    keep_from_plugins()
+    outcomes = dict(check_each(discovery.entries, limit_s=timeout))
+    checked = {entry: outcomes[entry] for entry in discovery.entries}
     rows = [plugin_row(entry, one.state) | {"deprecated": one.deprecated} for entry, one in checked.items()]
     show([*rows, *map(broken_row, discovery.broken)], as_json=as_json)
     if not as_json:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from operator_tool.api.settings import PluginSettings
     from operator_tool.plugin_host.discovery import PluginEntry
 
 
@@ -19,7 +18,7 @@ def command(*, name: str, role: str | None, as_json: bool) -> int:
     """Show one plugin: whose it is, where its code is, and each of its settings. Imports that plugin alone."""
     from .exits import say
 
-    document = _document(*_load(name, role))
+    document = _document(name, role)
     if as_json:
         import json
 
@@ -29,13 +28,10 @@ def command(*, name: str, role: str | None, as_json: bool) -> int:
     return 0
 
 
-def _load(name: str, role: str | None) -> tuple[PluginEntry, type[PluginSettings]]:
+def _found(name: str, role: str | None) -> PluginEntry:
+    """Return the plugin that is meant. Raises ``PluginError``: none, several, or one that can't be used."""
     from operator_tool.api.errors import PluginError
-    from operator_tool.plugin_host.calls import load_plugin
     from operator_tool.plugin_host.discovery import Discovery, Role
-    from operator_tool.plugin_host.hooks import Hooks
-
-    from .own_process import keep_from_plugins
 
     discovery = Discovery()
     roles = sorted({e.role for e in discovery.entries if e.name == name and (role is None or e.role == role)})
@@ -44,22 +40,35 @@ def _load(name: str, role: str | None) -> tuple[PluginEntry, type[PluginSettings
         raise PluginError(f"no plugin named {name!r} is installed; installed are {known}")
     if len(roles) > 1:
         raise PluginError(f"{name!r} stands in several roles: {', '.join(roles)}", hint="Give --role.")
-    entry = discovery.find(Role(roles[0]), name)
-    keep_from_plugins()
-    hooks = Hooks()
-    hooks.register(entry, load_plugin(entry))
-    return entry, hooks.settings_type(entry)
+    return discovery.find(Role(roles[0]), name)
 
 
-def _document(entry: PluginEntry, settings_type: type[PluginSettings]) -> dict[str, Any]:
+def _document(name: str, role: str | None) -> dict[str, Any]:
+    import inspect
+
+    from operator_tool.api.contract import CONTRACT
+    from operator_tool.plugin_host.calls import load_plugin
+    from operator_tool.plugin_host.contract import required_contract
+    from operator_tool.plugin_host.hooks import Hooks
     from operator_tool.settings import describe_settings
 
+    from .own_process import keep_from_plugins
+
+    entry = _found(name, role)
+    keep_from_plugins()
+    hooks = Hooks()
+    plugin = load_plugin(entry)
+    hooks.register(entry, plugin)
     return {
         "role": entry.role,
         "name": entry.name,
         "distribution": entry.distribution,
         "version": entry.version,
         "target": entry.target,
+        "description": (inspect.getdoc(plugin) or "").partition("\n")[0].replace("``", ""),
+        "contract": CONTRACT,
+        "requires_contract": required_contract(entry, plugin),
+        "hooks": hooks.implemented(entry),
         "settings": [
             {
                 "key": f"{entry.name}.{setting.name}",
@@ -69,16 +78,22 @@ def _document(entry: PluginEntry, settings_type: type[PluginSettings]) -> dict[s
                 "description": setting.description,
                 "environment": setting.environment_variable(entry.name),
             }
-            for setting in describe_settings(settings_type)
+            for setting in describe_settings(hooks.settings_type(entry))
         ],
     }
 
 
 def _text(document: dict[str, Any]) -> str:
+    required = f"; it asks for {document['requires_contract']}" if document["requires_contract"] else ""
     lines = [
         f"{document['role']} {document['name']}",
+        f"  what      {document['description']}",
         f"  from      {document['distribution']} {document['version']} ({document['target']})",
+        f"  hooks     {', '.join(document['hooks'])}",
+        f"  contract  {document['contract']}{required}",
     ]
+    if not document["description"]:
+        del lines[1]
     for setting in document["settings"]:
         needed = "required" if setting["required"] else f"default {setting['default']}"
         lines += [

@@ -76,6 +76,10 @@ class Hooks:
             words = words_of(ValueError(str(error).partition("\n")[0]) if type(error) is ValueError else error)
             raise PluginError(f"{entry.owner} can't be registered: {words}") from error
 
+    def implemented(self, entry: PluginEntry) -> tuple[str, ...]:
+        """Return the names of the hooks that a registered plugin implements or wraps."""
+        return tuple(sorted(caller.name for caller in self._manager.get_hookcallers(self._plugins[entry]) or ()))
+
     def settings_type(self, entry: PluginEntry) -> type[PluginSettings]:
         """Return the class of a plugin's settings. Raises ``PluginError`` when it names something else."""
         with called(entry, "plugin_settings", limit_s=self._call_s):

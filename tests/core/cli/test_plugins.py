@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from operator_tool.api import PluginError
+from operator_tool.api import CONTRACT, PluginError
 from operator_tool.cli import operator_tool
 from tests.support.distributions import write_distribution
 
@@ -56,6 +56,8 @@ def test_check_imports_each_and_is_12_when_one_is_broken(broken: None) -> None:
     """Each failure is named beside its plugin, and disturbs none of the others."""
     result = run("check")
     assert result.return_value == 12
+    installed = len(rows("list"))
+    assert result.output.splitlines()[-1] == f"{installed} plugins: {installed - 5} can be used, 5 can't"
     states = {name: row["state"] for name, row in rows("check").items()}
     assert states["xyz"] == states["synthetic"] == states["c10"] == "ok"
     assert "ValueError: broken wing" in states["acme-raises"]
@@ -64,11 +66,35 @@ def test_check_imports_each_and_is_12_when_one_is_broken(broken: None) -> None:
     assert "implements no make_tile_provider" in states["acme-empty"]
 
 
+def test_check_says_in_its_last_line_that_all_is_well() -> None:
+    """And ends with 0."""
+    result = run("check")
+    assert result.output.splitlines()[-1] == f"{len(rows('list'))} plugins: all can be used"
+    assert result.return_value == 0
+
+
+def test_a_distribution_that_can_not_be_read_has_a_line_of_its_own(broken: None) -> None:
+    """Its plugins are unknown, so it has neither role nor name; it is a failure for check, and none for list."""
+    site = next(Path(entry) for entry in sys.path if (Path(entry) / "acme-1.0.dist-info").is_dir())
+    write_distribution(site, "torn", version="7", entry_points={"tile_provider": {"sat": "sat"}})
+    with (site / "torn-7.dist-info" / "entry_points.txt").open("ab") as file:
+        file.write(b"\xff")
+    listed, checked = run("list"), run("check")
+    assert (
+        "-                    -              torn           7        its entry_points.txt is not UTF-8" in listed.output
+    )
+    assert listed.return_value == 0
+    assert checked.return_value == 12
+    assert checked.output.rstrip().endswith("; distributions whose plugins can't be told: 1")
+    assert rows("list")[""]["distribution"] == "torn"
+
+
 def test_check_is_0_when_the_broken_ones_are_shut_out(broken: None) -> None:
     """What was blocked is not a failure."""
     result = run("check", "--no-plugins")
     assert result.return_value == 0, result.output
     assert "acme" in result.output
+    assert result.output.endswith(" can be used, 5 blocked\n")
 
 
 def test_info_shows_each_setting_with_type_default_and_ways_to_set_it() -> None:
@@ -83,6 +109,26 @@ def test_info_shows_each_setting_with_type_default_and_ways_to_set_it() -> None:
     assert "xyz.url" in text
     assert "OPERATOR_TOOL_XYZ_URL" in text
     assert "no settings" in run("info", "local").output
+
+
+def test_info_shows_what_an_author_looks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plugin says it is, the hooks that were found in it, and the contract that it asks for."""
+    source = (
+        '"""Pictures of the ``ACME`` fleet.\n\nMore."""\nfrom operator_tool import api\n'
+        'requires_contract = ">=1.0,<2"\n'
+        "@api.hookimpl.make_tile_provider\ndef anything(): ...\n@api.hookimpl.on_event\ndef told(event): ...\n"
+    )
+    modules = {"acme_pictures": source}
+    write_distribution(tmp_path, "acme", entry_points={"tile_provider": {"pictures": "acme_pictures"}}, modules=modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run("info", "pictures").output.splitlines() == [
+        "tile_provider pictures",
+        "  what      Pictures of the ACME fleet.",
+        "  from      acme 1.0 (acme_pictures)",
+        "  hooks     make_tile_provider, on_event",
+        f"  contract  {CONTRACT}; it asks for >=1.0,<2",
+        "  no settings",
+    ]
 
 
 def test_info_of_an_unknown_name_says_what_is_installed() -> None:
