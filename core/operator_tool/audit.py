@@ -36,6 +36,8 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     companion: str = ""
     """Its name in the inventory; empty where it was named by its address."""
     address: str = ""
+    simulated: str = ""
+    """What stood in for the companion, where there was none."""
     companion_id: str = ""
     failure_exception_type: str | None = None
     message: str = ""
@@ -77,6 +79,7 @@ def line_of_build(report: CacheBuildReport, begun: AuditLine, *, companion: str 
         exit_code=report.exit_code,
         companion=companion,
         address=reached.address if reached else "",
+        simulated=reached.simulated if reached else "",
         companion_id=reached.id if reached else "",
         failure_exception_type=report.failure_exception_type,
         message=report.message,

@@ -59,7 +59,9 @@ class CompanionBuild:
         self._locks_dir = locks_dir
         self._reconnect_s = reconnect_s
         self._operator = operator
-        notebook.companion = CompanionSummary(address=parts.transport.address, transport=parts.transport_name)
+        notebook.companion = CompanionSummary(
+            address=parts.transport.address, transport=parts.transport_name, simulated=parts.simulation
+        )
 
     def ask(self, order: CacheOrder) -> tuple[CompanionState, CompanionIdentity]:
         """Ask the companion and write nothing. Raises what it can't answer, or isn't ready for."""

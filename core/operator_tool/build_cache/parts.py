@@ -19,6 +19,8 @@ class CompanionParts:
     """The run as this companion's part of it is told: its events name the companion where there are several."""
     name: str = ""
     """Its name in the inventory; empty where it was named by its address."""
+    simulation: str = ""
+    """What stands in for the companion; empty where it is a real one."""
 
 
 @dataclass(frozen=True, kw_only=True)

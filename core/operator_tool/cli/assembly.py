@@ -57,6 +57,8 @@ class Run:
     """How many tiles of each zoom an estimate is told from."""
     places: Places
     run_id: str
+    simulated: str = ""
+    """What stands in for the first companion; empty where it is a real one, or there is none."""
 
 
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
@@ -141,8 +143,10 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             plugins=host.records,
             sectors=chosen_sectors(load_sectors(places), options.sector),
             reconnect_s=tool.sources.core().reconnect_s,
+            answer_s=tool.sources.core().plugin_answer_s,
         )
-        yield Run(orchestrator, request, tool.sources.core().plan_samples, tool.places, run_id)
+        simulated = companions[0].simulation if companions else ""
+        yield Run(orchestrator, request, tool.sources.core().plan_samples, tool.places, run_id, simulated)
 
 
 def _close(name: str, provider: TileProvider) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,9 +18,19 @@ from operator_tool.settings import KnownCompanion, SettingsSources
 
 from .asking import with_asking
 from .options import CompanionOptions
+from .simulation import announced_simulation
 
 DEFAULT_TRANSPORT = "ssh"
 DEFAULT_PROVISIONER = "c10"
+
+
+class MadeTransport(NamedTuple):
+    """What reaches one companion; nothing is connected yet."""
+
+    transport: CompanionTransport
+    context: RunContext
+    simulation: str
+    """What stands in for the companion; empty where it is a real one."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,8 @@ class ChosenCompanion:
     provisioner: str
     sources: SettingsSources
     """Its own settings before those that all companions share."""
+    transport_asked: bool = False
+    """The command line named the transport."""
 
     def context(self, context: RunContext, *, named: bool) -> RunContext:
         """Return the run as this companion's plugins see it; its events name it where there are several.
@@ -45,10 +58,14 @@ class ChosenCompanion:
 
     def make_transport(
         self, host: PluginHost, context_for: Callable[[str], RunContext], *, named: bool
-    ) -> CompanionTransport:
-        """Load and make what reaches this companion."""
+    ) -> MadeTransport:
+        """Load and make what reaches this companion. Raises ``ConfigError`` where that is a simulation unasked for."""
         context = self.context(context_for(self.transport), named=named)
-        return host.companion_transport(self.transport, sources=self.sources, context=context)
+        made = host.companion_transport(self.transport, sources=self.sources, context=context)
+        simulation = announced_simulation(
+            made, name=self.transport, companion=self.name, asked=self.transport_asked, context=context
+        )
+        return MadeTransport(made, context, simulation)
 
 
 def chosen_companions(options: CompanionOptions, sources: SettingsSources) -> tuple[ChosenCompanion, ...]:
@@ -95,6 +112,7 @@ def _chosen(options: CompanionOptions, known: KnownCompanion, sources: SettingsS
         transport=options.transport or known.transport or DEFAULT_TRANSPORT,
         provisioner=options.provisioner or known.provisioner or DEFAULT_PROVISIONER,
         sources=sources,
+        transport_asked=options.transport is not None,
     )
 
 

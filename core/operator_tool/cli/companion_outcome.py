@@ -21,6 +21,7 @@ from operator_tool.redaction import REDACTOR
 from .exits import say
 from .kept_rows import gc_rows, holdings_rows, rollback_rows, soundness_rows
 from .reporting import as_document
+from .simulation import with_simulation
 
 
 class PinnedKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,8 @@ class CompanionOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Its name in the inventory; empty where it was named by its address."""
     transport: str
     address: str
+    simulated: str = ""
+    """What stood in for the companion, where there was none."""
     exit_code: int = 0
     failure_exception_type: str | None = None
     message: str = ""
@@ -128,7 +131,7 @@ def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int
 
 
 def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
-    yield "address", outcome.address
+    yield "address", with_simulation(outcome.address, outcome.simulated)
     if (key := outcome.host_key) is not None:
         yield "host key", f"{key.label} {key.type} {key.fingerprint}"
         yield from (("pinned was", fingerprint) for fingerprint in key.pinned_before if fingerprint != key.fingerprint)

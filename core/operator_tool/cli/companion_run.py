@@ -44,11 +44,18 @@ class ReachedCompanion:
     chosen: ChosenCompanion
     transport: CompanionTransport
     context: RunContext
+    simulation: str
+    """What stands in for the companion; empty where it is a real one."""
 
     @property
     def outcome(self) -> CompanionOutcome:
         """What is known of it before it is asked."""
-        return CompanionOutcome(name=self.chosen.name, transport=self.chosen.transport, address=self.transport.address)
+        return CompanionOutcome(
+            name=self.chosen.name,
+            transport=self.chosen.transport,
+            address=self.transport.address,
+            simulated=self.simulation,
+        )
 
 
 @dataclass(frozen=True)
@@ -108,11 +115,7 @@ class CompanionRun:
     def companions(self) -> tuple[ReachedCompanion, ...]:
         """Load and make each companion's transport."""
         made = tuple(
-            ReachedCompanion(
-                one,
-                self._host.companion_transport(one.transport, one.sources, self._context_of(one, one.transport)),
-                self._context_of(one, one.transport),
-            )
+            ReachedCompanion(one, *one.make_transport(self._host, self._context, named=len(self._chosen) > 1))
             for one in self._chosen
         )
         self._settled()
@@ -124,7 +127,7 @@ class CompanionRun:
         Raises ``UsageError`` for a provisioner that has no program of its own there, and where two companions are one.
         """
         made = tuple(
-            AttendedCompanion(one.chosen, one.transport, one.context, self._provisioner(one.chosen))
+            AttendedCompanion(one.chosen, one.transport, one.context, one.simulation, self._provisioner(one.chosen))
             for one in self.companions()
         )
         self._settled()
@@ -134,7 +137,8 @@ class CompanionRun:
     def kept_companions(self) -> tuple[KeptCompanion, ...]:
         """Load and make each companion's parts. Raises ``UsageError`` for a provisioner that keeps no caches."""
         made = tuple(
-            KeptCompanion(one.chosen, one.transport, one.context, self._keeper(one.chosen)) for one in self.companions()
+            KeptCompanion(one.chosen, one.transport, one.context, one.simulation, self._keeper(one.chosen))
+            for one in self.companions()
         )
         self._settled()
         refuse_one_place_twice({one.chosen.name: f"{one.transport.address} {one.provisioner.site}" for one in made})

@@ -38,6 +38,11 @@ class Enrolment:
     def enrol(self, companion: ReachedCompanion) -> CompanionOutcome:
         """Pin the companion's host key once it is confirmed. Raises ``CompanionError`` where it isn't, and
         ``UsageError`` for a transport that knows no host keys."""
+        if companion.simulation:
+            raise UsageError(
+                f"the companion is simulated ({companion.simulation}): there is nothing to enrol",
+                hint="A drone's host key is enrolled over the way that reaches it: give --transport ssh or openssh.",
+            )
         if not meets(companion.transport, EnrollableTransport):
             raise UsageError(
                 f"the transport {companion.chosen.transport} has no host keys: there is nothing to enrol",

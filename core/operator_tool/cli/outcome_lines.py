@@ -27,6 +27,7 @@ def _line_of_outcome(outcome: CompanionOutcome, begun: AuditLine) -> AuditLine:
         exit_code=outcome.exit_code,
         companion=outcome.name,
         address=outcome.address,
+        simulated=outcome.simulated,
         companion_id=state.companion_id if state else "",
         failure_exception_type=outcome.failure_exception_type,
         message=outcome.message,

@@ -19,6 +19,7 @@ from .companion_outcome import CompanionsDocument, harmless
 from .exits import say
 from .options import RunOptions
 from .reporting import as_document
+from .simulation import with_simulation
 
 _REACHED, _AGENT, _BUILDABLE, _CURRENT, _VERIFIED = "reached", "agent", "can be built", "this cache", "verified"
 _FILES = "files"
@@ -45,6 +46,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     remediation: str = ""
     address: str = ""
+    simulated: str = ""
+    """What stood in for the companion, where there was none."""
     companion_id: str = ""
     fingerprint: str | None = None
     generation: str | None = None
@@ -63,7 +66,9 @@ def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
     return (_ask(options),)
 
 
-def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, *, name: str = "") -> Readiness:
+def judged(
+    plan: CachePlan, state: CompanionState, identity: CompanionIdentity, *, name: str = "", simulated: str = ""
+) -> Readiness:
     """Return what a companion's answer comes to for the cache of that plan."""
     agent = Check(name=_AGENT, ok=bool(state.agent_version), detail=state.agent_version or "not installed")
     buildable = Check(name=_BUILDABLE, ok=not state.problems, detail="; ".join(state.problems))
@@ -88,7 +93,7 @@ def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, 
     files = Check(name=_FILES, ok=not state.missing_files, detail="; ".join(state.missing_files))
     if state.missing_files and code == 0:
         code, hint = NotReadyError.exit_code, _PUT_THEM_THERE
-    checks = (_reached(state, identity), agent, buildable, current, verified, files)
+    checks = (_reached(state, identity, simulated), agent, buildable, current, verified, files)
     return Readiness(
         name=name,
         ready=code == 0,
@@ -96,6 +101,7 @@ def judged(plan: CachePlan, state: CompanionState, identity: CompanionIdentity, 
         message="; ".join(f"{check.name}: {check.detail}" for check in checks if check.ok is False),
         remediation=hint,
         address=identity.address,
+        simulated=simulated,
         companion_id=state.companion_id,
         fingerprint=identity.fingerprint,
         generation=state.generation,
@@ -120,7 +126,7 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
         for note in one.notes:
             say(f"{indent}note {harmless(note)}")
         if one.ready:
-            say(f"{indent}ready to fly this flight")
+            say(f"{indent}{'the SIMULATED companion is ' if one.simulated else ''}ready to fly this flight")
             continue
         verdict = "not ready to fly this flight" if one.checks else f"error: {one.message}"
         say(f"{indent}{harmless(verdict)}", err=True)
@@ -130,11 +136,17 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
 
 def _ask(options: RunOptions) -> Readiness:
     name = options.companion[0] if options.companion else ""
+    simulated = ""
     try:
         with open_run(options, companion=True, writes=False) as run:
+            simulated = run.simulated
             # Nothing is left on a workstation that has no data folder yet: the command promises to write nothing.
             plan, state, identity = audited(
-                run.places, run.run_id, lambda: run.orchestrator.ask(run.request), _lines, make=False
+                run.places,
+                run.run_id,
+                lambda: run.orchestrator.ask(run.request),
+                lambda asked, begun: _lines(asked, begun, run.simulated),
+                make=False,
             )
     except OperatorToolError as error:
         return Readiness(
@@ -142,20 +154,24 @@ def _ask(options: RunOptions) -> Readiness:
             exit_code=error.exit_code,
             message=error.message,
             remediation=error.hint,
+            simulated=simulated,
             checks=_checks_of(error),
         )
-    return judged(plan, state, identity, name=name)
+    return judged(plan, state, identity, name=name, simulated=simulated)
 
 
-def _lines(asked: tuple[CachePlan, CompanionState, CompanionIdentity], begun: AuditLine) -> list[AuditLine]:
+def _lines(
+    asked: tuple[CachePlan, CompanionState, CompanionIdentity], begun: AuditLine, simulated: str
+) -> list[AuditLine]:
     plan, state, identity = asked
-    found = judged(plan, state, identity)
+    found = judged(plan, state, identity, simulated=simulated)
     return [
         msgspec.structs.replace(
             begun,
             outcome=SUCCESS if found.ready else FAILURE,
             exit_code=found.exit_code,
             address=found.address,
+            simulated=found.simulated,
             companion_id=found.companion_id,
             message=found.message,
             generation_before=found.generation,
@@ -165,8 +181,9 @@ def _lines(asked: tuple[CachePlan, CompanionState, CompanionIdentity], begun: Au
     ]
 
 
-def _reached(state: CompanionState, identity: CompanionIdentity) -> Check:
-    parts = [identity.address, f"host key {identity.fingerprint}" if identity.fingerprint else "", state.companion_id]
+def _reached(state: CompanionState, identity: CompanionIdentity, simulated: str) -> Check:
+    address = with_simulation(identity.address, simulated)
+    parts = [address, f"host key {identity.fingerprint}" if identity.fingerprint else "", state.companion_id]
     return Check(name=_REACHED, ok=True, detail=", ".join(part for part in parts if part))
 
 

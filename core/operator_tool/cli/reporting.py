@@ -21,6 +21,7 @@ from .assembly import Run, open_run
 from .audited import audited
 from .exits import say
 from .options import RunOptions
+from .simulation import with_simulation
 
 
 def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *, companion: bool) -> int:
@@ -176,7 +177,7 @@ def _causes(by_cause: Mapping[str, int]) -> str:
 def _companion(report: CacheBuildReport) -> str:
     companion = report.companion
     assert companion is not None
-    where = f"{companion.address} {companion.id}".rstrip()
+    where = f"{with_simulation(companion.address, companion.simulated)} {companion.id}".rstrip()
     if report.outcome == BuildCacheOutcome.SUCCESS and companion.generation_after:
         return f"{where}: now {companion.generation_after}, before {companion.generation_before or 'none'}"
     if not companion.id:

@@ -24,8 +24,7 @@ def connecting_parts(
     host: PluginHost, chosen: ChosenCompanion, context_for: Callable[[str], RunContext], *, named: bool
 ) -> CompanionParts:
     """Return a companion's parts; a transport that can begin to connect has begun."""
-    transport_context = chosen.context(context_for(chosen.transport), named=named)
-    transport = host.companion_transport(chosen.transport, chosen.sources, transport_context)
+    transport, transport_context, simulation = chosen.make_transport(host, context_for, named=named)
     if meets(transport, EagerTransport):
         cast("EagerTransport", transport).begin()
     return CompanionParts(
@@ -36,6 +35,7 @@ def connecting_parts(
             chosen.provisioner, chosen.sources, chosen.context(context_for(chosen.provisioner), named=named)
         ),
         context=transport_context,
+        simulation=simulation,
     )
 
 
