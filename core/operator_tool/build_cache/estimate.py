@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import OperatorToolError
+from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import Tile, TileId, TileResult, WantedTile
 from operator_tool.geo.coverage import Coverage, TileRange
+from operator_tool.plugin_host.blame import brief
+from operator_tool.plugin_host.calls import answered
 from operator_tool.tile_store import TileStore
 
 from .plan import CachePlan
@@ -23,6 +26,8 @@ from .reach import Reach, first_asked
 
 SAMPLING_S = 10.0
 """The sampling is given up after so long; what came by then counts."""
+_STOPPING_S = 10.0
+"""What a provider gets to stop when it is told to."""
 _T_90 = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 7: 1.89, 8: 1.86, 9: 1.83}
 """Student's t for a two-sided range of 90 %, by degrees of freedom."""
 _WIDEST = 2.0
@@ -92,7 +97,7 @@ def estimate_of(
             wanted = _from_store(store, wanted, samples)
         before.append(reach)
         may = [tile for tile in wanted if reach.problem(TileRange(tile.z, tile.y, tile.x, tile.x)) is None]
-        lacking = _ask(provider, may, samples, context)
+        lacking = _ask(name, provider, may, samples, context)
         wanted = [tile for tile in wanted if tile in lacking or tile not in may]
         if not wanted or samples.problem:
             break
@@ -138,7 +143,9 @@ def _from_store(store: TileStore, wanted: Sequence[TileId], samples: _Samples) -
     return missing
 
 
-def _ask(provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, context: RunContext) -> set[TileId]:
+def _ask(
+    name: str, provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, context: RunContext
+) -> set[TileId]:
     """Fetch samples, and return those that did not come."""
     lacking = set(tiles)
     if not tiles:
@@ -150,12 +157,13 @@ def _ask(provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, con
     arrivals_s: list[float] = []
     results: Iterator[TileResult] | None = None
     try:
-        results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
-        for result in results:
-            if isinstance(result, Tile):
-                samples.sizes.setdefault(result.id.z, []).append(len(result.data))
-                arrivals_s.append(time.monotonic() - began_s)
-                lacking.discard(result.id)
+        with answered(f"tile provider {name!r}", "fetch", limit_s=SAMPLING_S + _STOPPING_S):
+            results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
+            for result in itertools.islice(_iterable(name, results), len(tiles)):
+                if isinstance(result, Tile) and result.id in lacking and isinstance(result.data, bytes):
+                    samples.sizes.setdefault(result.id.z, []).append(len(result.data))
+                    arrivals_s.append(time.monotonic() - began_s)
+                    lacking.discard(result.id)
     except OperatorToolError as error:
         samples.problem = error.message
     finally:
@@ -168,6 +176,12 @@ def _ask(provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, con
     if context.cancelled.is_set():
         samples.problem = f"the samples took longer than {SAMPLING_S:g} s"
     return lacking
+
+
+def _iterable(name: str, results: Iterable[TileResult]) -> Iterable[TileResult]:
+    if not isinstance(results, Iterable):
+        raise PluginError(f"tile provider {name!r} gave {brief(results)}, not an iterator of results")
+    return results
 
 
 def _zoom_estimate(zoom: int, tiles: int, held: int, samples: _Samples) -> ZoomEstimate:

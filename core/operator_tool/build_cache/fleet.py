@@ -11,6 +11,7 @@ from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import OperatorToolError
 from operator_tool.api.events import RunFinished, RunStarted
 from operator_tool.overdue import OverdueRun
+from operator_tool.plugin_host.blame import endings_as_errors
 
 from .notebook import Notebook
 from .parts import CompanionParts
@@ -102,7 +103,9 @@ class _Part(threading.Thread):
         try:
             context.emit(RunStarted(run_id=context.run_id, command="build-cache"))
             try:
-                self.report = self._notebook.report(self._build(self.companion, self._notebook))
+                with endings_as_errors():
+                    outcome = self._build(self.companion, self._notebook)
+                self.report = self._notebook.report(outcome)
             except OperatorToolError as error:
                 self.report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
             context.emit(RunFinished(report=self.report))

@@ -13,16 +13,17 @@ from pathlib import Path
 from operator_tool.api.build import BuildCacheOutcome, BuildCacheRequest, CacheBuildReport, FleetReport, PluginRecord
 from operator_tool.api.companion import CompanionIdentity, CompanionState
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import BuildLockHeldError, OperatorToolError, PluginError
+from operator_tool.api.errors import BuildLockHeldError, OperatorToolError
 from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
-from operator_tool.api.roles import TileProvider
-from operator_tool.api.tiles import ProviderInfo
 from operator_tool.failpoints import failpoint
 from operator_tool.overdue import OverdueRun
+from operator_tool.plugin_host.blame import endings_as_errors
+from operator_tool.plugin_host.calls import ANSWER_S
 from operator_tool.sectors import Sector
 from operator_tool.tile_store import DamagedTileError
 
+from .answers import described
 from .companion_build import CompanionBuild
 from .download import TakenBackError
 from .estimate import Estimate, estimate_of
@@ -41,7 +42,7 @@ class Orchestrator:
     """Runs one build, or one part of it, with the parts it is given.
 
     ``stores_dir`` and ``locks_dir`` are existing folders of the workstation's own. ``reconnect_s`` is how long a link
-    that broke is tried again.
+    that broke is tried again, ``answer_s`` how long a plugin may take to resolve a flight or to describe itself.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Orchestrator:
         plugins: tuple[PluginRecord, ...] = (),
         sectors: tuple[Sector, ...] = (),
         reconnect_s: float = RECONNECT_S,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._parts = parts
         self._context = context
@@ -61,6 +63,7 @@ class Orchestrator:
         self._locks_dir = locks_dir
         self._sectors = sectors
         self._reconnect_s = reconnect_s
+        self._answer_s = answer_s
         self._supplies = Supplies(parts.providers, stores_dir, context)
         self._notebook = Notebook(context, plugins)
         self._operator = operator_name()
@@ -73,7 +76,8 @@ class Orchestrator:
     def build_caches(self, request: BuildCacheRequest) -> FleetReport:
         """Build the cache of a flight on each companion, all at once; what fails on one stops no other."""
         try:
-            plan = self.plan(request)
+            with endings_as_errors():
+                plan = self.plan(request)
         except (OperatorToolError, OverdueRun) as failure:
             error = self._notebook.overdue(failure) if isinstance(failure, OverdueRun) else failure
             report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
@@ -99,11 +103,13 @@ class Orchestrator:
     def plan(self, request: BuildCacheRequest) -> CachePlan:
         """Resolve the flight and plan its tiles; nothing is written. Raises what fails."""
         with self._notebook.phase("resolve", request.flight):
-            flight = resolve_flight(self._parts.flight_source, request.flight)
+            flight = resolve_flight(self._parts.flight_source, request.flight, limit_s=self._answer_s)
         failpoint("plan.after_resolve")
         with self._notebook.phase("plan"):
-            described = [(name, _described(name, provider)) for name, provider in self._parts.providers]
-            plan = make_plan(flight, request, described, sectors=self._sectors)
+            infos = [
+                (name, described(name, provider, limit_s=self._answer_s)) for name, provider in self._parts.providers
+            ]
+            plan = make_plan(flight, request, infos, sectors=self._sectors)
         failpoint("plan.after_plan")
         self._notebook.note_plan(plan)
         for note in (*flight.notes, *self._notebook.notes):
@@ -120,7 +126,9 @@ class Orchestrator:
     def _reported(self, command: str, work: Callable[[], BuildCacheOutcome]) -> CacheBuildReport:
         self._context.emit(RunStarted(run_id=self._context.run_id, command=command))
         try:
-            report = self._notebook.report(work())
+            with endings_as_errors():
+                outcome = work()
+            report = self._notebook.report(outcome)
         except BuildLockHeldError:
             raise
         except OperatorToolError as error:
@@ -173,10 +181,3 @@ class Orchestrator:
             dry_run=dry_run,
             operator=self._operator,
         )
-
-
-def _described(name: str, provider: TileProvider) -> ProviderInfo:
-    info = provider.describe()
-    if not isinstance(info, ProviderInfo):
-        raise PluginError(f"tile provider {name!r} describes itself by {info!r}, not by a ProviderInfo")
-    return info

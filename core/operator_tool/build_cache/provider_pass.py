@@ -6,6 +6,7 @@ on once their batch is durable.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,8 @@ from operator_tool.api.tiles import (
 )
 from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
+from operator_tool.plugin_host.blame import brief, ending_error, words_of
+from operator_tool.plugin_host.endings import ENDINGS
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
 
@@ -40,6 +43,8 @@ from .misses import Misses, pack, unpack
 from .picture_gate import NotAPictureError, PictureGate
 from .reach import Reach
 from .tally import Tally
+
+_log = logging.getLogger(__name__)
 
 LOOK_UP_TILES = 4096
 ABSENT_IS_SETTLED_S = 24 * 3600.0
@@ -116,22 +121,21 @@ class ProviderPass:
             self._miss(unpack(packed), GapCause.UNREACHABLE, f"{self.name} gave no answer")
 
     def _ask(self, wanted: _OneAtATime) -> None:
-        results = self._provider.fetch(wanted)
-        if not isinstance(results, Iterable):
-            raise PluginError(f"tile provider {self.name!r} gave {results!r}, not an iterator of results")
+        results: object = None
         try:
+            results = self._provider.fetch(wanted)
+            if not isinstance(results, Iterable):
+                raise PluginError(f"tile provider {self.name!r} gave {brief(results)}, not an iterator of results")
             with self._clock():
                 for result in results:
                     if self._stop.is_set():
                         break
                     with self._taking:
                         self._take(result)
-        except SystemExit as error:
-            raise PluginError(f"tile provider {self.name!r} tried to end the tool with exit({error.code!r})") from error
+        except ENDINGS as error:  # in this thread no Ctrl-C of the operator's comes up
+            raise ending_error(error, f"tile provider {self.name!r}") from error
         finally:
-            close = getattr(results, "close", None)
-            if close is not None:
-                close()
+            self._close(results)
             with self._taking:
                 self._arrivals.commit()
         if self._stop.is_set():
@@ -139,6 +143,15 @@ class ProviderPass:
         for _never_pulled in wanted:
             continue  # each is outstanding now: a provider that stops early has answered nothing for the rest
         self._take_back_found()
+
+    def _close(self, results: object) -> None:
+        """Tell the provider that no more is wanted; that it can't stop in order changes nothing about what came."""
+        try:
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
+        except (Exception, *ENDINGS) as error:  # noqa: BLE001 - the results are taken, or there is an error already
+            _log.warning("tile provider %r failed to stop: %s", self.name, words_of(error))
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
@@ -370,4 +383,5 @@ def _in_pieces(ranges: Iterable[TileRange]) -> Iterator[TileRange]:
 
 
 def _brief(result: object) -> str:
-    return f"{type(result).__name__} {getattr(result, 'id', '')}"
+    tile = getattr(result, "id", None)
+    return f"{brief(result)} for {tile}" if isinstance(tile, TileId) else brief(result)

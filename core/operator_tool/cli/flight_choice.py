@@ -105,7 +105,9 @@ def request_of(
 
 
 def _polygons_of(source: FlightSource, path: str) -> list[GroundPolygon]:
-    flight = source.resolve(path)
+    from operator_tool.build_cache.resolve import asked_flight
+
+    flight = asked_flight(source, path)
     name = escape_controls(PurePath(path).name, limit=80)
     if not flight.areas:
         raise UsageError(

@@ -85,6 +85,6 @@ def _resolve(options: ToolOptions, source: str, reference: str, more_settings: l
         made = host.flight_source(source)
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
-        return resolve_flight(made, reference)
+        return resolve_flight(made, reference, limit_s=tool.sources.core().plugin_answer_s)
     finally:
         host.stop_listeners()

@@ -59,10 +59,10 @@ def is_the_operators(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def ending_error(error: BaseException) -> PluginError:
-    """Return the failure of a plugin that tried to end the command."""
+def ending_error(error: BaseException, who: str = "a plugin") -> PluginError:
+    """Return the failure of a plugin that tried to end the command; ``who`` names it where nothing tells more."""
     owner = culprit(error)
-    who = owner.owner if owner is not None else "a plugin"
+    who = who if owner is None else owner.owner
     return PluginError(f"{who} tried to end operator-tool: {words_of(error)}")
 
 

@@ -20,6 +20,8 @@ from .surroundings import put_back
 
 CALL_S = 60.0
 """How long an import or a hook may take where nobody says otherwise."""
+ANSWER_S = 600.0
+"""How long a flight source may take to resolve, and a provider to describe itself: they may have to ask somebody."""
 UNWIND_S = 5.0
 """What an interrupted call gets to come back, before the process is ended."""
 
@@ -32,7 +34,7 @@ def called(entry: PluginEntry, what: str, *, limit_s: float | None = CALL_S) -> 
     ``limit_s``; where interrupting it doesn't help, the process ends with the code of a ``PluginError``.
     """
     try:
-        with kept_from_plugins(), put_back(), _limited(entry, what, limit_s):
+        with kept_from_plugins(), put_back(), _limited(entry.owner, what, limit_s):
             yield
     except OperatorToolError:
         raise
@@ -44,6 +46,28 @@ def called(entry: PluginEntry, what: str, *, limit_s: float | None = CALL_S) -> 
         raise _failure(entry, what, error, f"failed: {words_of(error)}") from error
 
 
+@contextmanager
+def answered(who: str, what: str, *, limit_s: float = ANSWER_S) -> Iterator[None]:
+    """Do in the block what one method of what a plugin made does, which may raise whatever it wants.
+
+    That passes unchanged, but for what would end the command, and for ``limit_s``, which is told as in ``called``.
+    """
+    try:
+        with kept_from_plugins(), put_back(), _limited(who, what, limit_s):
+            yield
+    except Unending as error:
+        raise PluginError(f"{_name(error, who)}: {what} did not come back within {limit_s:g} s") from error
+    except ENDINGS as error:
+        if is_the_operators(error):
+            raise
+        raise PluginError(f"{_name(error, who)}: {what} tried to end operator-tool: {words_of(error)}") from error
+
+
+def _name(error: BaseException, who: str) -> str:
+    guilty = culprit(error)
+    return who if guilty is None else guilty.owner
+
+
 def load_plugin(entry: PluginEntry, *, limit_s: float = CALL_S) -> object:
     """Import one plugin, and no other. Raises ``PluginError`` for whatever its import does."""
     note_import(entry)
@@ -51,14 +75,14 @@ def load_plugin(entry: PluginEntry, *, limit_s: float = CALL_S) -> object:
         return load(entry)
 
 
-def _limited(entry: PluginEntry, what: str, limit_s: float | None) -> AbstractContextManager[None]:
+def _limited(who: str, what: str, limit_s: float | None) -> AbstractContextManager[None]:
     if limit_s is None or threading.current_thread() is not threading.main_thread():
         return nullcontext()
     return interrupted_after(
         limit_s,
         Unending,
         exit_code=PluginError.exit_code,
-        last_words=lambda: f"error: {entry.owner}: {what} did not come back within {limit_s:g} s, and can't be stopped",
+        last_words=lambda: f"error: {who}: {what} did not come back within {limit_s:g} s, and can't be stopped",
         unwind_s=UNWIND_S,
     )
 

@@ -25,3 +25,12 @@ class CoreSettings(PluginSettings, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=3600, description="How long the import of a plugin, or one hook of it, may take, in seconds."),
     ] = 60.0
+    plugin_answer_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=86400,
+            description="How long a flight source may take to resolve a flight, and a provider to describe itself, in "
+            "seconds.",
+        ),
+    ] = 600.0

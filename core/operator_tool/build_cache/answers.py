@@ -1,0 +1,61 @@
+"""What comes of a plugin's methods is checked once, where it enters: of the right kind, whole, and bounded."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from operator_tool.api.errors import PluginError
+from operator_tool.api.roles import TileProvider
+from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
+from operator_tool.plugin_host.blame import brief
+from operator_tool.plugin_host.calls import ANSWER_S, answered
+
+MAX_ITEMS = 100_000
+"""Of any one list in an answer, such as a flight's waypoints; a file's are fewer."""
+_MAX_NAME = 2000
+_MAX_TILE_SIZE_PX = 8192
+
+_Answer = TypeVar("_Answer", bound=msgspec.Struct)
+
+
+def plain(who: str, answer: object, kind: type[_Answer]) -> _Answer:
+    """Return an answer as data of exactly this kind, every field of the right type: none of it runs any code.
+
+    Raises ``PluginError`` for what is something else, and for what is more than anybody can mean. What is lazy is
+    refused and not drawn out: it may have no end.
+    """
+    if not isinstance(answer, kind):
+        raise PluginError(f"{who} gave {brief(answer)}, not a {kind.__name__}")
+    for name in answer.__struct_fields__:
+        value = getattr(answer, name)
+        if isinstance(value, (tuple, list)) and len(value) > MAX_ITEMS:
+            raise PluginError(f"{who} gave a {kind.__name__} with {len(value):,} {name}, at most {MAX_ITEMS:,}")
+    try:
+        return msgspec.convert(msgspec.to_builtins(answer, enc_hook=_of_a_builtin), kind)
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+        raise PluginError(f"{who} gave a {kind.__name__} that is none: {str(error)[:200]}") from error
+
+
+def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -> ProviderInfo:
+    """Return what a provider says of itself. Raises what it raises, and ``PluginError`` for what can't be meant."""
+    who = f"tile provider {name!r}"
+    with answered(who, "describe", limit_s=limit_s):
+        answer = provider.describe()
+    info = plain(who, answer, ProviderInfo)
+    if not 0 <= info.min_zoom <= info.max_zoom <= MAX_ZOOM:
+        raise PluginError(f"{who} says that it has the zooms {info.min_zoom} to {info.max_zoom}")
+    if not 0 < info.tile_size_px <= _MAX_TILE_SIZE_PX:
+        raise PluginError(f"{who} says that its tiles have {info.tile_size_px} pixels")
+    if not 0 < len(info.dataset) <= _MAX_NAME:
+        raise PluginError(f"{who} names its data set by {len(info.dataset):,} characters, at most {_MAX_NAME:,}")
+    return info
+
+
+def _of_a_builtin(thing: Any) -> Any:
+    """Return a number or text of a library's own kind as Python's."""
+    for kind in (float, int, str):
+        if isinstance(thing, kind):
+            return kind(thing)
+    raise TypeError(f"{brief(thing)} in it")
