@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .flight_web_contract import WebFlightSourceContract
     from .listener_contract import ListenerContract
     from .plugin_contract import FactoryContract, PluginContract
+    from .provisioner_contract import ProvisionerContract
     from .tile_contract import TileProviderContract
     from .tile_web_contract import WebTileProviderContract
     from .transport_contract import CompanionTransportContract, LinkedTransportContract
@@ -47,6 +48,7 @@ __all__ = [
     "LinkedTransportContract",
     "ListenerContract",
     "PluginContract",
+    "ProvisionerContract",
     "TileProviderContract",
     "WebFlightSourceContract",
     "WebTileProviderContract",
