@@ -111,7 +111,7 @@ class FolderProvisioner:
         filling = _filling(order)
         held = self._held(session, filling)
         table = api.TileTable()
-        for chunk in _lacking(tiles, held, table):
+        for chunk in self._lacking(tiles, held, table):
             self._sent_tiles += len(chunk)
             self._sent_bytes += sum(map(len, chunk.values()))
             _output(session, api.TransferError, ["sh", "-c", _TAKE, "sh", f"{self._root}/{filling}"], _tar(chunk))
@@ -158,6 +158,27 @@ class FolderProvisioner:
         found = filter(None, map(_LISTED.fullmatch, lines))
         return {match[2].decode(): bytes.fromhex(match[1].decode()) for match in found}
 
+    def _lacking(
+        self, tiles: api.TileSupply, held: dict[str, bytes], table: api.TileTable
+    ) -> Iterator[dict[str, bytes]]:
+        """Yield the pictures that are not held, some at a time, by their paths; what is wanted leaves ``held``."""
+        chunk: dict[str, bytes] = {}
+        size = 0
+        for batch in tiles.batches():
+            if self._context.cancelled.is_set() or self._context.deadline.passed:
+                raise api.TransferError("sending was given up: the run was cancelled or its deadline passed")
+            table.add(batch)
+            for record in batch:
+                path = f"{record.id}.{record.format}"
+                if held.pop(path, None) != record.sha256:
+                    chunk[path] = tiles.read(record)
+                    size += record.length_bytes
+            if chunk and (size >= _CHUNK_BYTES or not batch):  # an empty batch: a second passed without a tile
+                yield chunk
+                chunk, size = {}, 0
+        if chunk:
+            yield chunk
+
 
 def _output(
     session: api.CompanionSession,
@@ -173,24 +194,6 @@ def _output(
         if run.exit_status != 0:
             raise failure(f"the companion answered {run.exit_status}: {run.stderr_tail.strip() or 'no reason given'}")
     return lines
-
-
-def _lacking(tiles: api.TileSupply, held: dict[str, bytes], table: api.TileTable) -> Iterator[dict[str, bytes]]:
-    """Yield the pictures that are not held, some at a time, by their paths; what is wanted leaves ``held``."""
-    chunk: dict[str, bytes] = {}
-    size = 0
-    for batch in tiles.batches():
-        table.add(batch)
-        for record in batch:
-            path = f"{record.id}.{record.format}"
-            if held.pop(path, None) != record.sha256:
-                chunk[path] = tiles.read(record)
-                size += record.length_bytes
-        if chunk and (size >= _CHUNK_BYTES or not batch):  # an empty batch: a second passed without a tile
-            yield chunk
-            chunk, size = {}, 0
-    if chunk:
-        yield chunk
 
 
 def _tar(chunk: Mapping[str, bytes]) -> Iterator[bytes]:
