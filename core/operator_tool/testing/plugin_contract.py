@@ -322,7 +322,7 @@ def _within(module: str, package: str) -> bool:
 def _modules_of_others(entry: PluginEntry) -> set[str]:
     """Return the modules of the plugins that other distributions bring."""
     others = [other for other in Discovery().entries if other.distribution != entry.distribution]
-    return {other.target.partition(":")[0] for other in others}
+    return {other.target.partition(":")[0] for other in others} - {entry.target.partition(":")[0]}
 
 
 def _how_to_install(role: str, name: str) -> str:

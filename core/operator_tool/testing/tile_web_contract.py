@@ -268,13 +268,13 @@ class WebTileProviderContract(TileProviderContract):
         self, make: Make, context: RunContext, tile_service: TileService, present_tiles: tuple[TileId, ...]
     ) -> None:
         """No wait goes beyond ``context.deadline``, also while the service is silent."""
-        made = make(context=dataclasses.replace(context, deadline=Deadline.after(2.0)))
+        made = make(context=dataclasses.replace(context, deadline=Deadline.after(1.0)))
         try:
             made.describe()
             tile_service.answer_tiles(TileAnswer(silent=True))
             asked = ask(made, present_tiles, budget_s=20.0)
-            assert asked.took_s <= 4.0, (
-                f"with 2 s to context.deadline and a silent service it took {asked.took_s:.1f} s: give fetch_in_pool "
+            assert asked.took_s <= 3.0, (
+                f"with 1 s to context.deadline and a silent service it took {asked.took_s:.1f} s: give fetch_in_pool "
                 "deadline=context.deadline, or bound each wait by context.deadline.remaining_s()"
             )
             self._assert_lost(asked, present_tiles, "a silent service", all_told=False)
