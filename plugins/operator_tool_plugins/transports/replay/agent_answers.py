@@ -30,6 +30,7 @@ class Answers:
     def __init__(self, recorded: Iterable[Answer], tiles: int | None) -> None:
         """``tiles`` is how many were offered in all, None where the recording broke off before that was said."""
         self._recorded = deque(recorded)
+        self._fewest_left = sum(answer.fewest for answer in self._recorded)
         self._tiles_left = tiles
         self._row: deque[tuple[float, int]] | None = None
 
@@ -40,8 +41,9 @@ class Answers:
                 return None
             self._tiles_left -= tiles
         if self._row is None:
-            if self._recorded and _fits(self._recorded[0], tiles):
+            if self._recorded and self._fits(self._recorded[0], tiles):
                 recorded = self._recorded.popleft()
+                self._fewest_left -= recorded.fewest
                 return Answer(recorded.at_s, recorded.bits[:tiles])
             self._row = self._spread(tiles)
         if len(self._row) < tiles:
@@ -54,7 +56,7 @@ class Answers:
         row: deque[tuple[float, int]] = deque()
         spare = 0
         if self._tiles_left is not None:
-            spare = self._tiles_left + tiles - sum(answer.fewest for answer in self._recorded)
+            spare = self._tiles_left + tiles - self._fewest_left
         for answer in self._recorded:
             unsure = min(max(spare, 0), len(answer.bits) - answer.fewest)
             spare -= unsure
@@ -63,9 +65,10 @@ class Answers:
         self._recorded.clear()
         return row
 
-
-def _fits(answer: Answer, tiles: int) -> bool:
-    return len(answer.bits) == -(-tiles // 8) * 8 and not any(answer.bits[tiles:])
+    def _fits(self, answer: Answer, tiles: int) -> bool:
+        """Tell whether it can be the answer to so many tiles, and leaves a tile for each answer behind it."""
+        leaves_enough = self._tiles_left is None or self._tiles_left >= self._fewest_left - answer.fewest
+        return leaves_enough and len(answer.bits) == -(-tiles // 8) * 8 and not any(answer.bits[tiles:])
 
 
 def bits_of(text: object) -> tuple[int, ...]:
