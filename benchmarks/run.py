@@ -10,7 +10,16 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SECTIONS = ("startup", "overhead", "plan_corridor", "tile_store", "tile_download", "companion_link", "on_companion")
+SECTIONS = (
+    "startup",
+    "plugin_discovery",
+    "overhead",
+    "plan_corridor",
+    "tile_store",
+    "tile_download",
+    "companion_link",
+    "on_companion",
+)
 LIBRARIES = ("click", "pluggy", "stevedore", "msgspec", "pycurl", "paramiko", "pillow", "filelock")
 
 

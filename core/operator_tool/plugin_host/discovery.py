@@ -170,9 +170,12 @@ def load(entry: PluginEntry) -> object:
 
 def _read_entries(installed: Iterable[Installed]) -> Iterator[PluginEntry]:
     """Yield the plugins of each distribution."""
+    groups: dict[str, re.Match[str] | None] = {}
     for distribution in installed:
         for group, name, target in distribution.entry_points:
-            if match := _GROUP.fullmatch(group):
+            if group not in groups:
+                groups[group] = _GROUP.fullmatch(group)
+            if match := groups[group]:
                 yield PluginEntry(
                     role=match[2],
                     name=name,

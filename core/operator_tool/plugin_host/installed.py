@@ -19,9 +19,13 @@ from typing import Any
 from .bounded_files import UnreadableError, read_bounded
 
 ENTRY_POINTS_MOST_BYTES = 1024 * 1024
+METADATA_USUAL_BYTES = 1024
+"""Name and version stand first in all that tools write."""
 METADATA_HEAD_BYTES = 64 * 1024
 _SUFFIXES = (".dist-info", ".egg-info")
-_SECTION = re.compile(r"\[(.*)\]")
+_NAME = re.compile(rb"^Name:[ \t]*(\S+)[ \t]*\r?$", re.MULTILINE)
+_VERSION = re.compile(rb"^Version:[ \t]*(\S+)[ \t]*\r?$", re.MULTILINE)
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +132,8 @@ def _entry_points(text: str, prefix: str, broken: list[str]) -> Iterator[tuple[s
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith("#"):
             continue
-        if section := _SECTION.fullmatch(line):
-            group = section[1]
+        if line[0] == "[" and line[-1] == "]":
+            group = line[1:-1]
         elif group.startswith(prefix):
             name, equals, target = line.partition("=")
             if equals:
@@ -141,18 +145,20 @@ def _entry_points(text: str, prefix: str, broken: list[str]) -> Iterator[tuple[s
 def _name_and_version(folder: str) -> tuple[str, str]:
     """Return name and version from the head of the metadata. Raises ``UnreadableError``."""
     for file in ("METADATA", "PKG-INFO"):
-        head = read_bounded(f"{folder}/{file}", METADATA_HEAD_BYTES, whole=False)
-        if head is None:
-            continue
-        fields = head.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-        found = [
-            re.search(rb"^" + field + rb":[ \t]*(\S+)[ \t]*$", fields, re.MULTILINE) for field in (b"Name", b"Version")
-        ]
-        try:
-            name, version = (match[1].decode("utf-8") for match in found if match)
-        except ValueError as error:  # one of them is not there, or is not UTF-8
-            raise UnreadableError(f"its {file} has no name and version that can be read") from error
-        return name, version
+        for most_bytes in (METADATA_USUAL_BYTES, METADATA_HEAD_BYTES):
+            head = read_bounded(f"{folder}/{file}", most_bytes, whole=False)
+            if head is None:
+                break
+            end = _END_OF_HEAD.search(head)
+            fields = head[: end.start()] if end else head
+            name, version = _NAME.search(fields), _VERSION.search(fields)
+            try:
+                if name and version:
+                    return name[1].decode("utf-8"), version[1].decode("utf-8")
+            except UnicodeDecodeError:
+                pass
+            if end or len(head) < most_bytes or most_bytes == METADATA_HEAD_BYTES:
+                raise UnreadableError(f"its {file} has no name and version that can be read")
     raise UnreadableError("it has no METADATA")
 
 

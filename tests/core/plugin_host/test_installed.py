@@ -215,6 +215,16 @@ def test_a_description_of_any_length_is_no_damage(site: Path) -> None:
     assert found() == [("acme-maps", "2.0")]
 
 
+@pytest.mark.parametrize("before", [100, 2_000, 60_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_name_and_version_are_found_wherever_they_stand_in_the_head(site: Path, before: int, end: str) -> None:
+    """A tool may write them after others, and end its lines as another system does."""
+    text = "Summary: " + "x" * before + "\nVersion: 2.0\nName: acme-maps\n\nName: another\n"
+    metadata(site, "acme_maps-2.0.dist-info", metadata=text.replace("\n", end), entry_points=POINTS)
+
+    assert found() == [("acme-maps", "2.0")]
+
+
 def test_a_finder_that_fails_loses_nobody_else(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody's own finder, or an archive that is none."""
 
