@@ -125,14 +125,14 @@ class WebFlightSourceContract(FlightSourceContract):
     ) -> None:
         """401 and 403 are ``FlightRefusedError`` (91), told at once: asking again could lock the account."""
         flight_service.answer(FlightAnswer(status=status, body=b'{"error": "no"}'))
-        error = self.fails(made, flight_reference, (FlightRefusedError,), f"an answer {status}")
+        error = self.error_of(made, flight_reference, (FlightRefusedError,), f"an answer {status}")
         assert not error.retryable, f"an answer {status}: the same key is refused the next time; retryable=False"
         self.asked_once(flight_service, f"an answer {status}")
 
     def test_tells_of_an_unknown_flight(self, made: Any, flight_service: FlightService, flight_reference: str) -> None:
         """404 is ``FlightNotFoundError`` (92), told at once."""
         flight_service.answer(FlightAnswer(status=404, body=b"not found", media_type="text/plain"))
-        self.fails(made, flight_reference, (FlightNotFoundError,), "an answer 404")
+        self.error_of(made, flight_reference, (FlightNotFoundError,), "an answer 404")
         self.asked_once(flight_service, "an answer 404")
 
     def test_waits_as_the_service_asks(self, made: Any, flight_service: FlightService, flight_reference: str) -> None:
@@ -181,7 +181,7 @@ class WebFlightSourceContract(FlightSourceContract):
         """A service that goes on failing is a ``FlightError`` (90) that a rerun may mend, after few requests."""
         flight_service.answer(_failing(failure))
         what = f"a service that always fails ({failure})"
-        _check_retryable(self.fails(made, flight_reference, (FlightError,), what), what)
+        _check_retryable(self.error_of(made, flight_reference, (FlightError,), what), what)
         assert len(flight_service.requests) <= self.asks_at_most, (
             f"{what} was asked {len(flight_service.requests)} times, and may be asked {self.asks_at_most} times"
         )
@@ -191,7 +191,7 @@ class WebFlightSourceContract(FlightSourceContract):
     ) -> None:
         """A refused connection is a ``FlightError`` (90) that a rerun may mend."""
         flight_service.close()
-        _check_retryable(self.fails(made, flight_reference, (FlightError,), "no connection"), "no connection")
+        _check_retryable(self.error_of(made, flight_reference, (FlightError,), "no connection"), "no connection")
 
     def test_gives_up_on_a_silent_service(
         self, make: Make, plugin_options: Options, impatient_options: Options, flight_service: FlightService,
@@ -201,7 +201,7 @@ class WebFlightSourceContract(FlightSourceContract):
         flight_service.answer(FlightAnswer(silent=True))
         made = make({**plugin_options, **impatient_options})
         what = "a service that says nothing"
-        _check_retryable(self.fails(made, flight_reference, (FlightError,), what), what)
+        _check_retryable(self.error_of(made, flight_reference, (FlightError,), what), what)
 
     @pytest.mark.parametrize("how", ["silent", "dripping"])
     def test_ends_by_the_deadline_of_the_run(
@@ -258,7 +258,7 @@ class WebFlightSourceContract(FlightSourceContract):
     ) -> None:
         """An answer that is no flight is ``FlightFormatError`` (93), and asking again would not mend it."""
         flight_service.answer(_WRONG_BODIES[what])
-        error = self.fails(made, flight_reference, (FlightFormatError,), f"an answer 200 with {what}")
+        error = self.error_of(made, flight_reference, (FlightFormatError,), f"an answer 200 with {what}")
         assert not error.retryable, f"an answer 200 with {what}: raise FlightFormatError with retryable=False"
 
     def test_refuses_half_a_flight(self, made: Any, flight_service: FlightService, flight_reference: str) -> None:
@@ -269,14 +269,14 @@ class WebFlightSourceContract(FlightSourceContract):
             return dataclasses.replace(whole, body=whole.body[: len(whole.body) // 2])
 
         flight_service.answer(halved)
-        self.fails(made, flight_reference, (FlightFormatError,), "half of a flight")
+        self.error_of(made, flight_reference, (FlightFormatError,), "half of a flight")
 
     def test_refuses_an_answer_that_is_cut(
         self, made: Any, flight_service: FlightService, flight_reference: str
     ) -> None:
         """A connection that breaks within the flight, each time, is a ``FlightError`` of 90 or 93, and no flight."""
         flight_service.answer(lambda request: dataclasses.replace(flight_service.ordinary(request), cut=True))
-        self.fails(made, flight_reference, (FlightError, FlightFormatError), "an answer that is cut")
+        self.error_of(made, flight_reference, (FlightError, FlightFormatError), "an answer that is cut")
 
     @pytest.mark.parametrize("what", _WRONG_POSITIONS)
     def test_refuses_what_is_no_place(
@@ -284,7 +284,7 @@ class WebFlightSourceContract(FlightSourceContract):
     ) -> None:
         """A waypoint that lies nowhere on Earth is ``FlightFormatError`` (93): nobody flies there."""
         reference = reference_to([*ROUTE[:2], _WRONG_POSITIONS[what]])
-        self.fails(made, reference, (FlightFormatError,), f"a waypoint with {what}")
+        self.error_of(made, reference, (FlightFormatError,), f"a waypoint with {what}")
 
     def test_stops_reading_an_endless_answer(
         self, make: Make, context: RunContext, flight_service: FlightService, flight_reference: str
@@ -315,7 +315,7 @@ class WebFlightSourceContract(FlightSourceContract):
         )
         assert found.error is None or isinstance(found.error, FlightError), f"a redirect raised {found.error!r}"
 
-    def fails(self, source: Any, reference: str, kinds: tuple[type[FlightError], ...], what: str) -> OperatorToolError:
+    def error_of(self, source: Any, reference: str, kinds: tuple[type[FlightError], ...], what: str) -> OperatorToolError:
         """Return the error of exactly one of these classes; fails the test for any other end."""
         error: OperatorToolError = expect(source, reference, kinds, what=what, budget_s=self.budget_s)
         return error
