@@ -19,19 +19,6 @@ from tests.support.real_parts import RealSshd, real_sshd
 class OurWords(OverSessions):
     """What our own transports say besides what any transport must: the messages that an operator reads."""
 
-    def test_a_run_that_is_given_up_says_so(self, session: CompanionSession, context: RunContext) -> None:
-        """The message is about the run, and not about the link."""
-        with session.run(["cat"], stdin=never()) as run:
-            context.cancelled.set()
-            with pytest.raises(LinkError, match="given up"):
-                list(run)
-
-    def test_the_errors_tail_is_escaped_as_everything_else(self, session: CompanionSession) -> None:
-        """Each control and each undecodable byte is shown as its escape."""
-        with session.run(["sh", "-c", r"printf 'a\033]52;\377\r\342\200\256b\n' >&2"]) as run:
-            assert list(run) == []
-            assert run.stderr_tail == "a\\x1b]52;\\xff\\r\\u202eb\n"
-
     def test_a_file_s_failure_says_what_was_tried(self, session: CompanionSession, companion_folder: str) -> None:
         """The file's name, what was tried, and why it failed."""
         said(session, "mkdir", f"{companion_folder}/taken")
@@ -107,6 +94,19 @@ class TestLocal(CompanionTransportContract, OurWords):
             pytest.raises(LinkError, match=message),
         ):
             list(run)
+
+    def test_a_run_that_is_given_up_says_so(self, session: CompanionSession, context: RunContext) -> None:
+        """The message is about the run, and not about the link."""
+        with session.run(["cat"], stdin=never()) as run:
+            context.cancelled.set()
+            with pytest.raises(LinkError, match="given up"):
+                list(run)
+
+    def test_the_errors_tail_is_escaped_as_everything_else(self, session: CompanionSession) -> None:
+        """Each control and each undecodable byte is shown as its escape."""
+        with session.run(["sh", "-c", r"printf 'a\033]52;\377\r\342\200\256b\n' >&2"]) as run:
+            assert list(run) == []
+            assert run.stderr_tail == "a\\x1b]52;\\xff\\r\\u202eb\n"
 
 
 @pytest.mark.real_parts
