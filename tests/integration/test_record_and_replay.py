@@ -223,7 +223,7 @@ class TestOverThisMachine:
         assert file.read_text() == "somebody's"
         assert not rig.cache_root.exists()
 
-    def test_case_118_no_secret_that_the_companion_says_is_in_the_recording(self, rig: Workstation, file: Path) -> None:
+    def test_no_secret_that_the_companion_says_is_in_the_recording(self, rig: Workstation, file: Path) -> None:
         """A key of this run that comes back from there in noise, errors and other forms is covered or withheld."""
         key = "canary/4711+Käse&key=%7E"
         forms = [key, urllib.parse.quote(key, safe=""), base64.b64encode(key.encode()).decode()]
@@ -259,7 +259,7 @@ class TestOverOpenSSH:
         assert told(again) == told(built)
         assert again.report["companion"]["fingerprint"] == sshd.fingerprint
 
-    def test_case_067_a_link_that_broke_breaks_again_and_is_taken_up_again(self, tmp_path: Path) -> None:
+    def test_a_link_that_broke_breaks_again_and_is_taken_up_again(self, tmp_path: Path) -> None:
         """As often, and the replay ends as well as the run did: the next session goes on."""
         imagery = Imagery(tmp_path / "imagery", picture_bytes=30_000, metres=300)
         file = tmp_path / "recording.jsonl"

@@ -349,7 +349,7 @@ SPOILERS = (spoil_argv, spoil_lines, spoil_split_lines, spoil_other_bytes, spoil
 
 
 @pytest.mark.parametrize("spoil", SPOILERS)
-def test_case_118_no_secret_is_in_a_recording(
+def test_no_secret_is_in_a_recording(
     spoil: Callable[[CompanionSession, str, Path], None], file: Path, context: RunContext, tmp_path: Path
 ) -> None:
     """In arguments, lines, lines that it is split over, other bytes, errors and files: covered, in every form."""
