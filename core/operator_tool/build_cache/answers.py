@@ -7,15 +7,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from operator_tool.api.errors import PluginError
-from operator_tool.api.roles import TileProvider
+from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
 from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
-from operator_tool.plugin_host.blame import brief
+from operator_tool.plugin_host.blame import brief, owner_of
 from operator_tool.plugin_host.calls import ANSWER_S, answered
 
 MAX_ITEMS = 100_000
 """Of any one list in an answer, such as a flight's waypoints; a file's are fewer."""
 _MAX_NAME = 2000
 _MAX_TILE_SIZE_PX = 8192
+
+_SESSION = ("identity", "close")
+"""What the core itself asks of one; the rest is between a provisioner and it."""
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 
@@ -40,7 +43,7 @@ def plain(who: str, answer: object, kind: type[_Answer]) -> _Answer:
 
 def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -> ProviderInfo:
     """Return what a provider says of itself. Raises what it raises, and ``PluginError`` for what can't be meant."""
-    who = f"tile provider {name!r}"
+    who = owner_of(provider, f"tile provider {name!r}")
     with answered(who, "describe", limit_s=limit_s):
         answer = provider.describe()
     info = plain(who, answer, ProviderInfo)
@@ -51,6 +54,23 @@ def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -
     if not 0 < len(info.dataset) <= _MAX_NAME:
         raise PluginError(f"{who} names its data set by {len(info.dataset):,} characters, at most {_MAX_NAME:,}")
     return info
+
+
+def opened(transport: CompanionTransport) -> CompanionSession:
+    """Return a session of a transport's. Raises what it raises, and ``PluginError`` for what is no session."""
+    session = transport.connect()
+    lacking = [name for name in _SESSION if not hasattr(type(session), name) and not hasattr(session, name)]
+    if lacking:
+        who = owner_of(transport, "the transport")
+        raise PluginError(f"{who}: connect gave {brief(session)}, not a CompanionSession: it has no {lacking[0]}")
+    return session
+
+
+def of_the_companion(provisioner: Provisioner, method: str, answer: object, kind: type[_Answer]) -> _Answer:
+    """Return what a provisioner answered, as it is. Raises ``PluginError`` for what is something else."""
+    plain(f"{owner_of(provisioner, 'the provisioner')}: {method}", answer, kind)
+    assert isinstance(answer, kind)
+    return answer
 
 
 def _of_a_builtin(thing: Any) -> Any:

@@ -24,6 +24,7 @@ from operator_tool.api.tile_table import TileTable
 from operator_tool.failpoints import failpoint
 from operator_tool.tile_store import DamagedTileError
 
+from .answers import of_the_companion
 from .companion_link import CompanionLink
 from .download import Download, TakenBackError
 from .lock import CompanionLock, companion_lock
@@ -119,6 +120,7 @@ class CompanionBuild:
             built = link.through_breaks(
                 lambda session: self._parts.provisioner.build(session, order, transferred), attempts=BUILD_ATTEMPTS
             )
+        of_the_companion(self._parts.provisioner, "build", built, RemoteBuildReport)
         failpoint("build.after_build")
         self._note_built(built, transferred)
         return BuildCacheOutcome.SUCCESS
@@ -128,6 +130,7 @@ class CompanionBuild:
             state = link.through_breaks(
                 lambda session: self._parts.provisioner.prepare(session, order), attempts=ASK_ATTEMPTS
             )
+            of_the_companion(self._parts.provisioner, "prepare", state, CompanionState)
         identity = link.session.identity
         self._note(
             address=identity.address,
@@ -177,6 +180,7 @@ class CompanionBuild:
                         lambda session: self._parts.provisioner.transfer(session, order, reading),
                         progress=lambda: reading.pictures,
                     )
+                    of_the_companion(self._parts.provisioner, "transfer", transferred, TransferSummary)
             except OperatorToolError as error:
                 if error is download.error:
                     self._notebook.blame("download")

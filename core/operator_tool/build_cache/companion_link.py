@@ -16,6 +16,8 @@ from operator_tool.api.errors import CompanionError, LinkError, LinkStalledError
 from operator_tool.api.events import Notice
 from operator_tool.api.roles import CompanionSession, CompanionTransport
 
+from .answers import opened
+
 _Result = TypeVar("_Result")
 
 MAX_RECONNECTS = 100
@@ -50,7 +52,7 @@ class CompanionLink:
     def session(self) -> CompanionSession:
         """The session at hand, opened when it is first asked for. Raises ``CompanionError``."""
         if self._session is None:
-            self._session = self._transport.connect()
+            self._session = opened(self._transport)
             self._fingerprint = self._session.identity.fingerprint
         return self._session
 
@@ -101,7 +103,7 @@ class CompanionLink:
             if self._context.cancelled.wait(pause_s):
                 raise broken
             try:
-                session = self._transport.connect()
+                session = opened(self._transport)
             except CompanionError as error:
                 if not error.retryable:
                     raise

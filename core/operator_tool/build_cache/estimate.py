@@ -17,7 +17,7 @@ from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import Tile, TileId, TileResult, WantedTile
 from operator_tool.geo.coverage import Coverage, TileRange
-from operator_tool.plugin_host.blame import brief
+from operator_tool.plugin_host.blame import brief, owner_of
 from operator_tool.plugin_host.calls import answered
 from operator_tool.tile_store import TileStore
 
@@ -156,10 +156,11 @@ def _ask(
     began_s = time.monotonic()
     arrivals_s: list[float] = []
     results: Iterator[TileResult] | None = None
+    who = owner_of(provider, f"tile provider {name!r}")
     try:
-        with answered(f"tile provider {name!r}", "fetch", limit_s=SAMPLING_S + _STOPPING_S):
+        with answered(who, "fetch", limit_s=SAMPLING_S + _STOPPING_S):
             results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
-            for result in itertools.islice(_iterable(name, results), len(tiles)):
+            for result in itertools.islice(_iterable(who, results), len(tiles)):
                 if isinstance(result, Tile) and result.id in lacking and isinstance(result.data, bytes):
                     samples.sizes.setdefault(result.id.z, []).append(len(result.data))
                     arrivals_s.append(time.monotonic() - began_s)
@@ -178,9 +179,9 @@ def _ask(
     return lacking
 
 
-def _iterable(name: str, results: Iterable[TileResult]) -> Iterable[TileResult]:
+def _iterable(who: str, results: Iterable[TileResult]) -> Iterable[TileResult]:
     if not isinstance(results, Iterable):
-        raise PluginError(f"tile provider {name!r} gave {brief(results)}, not an iterator of results")
+        raise PluginError(f"{who} gave {brief(results)}, not an iterator of results")
     return results
 
 

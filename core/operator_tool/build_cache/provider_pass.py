@@ -32,7 +32,7 @@ from operator_tool.api.tiles import (
 )
 from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
-from operator_tool.plugin_host.blame import brief, ending_error, words_of
+from operator_tool.plugin_host.blame import brief, ending_error, owner_of, words_of
 from operator_tool.plugin_host.endings import ENDINGS
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
@@ -82,6 +82,7 @@ class ProviderPass:
         stop: threading.Event,
     ) -> None:
         self.name = name
+        self._owner = owner_of(provider, f"tile provider {name!r}")
         self.info = info
         self.misses = Misses()
         self.tally = Tally()
@@ -125,7 +126,7 @@ class ProviderPass:
         try:
             results = self._provider.fetch(wanted)
             if not isinstance(results, Iterable):
-                raise PluginError(f"tile provider {self.name!r} gave {brief(results)}, not an iterator of results")
+                raise PluginError(f"{self._owner} gave {brief(results)}, not an iterator of results")
             with self._clock():
                 for result in results:
                     if self._stop.is_set():
@@ -133,7 +134,7 @@ class ProviderPass:
                     with self._taking:
                         self._take(result)
         except ENDINGS as error:  # in this thread no Ctrl-C of the operator's comes up
-            raise ending_error(error, f"tile provider {self.name!r}") from error
+            raise ending_error(error, self._owner) from error
         finally:
             self._close(results)
             with self._taking:
@@ -151,7 +152,7 @@ class ProviderPass:
             if close is not None:
                 close()
         except (Exception, *ENDINGS) as error:  # noqa: BLE001 - the results are taken, or there is an error already
-            _log.warning("tile provider %r failed to stop: %s", self.name, words_of(error))
+            _log.warning("%s failed to stop: %s", self._owner, words_of(error))
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
@@ -240,7 +241,7 @@ class ProviderPass:
             packed = pack(result.id)
             self._outstanding.remove(packed)
         except (KeyError, AttributeError, OverflowError, TypeError):
-            raise PluginError(f"tile provider {self.name!r} gave {_brief(result)}, which was not asked for") from None
+            raise PluginError(f"{self._owner} gave {_brief(result)}, which was not asked for") from None
         stale = self._stale.pop(packed, None)
         if isinstance(result, Tile):
             self._take_tile(result, stale)
@@ -251,13 +252,13 @@ class ProviderPass:
                 self._store.put_absent(result.id)
             self._not_got(result.id, cause, result.reason or f"{self.name} has no such tile", stale)
         else:
-            raise PluginError(f"tile provider {self.name!r} gave {_brief(result)}, which is no result for a tile")
+            raise PluginError(f"{self._owner} gave {_brief(result)}, which is no result for a tile")
         if self._arrivals.due:
             self._arrivals.commit()
 
     def _take_tile(self, tile: Tile, stale: StoredTile | None) -> None:
         if not isinstance(tile.data, bytes):
-            raise PluginError(f"tile provider {self.name!r} gave {_brief(tile)} whose data are no bytes")
+            raise PluginError(f"{self._owner} gave {_brief(tile)} whose data are no bytes")
         try:
             picture_format = self._pictures.check(tile)
         except NotAPictureError as error:
@@ -274,7 +275,7 @@ class ProviderPass:
 
     def _take_not_modified(self, result: NotModified, stale: StoredTile | None) -> None:
         if stale is None:
-            raise PluginError(f"tile provider {self.name!r} says that {result.id} is not modified, but none is held")
+            raise PluginError(f"{self._owner} says that {result.id} is not modified, but none is held")
         self._got_any = True
         self._store.put_not_modified(result.id)
         self._use(stale.record, stale.imagery_date, unchanged=True)

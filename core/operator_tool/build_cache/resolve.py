@@ -7,6 +7,7 @@ import math
 from operator_tool.api.errors import NoRouteError, PluginError
 from operator_tool.api.flight import Flight
 from operator_tool.api.roles import FlightSource
+from operator_tool.plugin_host.blame import owner_of
 from operator_tool.plugin_host.calls import ANSWER_S, answered
 
 from .answers import plain
@@ -17,14 +18,15 @@ _WHO = "the flight source"
 def resolve_flight(source: FlightSource, reference: str, *, limit_s: float = ANSWER_S) -> Flight:
     """Return the flight, checked. Raises a ``FlightError`` of the source's, or ``PluginError`` when the source breaks
     its promise: whatever comes from a plugin is checked once, here. In the main thread it may take ``limit_s``."""
+    who = owner_of(source, _WHO)
     flight = asked_flight(source, reference, limit_s=limit_s)
     if not flight.waypoints:
         raise NoRouteError(f"{flight.source}: no waypoint at all")
     for expected, waypoint in enumerate(flight.waypoints):
         if waypoint.ordinal != expected:
-            raise PluginError(f"{_WHO} gave waypoint {waypoint.ordinal} in place of {expected}")
+            raise PluginError(f"{who} gave waypoint {waypoint.ordinal} in place of {expected}")
         if not (-90.0 <= waypoint.lat_deg <= 90.0 and -180.0 <= waypoint.lon_deg <= 180.0):
-            raise PluginError(f"{_WHO} gave waypoint {expected} at {waypoint.lat_deg}, {waypoint.lon_deg}")
+            raise PluginError(f"{who} gave waypoint {expected} at {waypoint.lat_deg}, {waypoint.lon_deg}")
         if not (math.isfinite(waypoint.alt_m or 0.0) and math.isfinite(waypoint.loiter_radius_m)):
             raise PluginError(
                 f"{_WHO} gave waypoint {expected} at {waypoint.alt_m} m, about {waypoint.loiter_radius_m} m"
@@ -34,6 +36,7 @@ def resolve_flight(source: FlightSource, reference: str, *, limit_s: float = ANS
 
 def asked_flight(source: FlightSource, reference: str, *, limit_s: float = ANSWER_S) -> Flight:
     """Return what the source gives, which may be without a route. Raises as ``resolve_flight`` does for the rest."""
-    with answered(_WHO, "resolve", limit_s=limit_s):
+    who = owner_of(source, _WHO)
+    with answered(who, "resolve", limit_s=limit_s):
         answer = source.resolve(reference)
-    return plain(_WHO, answer, Flight)
+    return plain(who, answer, Flight)

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import signal
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from operator_tool.api.errors import PluginError
 
 from .discovery import PluginEntry
-from .endings import ENDINGS
+from .endings import ENDINGS, EndedByPluginError
 
 _imported: dict[str, PluginEntry] = {}
 """The plugins that were imported in this process, by their modules' names."""
+
+
+_made: list[tuple[weakref.ref[object], PluginEntry]] = []
+"""What the plugins made, where that can be referred to weakly."""
+
+
+def note_made(made: object, entry: PluginEntry) -> None:
+    """Note whose an object is that a factory gave."""
+    _made[:] = [(reference, owner) for reference, owner in _made if reference() is not None]
+    with suppress(TypeError):
+        _made.append((weakref.ref(made), entry))
+
+
+def owner_of(made: object, otherwise: str) -> str:
+    """Return whose an object is that a factory gave, for messages; ``otherwise`` where nobody knows."""
+    return next((entry.owner for reference, entry in _made if reference() is made), otherwise)
 
 
 def note_import(entry: PluginEntry) -> None:
@@ -41,6 +58,8 @@ def words_of(error: BaseException, limit: int = 500) -> str:
         text = f"its text can't be had: {type(problem).__name__}"
     text = " ".join(text[: limit + 1].split())
     shown = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if isinstance(error, EndedByPluginError):
+        return shown
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
 
@@ -51,7 +70,10 @@ def brief(thing: object) -> str:
     if type(thing) in (str, bytes):
         shown = repr(thing[:60])  # type: ignore[index]  # one of the two
         return shown if len(thing) <= 60 else f"{shown}…"  # type: ignore[arg-type]
-    return f"a {type(thing).__module__}.{type(thing).__qualname__}"[:120]
+    kind = thing if isinstance(thing, type) else type(thing)
+    known = kind.__module__ == "builtins" or kind.__module__.startswith("operator_tool.api.")
+    name = (kind.__qualname__ if known else f"{kind.__module__}.{kind.__qualname__}")[:120]
+    return f"the class {name}" if kind is thing else f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def is_the_operators(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ from operator_tool.api.implementing import PROJECT_NAME
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, TileProvider
 from operator_tool.api.settings import PluginSettings
 
-from .blame import brief, words_of
+from .blame import brief, note_made, words_of
 from .calls import CALL_S, called
 from .checked_events import checked_event
 from .discovery import PluginEntry, Role
@@ -146,6 +146,7 @@ class Hooks:
             made = self._caller(hook, entry)(settings=settings, context=context)
             if not meets(made, protocol):
                 raise PluginError(f"{entry.owner}: {hook} gave {brief(made)}, not a {protocol.__name__}")
+            note_made(made, entry)
             return made
 
     def _caller(self, hook: str, entry: PluginEntry) -> Callable[..., object]:

@@ -1,0 +1,1 @@
+raise ValueError("the wing fell off")
