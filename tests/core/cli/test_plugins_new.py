@@ -75,6 +75,19 @@ def test_every_file_of_it_is_whole(role: str, name: str, tmp_path: Path) -> None
     assert f'plugin = "{name}"' in files["tests/test_conformance.py"]
 
 
+@pytest.mark.parametrize("name", ["a", LONGEST])
+def test_it_is_tidy_whatever_its_name(name: str, tmp_path: Path) -> None:
+    """A formatter breaks lines by their length, which a name must not decide."""
+    for role in plugins_new.ROLES:
+        into = tmp_path / role
+        into.mkdir()
+        run(role, name, "--into", str(into))
+    for check in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *check, "--no-cache", "."]
+        ended = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_it_says_the_three_commands_that_come_next(tmp_path: Path) -> None:
     """They can be pasted, also where the folder's name has a blank."""
     into = tmp_path / "my plugins"

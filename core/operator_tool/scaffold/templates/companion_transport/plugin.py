@@ -8,6 +8,9 @@ from operator_tool import api
 
 requires_contract = ">={{contract}},<2"
 
+NAME = "{{name}}"
+"""What an operator selects it by, as in pyproject.toml."""
+
 
 class Settings(api.PluginSettings, frozen=True, kw_only=True):
     """How a program is started on the companion."""
@@ -37,7 +40,7 @@ class Transport:
     @property
     def address(self) -> str:
         """Names the companion's lock, and the companion in the report."""
-        return f"{{name}}:{shlex.join(self._settings.command) or 'here'}"
+        return f"{NAME}:{shlex.join(self._settings.command) or 'here'}"
 
     def connect(self) -> api.CompanionSession:
         """Open a session, and see that a program can be started in it."""
@@ -53,7 +56,7 @@ class Transport:
             if run.exit_status != 0:
                 seen = run.stderr_tail.strip() or f"exit status {run.exit_status}"
                 raise api.CompanionError(
-                    f"no program can be started with {{name}}.command: {seen}",
+                    f"no program can be started with {NAME}.command: {seen}",
                     hint="Try the command by hand, with `true` behind it.",
                 )
         return session

@@ -13,6 +13,9 @@ from operator_tool import api
 
 requires_contract = ">={{contract}},<2"
 
+NAME = "{{name}}"
+"""What an operator selects it by, as in pyproject.toml."""
+
 _TRIES = 2
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -73,13 +76,13 @@ class Flights:
         if answer.status in (401, 403):
             raise api.FlightRefusedError(
                 f"the flight service refused the api key (answered {answer.status})",
-                hint="Check {{name}}.api_key.",
+                hint=f"Check {NAME}.api_key.",
             )
         if answer.status in (404, 410):
             raise api.FlightNotFoundError(f"the flight service knows no flight '{api.escape_controls(reference)}'")
         if answer.status != 200:
             raise api.FlightError(
-                f"the flight service answered {answer.status}", hint="Check {{name}}.url.", retryable=answer.may_pass
+                f"the flight service answered {answer.status}", hint=f"Check {NAME}.url.", retryable=answer.may_pass
             )
         try:
             mission = msgspec.json.decode(answer.body, type=_Mission)
@@ -148,8 +151,8 @@ def _flight(mission: _Mission) -> api.Flight:
     return api.Flight(
         id=api.escape_controls(mission.id),
         name=api.escape_controls(mission.name or mission.id),
-        source="{{name}}",
-        format="flight service {{name}}",
+        source=NAME,
+        format=f"flight service {NAME}",
         waypoints=tuple(
             api.Waypoint(
                 ordinal=ordinal,

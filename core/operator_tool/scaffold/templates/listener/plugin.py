@@ -13,6 +13,9 @@ from operator_tool import api
 
 requires_contract = ">={{contract}},<2"
 
+NAME = "{{name}}"
+"""What an operator selects it by, as in pyproject.toml."""
+
 _log = logging.getLogger(__name__)
 
 _LAST_POSTS_S = 2.0
@@ -45,7 +48,7 @@ class _Poster:
         self._stopped = threading.Event()
         self._dropped = self._failed = 0
         self._opener = urllib.request.build_opener(_StayHere)
-        self._thread = threading.Thread(target=self._post_all, name="{{name}}", daemon=True)
+        self._thread = threading.Thread(target=self._post_all, name=NAME, daemon=True)
         self._thread.start()
 
     def tell(self, event: api.Event) -> None:
@@ -61,12 +64,12 @@ class _Poster:
             self._waiting.put(None, timeout=_LAST_POSTS_S)
             self._thread.join(_LAST_POSTS_S)
         except queue.Full:
-            _log.debug("{{name}} is too slow to take what still waits")
+            _log.debug("%s is too slow to take what still waits", NAME)
         self._stopped.set()
         self._thread.join(self._settings.timeout_s + _LAST_POSTS_S)
         lost = self._dropped + self._failed + self._waiting.qsize()
         if lost:
-            _log.warning("{{name}}: %d events did not arrive", lost)
+            _log.warning("%s: %d events did not arrive", NAME, lost)
 
     def _post_all(self) -> None:
         while (event := self._waiting.get()) is not None:
@@ -77,7 +80,7 @@ class _Poster:
             except (OSError, HTTPException, ValueError) as error:
                 self._failed += 1
                 if self._failed == 1:
-                    _log.warning("{{name}}: an event could not be posted: %s", self._context.redact(str(error)))
+                    _log.warning("%s: an event could not be posted: %s", NAME, self._context.redact(str(error)))
 
     def _post(self, event: api.Event) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": self._context.user_agent}

@@ -11,6 +11,9 @@ from operator_tool import api
 
 requires_contract = ">={{contract}},<2"
 
+NAME = "{{name}}"
+"""What an operator selects it by, as in pyproject.toml."""
+
 
 class Settings(api.PluginSettings, frozen=True, kw_only=True):
     """Where the service is, and who asks."""
@@ -73,7 +76,7 @@ class Provider:
         if answer.status_code in (401, 403):
             raise api.DownloadError(
                 f"the tile service refused the api key (answered {answer.status_code})",
-                hint="Check {{name}}.api_key.",
+                hint=f"Check {NAME}.api_key.",
                 retryable=False,
             )
         if answer.status_code == 429 or answer.status_code >= 500:
