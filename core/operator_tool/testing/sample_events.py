@@ -108,5 +108,6 @@ def odd_events() -> Iterator[Event]:
         yield Notice(text=text, companion=text)
         yield RemoteLine(text=text, companion=text)
         yield PhaseFinished(phase=text, duration_s=0.0, detail=text, companion=text)
+        yield PromptShown(companion=text)
         yield PromptAnswered(companion=text)
         yield RunFinished(report=a_report(run_id=text, message=text or "failed"), companion=text)
