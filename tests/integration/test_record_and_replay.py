@@ -246,7 +246,7 @@ class TestOverThisMachine:
 class TestOverOpenSSH:
     """Builds on a companion behind a real OpenSSH server."""
 
-    @pytest.mark.parametrize("transport", ["ssh", "openssh"])
+    @pytest.mark.parametrize("transport", ["openssh", pytest.param("ssh", marks=pytest.mark.nightly)])
     def test_a_build_over_ssh_is_played_without_ssh(
         self, rig: Workstation, desk: Workstation, file: Path, sshd: RealSshd, transport: str
     ) -> None:
