@@ -17,6 +17,7 @@ from .apart import each_apart
 from .calls import CALL_S, load_plugin
 from .deprecated_uses import deprecated_uses
 from .discovery import PluginEntry
+from .endings import keep_in_child
 from .hooks import Hooks
 
 OK = "ok"
@@ -50,9 +51,9 @@ def check_each(entries: Sequence[PluginEntry], *, limit_s: float) -> Iterator[tu
     yield from ((entry, CheckedPlugin(state=entry.problem)) for entry in entries if entry.problem)
     to_try = [entry for entry in entries if not entry.problem]
     work = each_apart(
-        lambda entry: msgspec.json.encode(check_plugin(entry, limit_s=limit_s)),
+        lambda entry: _check_in_child(entry, limit_s),
         to_try,
-        limit_s=limit_s + _AFTER_INTERRUPT_S,
+        limit_s=2 * limit_s + _AFTER_INTERRUPT_S,
         at_once=max(2, os.cpu_count() or 1),
     )
     for entry, outcome in work:
@@ -60,6 +61,11 @@ def check_each(entries: Sequence[PluginEntry], *, limit_s: float) -> Iterator[tu
             yield entry, msgspec.json.decode(outcome.answer, type=CheckedPlugin)
         else:
             yield entry, CheckedPlugin(state=f"{entry.owner} {outcome.ending}")
+
+
+def _check_in_child(entry: PluginEntry, limit_s: float) -> bytes:
+    keep_in_child()
+    return msgspec.json.encode(check_plugin(entry, limit_s=limit_s))
 
 
 def check_plugin(entry: PluginEntry, *, limit_s: float = CALL_S) -> CheckedPlugin:

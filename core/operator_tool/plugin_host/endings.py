@@ -51,6 +51,13 @@ def keep() -> None:
                 setattr(os, name, _kept(name, os.getpid()))
 
 
+def keep_in_child() -> None:
+    """Keep them in this forked child, too, which runs plugins' code as its parent does."""
+    global _depth
+    _depth = 0
+    keep()
+
+
 def _give_back() -> None:
     global _depth
     with _changing:
