@@ -39,15 +39,14 @@ class SlowRun:
 class CountingSession:
     def __init__(self, session: api.CompanionSession, context: api.RunContext, latency_s: float) -> None:
         self._session, self._context, self._latency_s = session, context, latency_s
-        self.identity, self.get, self.close = session.identity, session.get, session.close
-        self.sent_bytes = 0
+        self.identity, self.get = session.identity, session.get
+        self.sent_bytes, self._told = 0, False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
-        self._context.emit(api.Notice(text=f"acme-rig: {self.sent_bytes:,} bytes were sent over the slow link"))
 
     def run(
         self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: api.RunLimits | None = None
@@ -58,6 +57,12 @@ class CountingSession:
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
         self._session.put(data, path, mode=mode)
         self.sent_bytes += len(data)
+
+    def close(self) -> None:
+        self._session.close()
+        if not self._told:
+            self._told = True
+            self._context.emit(api.Notice(text=f"acme-rig: {self.sent_bytes:,} bytes were sent over the slow link"))
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:  # a thread of the transport's pulls it
         for piece in pieces:
