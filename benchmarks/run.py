@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 SECTIONS = (
     "startup",
     "plugin_discovery",
+    "plugins_new",
     "overhead",
     "plan_corridor",
     "tile_store",

@@ -121,6 +121,7 @@ from .roles import (
 )
 from .secret import Secret
 from .settings import Meta, PluginSettings
+from .tile_answer import tile_of_answer
 from .tile_pool import FetchOne, TryAgainError, fetch_in_pool
 from .tile_table import TileTable
 from .tiles import (
@@ -273,5 +274,6 @@ __all__ = [
     "retry_after_s",
     "sniff_picture_format",
     "start_process",
+    "tile_of_answer",
     "tiles_digest",
 ]

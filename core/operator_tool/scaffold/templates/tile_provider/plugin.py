@@ -1,6 +1,7 @@
 """Tile provider {{name}}: the tiles of an HTTP service, one function per tile.
 
-Pool, retries, pacing and a server's wish to be left alone for a while are ``api.fetch_in_pool``'s.
+Pool, retries, pacing and a server's wish to be left alone for a while are ``api.fetch_in_pool``'s; what an answer's
+status means is ``api.tile_of_answer``'s.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,6 @@ import httpx
 from operator_tool import api
 
 requires_contract = ">={{contract}},<2"
-
-NAME = "{{name}}"
-"""What an operator selects it by, as in pyproject.toml."""
 
 
 class Settings(api.PluginSettings, frozen=True, kw_only=True):
@@ -67,28 +65,7 @@ class Provider:
             answer = self._client.get(f"{self._url}/{tile.id.z}/{tile.id.x}/{tile.id.y}", headers=headers)
         except httpx.TransportError as error:
             raise api.TryAgainError(f"{type(error).__name__} from the tile service") from error
-        if answer.status_code == 200:
-            return self._checked(tile, answer)
-        if answer.status_code == 304:
-            return api.NotModified(tile.id)
-        if answer.status_code in (204, 404, 410):
-            return api.Absent(tile.id, f"the service answered {answer.status_code}")
-        if answer.status_code in (401, 403):
-            raise api.DownloadError(
-                f"the tile service refused the api key (answered {answer.status_code})",
-                hint=f"Check {NAME}.api_key.",
-                retryable=False,
-            )
-        if answer.status_code == 429 or answer.status_code >= 500:
-            pause_s = api.retry_after_s(answer.headers.get("Retry-After"))
-            raise api.TryAgainError(f"the tile service answered {answer.status_code}", pause_s=pause_s)
-        return api.Refused(tile.id, f"the service answered {answer.status_code}")
-
-    def _checked(self, tile: api.WantedTile, answer: httpx.Response) -> api.TileResult:
-        """Return the picture, or say that it is none: an error page may come as a success."""
-        if api.sniff_picture_format(answer.content) is None:
-            return api.Corrupt(tile.id, f"the service sent {answer.headers.get('Content-Type', 'no picture')}")
-        return api.Tile(tile.id, answer.content, etag=answer.headers.get("ETag"))
+        return api.tile_of_answer(tile, answer.status_code, answer.headers, answer.content)
 
 
 @api.hookimpl.plugin_settings
