@@ -244,6 +244,8 @@ def test_after_a_release_a_change_needs_the_next_minor() -> None:
     assert "count CONTRACT in" in contract_objections(NEW_NAME, minors, log)[0]
     assert "begins with 'Contract 1.1'" in contract_objections(counted, minors, log)[0]
     assert contract_objections(counted, minors, says(log, "Contract 1.1: animals")) == []
+    named_before = released(says(CHANGELOG, "`Aardvark` is new."))
+    assert "[Unreleased]" in contract_objections(counted, minors, says(named_before, "Contract 1.1: animals"))[0]
     skipped = NEW_NAME.replace("contract 1.0", "contract 1.2")
     assert "after 1.0 comes 1.1" in contract_objections(skipped, minors, says(log, "Contract 1.2: animals"))[0]
 

@@ -93,6 +93,8 @@ def test_it_finds_what_importlib_finds_however_it_was_installed(
     metadata(site, "a_b_c-2!1.0rc1.dist-info", metadata=said("a-b_c", "2!1.0rc1"), entry_points=POINTS)
     metadata(site, "old_egg-1.2-py3.11.egg-info", pkg_info=said("old-egg", "1.2"), entry_points=POINTS)
     metadata(site, "Loud.DIST-INFO", metadata=said("Loud", "3"), entry_points=POINTS)
+    for name in ("acme", "acme-unescaped"):  # the folder of the second was named before dashes were escaped
+        metadata(site, f"{name}-1.0.dist-info", metadata=said(name, "1.0"), entry_points=POINTS)
     (site / "single_file-1.0.egg-info").write_text(said("single-file", "1.0"))
     development = tmp_path / "src"
     metadata(development, "being_written.egg-info", pkg_info=said("being-written", "0.dev0"), entry_points=POINTS)
@@ -105,7 +107,7 @@ def test_it_finds_what_importlib_finds_however_it_was_installed(
 
     assert as_found() == as_importlib_finds()
     assert {one[0] for one in as_found()} == {
-        *("acme-maps", "a-b-c", "old-egg", "loud", "being-written", "whole", "zipped"),
+        *("acme-maps", "a-b-c", "old-egg", "loud", "being-written", "whole", "zipped", "acme", "acme-unescaped"),
     }
 
 
