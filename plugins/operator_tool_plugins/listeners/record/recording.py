@@ -109,12 +109,8 @@ class Recording:
 
     def content(self, data: bytes) -> tuple[str | None, bytes | None]:
         """Return bytes as they may stand in the file: as text where they are one."""
-        # What is no text may still hold a text, and two bytes a character too.
-        decoded = data.decode("utf-8", "surrogateescape")
-        shown = self._context.redact(decoded)
-        if b"\0" in data and (narrow := decoded.replace("\0", "")) != self._context.redact(narrow):
-            shown = self._context.redact(narrow)
-        return shown_as(shown)
+        # What is no text may still hold one.
+        return shown_as(self._context.redact(data.decode("utf-8", "surrogateescape")))
 
     def lines(self) -> Callable[[str | None], Sequence[str]]:
         """Begin a stream of lines, see ``RunContext.redacted_lines``."""

@@ -63,9 +63,6 @@ class RunLog:
         with self._lock:
             if self._is_over:
                 return
-            if b"\0" in line:
-                text, data = self._recording.content(line)
-                line = (text or "").encode() if data is None else data
             self._waiting.append(record)
             self._write(self._redacted(line.decode("utf-8", "surrogateescape")))
 
