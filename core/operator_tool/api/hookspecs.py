@@ -6,6 +6,10 @@ hook wrapper (``@hookimpl(wrapper=True)``) of another plugin may wrap what the s
 
 A wrapper is of a listener's: it is enabled by name, before anything else is loaded. Of several, the listener that is
 enabled last is outermost: it is asked first, and has the last word on what is returned.
+
+A wrapper yields once. There it is given what was made further in, which meets the role's Protocol, or sees raised what
+was raised there, and may let it pass; what it returns meets the Protocol, too, and is still a ``SimulatedTransport``
+where it was one. Whatever else it does is the ``PluginError`` of its own plugin, and not of the one that it wraps.
 """
 
 from __future__ import annotations
