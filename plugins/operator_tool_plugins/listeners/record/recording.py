@@ -43,6 +43,8 @@ class Recording:
         self._companions: list[RecordedCompanion] = []
         self._numbers = itertools.count(1)
         self._has_sessions = False
+        self._whole_bytes = 0
+        """The length of all lines that are there as a whole."""
         self._began_s = time.monotonic()
 
     @classmethod
@@ -128,7 +130,8 @@ class Recording:
 
     def write(self, record: Record) -> None:
         """Append a record. Never raises: a full disk ends the recording, not the run."""
-        data = memoryview(encoded(record))
+        line = encoded(record)
+        data = memoryview(line)
         with self._writing:
             if self._ended:
                 return
@@ -137,10 +140,12 @@ class Recording:
                     data = data[os.write(self._descriptor, data) :]
             except OSError as error:
                 self._ended = True
-                with contextlib.suppress(OSError):
-                    os.close(self._descriptor)
+                with contextlib.suppress(OSError):  # /dev/full and its like have no length
+                    os.ftruncate(self._descriptor, self._whole_bytes)
+                os.close(self._descriptor)
                 why = error.strerror
             else:
+                self._whole_bytes += len(line)
                 return
         self._context.emit(Notice(text=f"the recording {self._path} ends here: {why}"))
 

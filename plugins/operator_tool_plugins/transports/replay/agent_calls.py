@@ -237,8 +237,9 @@ class Receiving(Answering):
             return
         recorded = report.get("tiles"), report.get("bytes")
         if recorded != (tiles, size_bytes):
-            seen = " and ".join(map(str, recorded))
-            raise OtherInputError(f"{tiles} tiles of {size_bytes} bytes are offered, and the recording has {seen}")
+            raise OtherInputError(
+                f"{tiles} tiles of {size_bytes} bytes are offered, and the recording has {recorded[0]} of {recorded[1]}"
+            )
 
     def _may_say(self, line: Line, said: dict[str, Any], is_due: IsDue) -> bool:
         if said.get("event") == "stored":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import stat
@@ -199,6 +200,27 @@ class TestTheFile:
             assert list(run) == [b"x"]
         full.end()
         assert events == [Notice(text="the recording full.jsonl ends here: No space left on device")]
+
+    def test_a_line_that_does_not_fit_is_taken_back(
+        self, file: Path, context: RunContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What stands in the file can be played: no line is there in part."""
+        written: list[int] = []
+
+        def write(descriptor: int, data: memoryview) -> int:
+            if len(written) == 3:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written.append(_write(descriptor, data[:10] if len(written) == 2 else data))
+            return written[-1]
+
+        _write = os.write
+        monkeypatch.setattr(os, "write", write)
+        made = Recording.begun(file, context)
+        for number in range(9):
+            made.write(Closed(session=number, at_s=0.0))
+        made.end()
+        assert written[2] == 10
+        assert [type(record).__name__ for record in records(file)] == ["Header", "Closed"]
 
 
 class Breaking:
