@@ -197,9 +197,8 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
         if not problem and not _NAME.fullmatch(entry.name):
             problem = "its name is not lower-case letters, digits, - and _"
         if not problem and entry.contract is None:
-            problem = (
-                f"its group operator_tool.{entry.role} says no contract; here it is operator_tool.v{CONTRACT_MAJOR}"
-            )
+            wanted = f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}"
+            problem = f"its group operator_tool.{entry.role} says no contract; this operator-tool looks in {wanted}"
         if not problem and entry.contract != CONTRACT_MAJOR:
             problem = f"made for contract {entry.contract}; this operator-tool speaks contract {CONTRACT_MAJOR}"
         if not problem and entry.role not in roles:
@@ -223,9 +222,10 @@ def _same(one: PluginEntry, other: PluginEntry) -> bool:
 def _hint_for(found: list[PluginEntry]) -> str:
     if any("also claimed" in e.problem for e in found):
         return "Uninstall one of them, or shut the other distribution out with --no-plugins when one is built in."
-    if any("contract" in e.problem for e in found):
-        return "Install the release of the plugin that is made for this operator-tool."
-    return "Leave out the --block or --no-plugins that shuts it out."
+    if any(e.problem.startswith("blocked") for e in found):
+        return "Leave out the --block or --no-plugins that shuts it out."
+    owners = ", ".join(sorted({e.distribution for e in found}))
+    return f"Install a release of {owners} that is made for this operator-tool, or tell its author of it."
 
 
 def _did_you_mean(name: str, names: list[str]) -> str:
