@@ -114,6 +114,17 @@ def test_no_run_waits_for_where_events_go(workstation: Workstation, address: Fli
     assert took_s < ended.report["duration_s"]["total"] + 3 + 15  # the flush, one request, the interpreter's start
 
 
+def test_a_wrapped_simulation_is_still_told_as_one(workstation: Workstation) -> None:
+    """A rig around the mock changes nothing about the banner and the report: no drone took part."""
+    env = configured(workstation, "acme-rig", "progress")
+    ended = workstation.run(*built(workstation, "--transport", "mock", "-o", "c10.cache_root=cache"), env=env)
+
+    assert ended.code == 0, ended.all
+    assert ended.report["companion"]["simulated"]
+    assert ended.err.startswith("SIMULATED COMPANION")
+    assert "acme-rig: each line is held back by 2 ms" in ended.err
+
+
 def test_a_wrapper_that_fails_is_named_and_harms_no_run_without_it(workstation: Workstation) -> None:
     """Code 12 names the wrapper's plugin, distribution and version, and not the transport's; nothing is left behind."""
     env = configured(workstation, "acme-rig", "acme-forgetful")
