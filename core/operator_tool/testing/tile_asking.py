@@ -17,6 +17,7 @@ from .services.tile_service import THREAD_NAME
 _RESULTS = TileResult.__args__
 TOO_MANY_TILES = 1_000_000
 """What an endless iterator of wanted tiles names, as good as."""
+_EVERY_WAIT_ENDS = "every wait of a provider needs an end"
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +38,13 @@ def wanted(tiles: Iterable[TileId]) -> Iterator[WantedTile]:
     return (WantedTile(tile) for tile in tiles)
 
 
-def ask(provider: Any, tiles: Iterable[TileId | WantedTile], *, budget_s: float = 60.0) -> Asked:
-    """Describe and fetch in a thread, as one stream, and return what came of it; fails after ``budget_s``."""
+def ask(
+    provider: Any, tiles: Iterable[TileId | WantedTile], *, budget_s: float = 60.0, late: str = _EVERY_WAIT_ENDS
+) -> Asked:
+    """Describe and fetch in a thread, as one stream, and return what came of it.
+
+    Fails after ``budget_s``, and says what ``late`` does of why.
+    """
     named = [tile if isinstance(tile, WantedTile) else WantedTile(tile) for tile in tiles]
     results: list[TileResult] = []
     outcome: list[BaseException | None] = []
@@ -60,9 +66,7 @@ def ask(provider: Any, tiles: Iterable[TileId | WantedTile], *, budget_s: float 
     took_s = time.monotonic() - began_s
     if not outcome:
         pytest.fail(
-            f"describe() and fetch() of {len(named)} tiles had not ended after {budget_s:g} s: every wait of a "
-            "provider needs an end",
-            pytrace=False,
+            f"describe() and fetch() of {len(named)} tiles had not ended after {budget_s:g} s: {late}", pytrace=False
         )
     if (error := outcome[0]) is None or isinstance(error, OperatorToolError):
         return Asked(results=tuple(results), error=error, took_s=took_s)

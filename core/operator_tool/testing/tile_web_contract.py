@@ -238,7 +238,10 @@ class WebTileProviderContract(TileProviderContract):
             return TileAnswer(status=429, headers={"Retry-After": wait}, media_type="text/plain")
 
         tile_service.answer_tiles(refuse)
-        asked = ask(made, present_tiles)
+        late = (
+            f"{len(present_tiles)} requests were asked at once to wait {_PAUSE_S} s: pause once for all, not for each"
+        )
+        asked = ask(made, present_tiles, budget_s=_PAUSE_S + 4.0, late=late)
         lost = [tile for tile in present_tiles if not isinstance(asked.of(tile), Tile)]
         assert not lost, f"429 with Retry-After as a {form} lost tiles: {_shown(asked)}"
         if form == "seconds":
@@ -247,9 +250,6 @@ class WebTileProviderContract(TileProviderContract):
                 f"the service asked to wait {_PAUSE_S} s, and was asked again after {early[0]:.2f} s: give "
                 'TryAgainError pause_s=retry_after_s(headers.get("Retry-After"))'
             )
-        assert asked.took_s < _PAUSE_S * len(present_tiles), (
-            f"{len(present_tiles)} refusals at once took {asked.took_s:.1f} s: pause once for all, not for each"
-        )
 
     def test_gives_up_a_silent_service(
         self, make: Make, impatient_options: Options, tile_service: TileService, present_tiles: tuple[TileId, ...]
@@ -272,11 +272,11 @@ class WebTileProviderContract(TileProviderContract):
         try:
             made.describe()
             tile_service.answer_tiles(TileAnswer(silent=True))
-            asked = ask(made, present_tiles, budget_s=20.0)
-            assert asked.took_s <= 3.0, (
-                f"with 1 s to context.deadline and a silent service it took {asked.took_s:.1f} s: give fetch_in_pool "
-                "deadline=context.deadline, or bound each wait by context.deadline.remaining_s()"
+            late = (
+                "context.deadline was 1 s away, and the service silent: give fetch_in_pool deadline=context.deadline, "
+                "or bound each wait by context.deadline.remaining_s()"
             )
+            asked = ask(made, present_tiles, budget_s=3.0, late=late)
             self._assert_lost(asked, present_tiles, "a silent service", all_told=False)
         finally:
             tile_service.let_go()

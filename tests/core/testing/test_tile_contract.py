@@ -16,4 +16,4 @@ from tests.core.testing.twins import tile_twins
 def test_each_check_fails_on_its_twin(tmp_path: Path, everything: bool) -> None:
     """Each twin fails its own check; with all checks on each twin, no other."""
     outcomes = run_twins(tmp_path, tile_twins, "TileTwins", everything=everything)
-    assert not (found := objections(outcomes, tile_twins)), "\n".join(found)
+    assert not (found := objections(outcomes, tile_twins, everything=everything)), "\n".join(found)

@@ -19,7 +19,7 @@ class Twin:
         *,
         fails: str,
         more: Mapping[str, object] | None = None,
-        options: Mapping[str, object] | None = None,
+        slow: bool = False,
     ) -> None:
         self.provider = provider
         self.settings = settings
@@ -27,8 +27,13 @@ class Twin:
         """The one check that it fails; empty for the sound one."""
         self.more = dict(more or {})
         """What its test class overrides."""
-        self.options = options
-        """What its test class gives it in place of what the others are given."""
+        self.slow = slow
+        """Whether its check takes so long that it is left out unless everything is looked at."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it fails a check, and soon."""
+        return bool(self.fails) and not self.slow
 
     @hookimpl(specname="plugin_settings")
     def plugin_settings(self) -> type[PluginSettings]:
