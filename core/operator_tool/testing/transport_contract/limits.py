@@ -61,7 +61,7 @@ class LimitChecks(OverSessions):
             pytest.raises(LinkStalledError),
         ):
             list(run)
-        assert time.monotonic() - began_s < 8
+        assert (took_s := time.monotonic() - began_s) < SHORT.silence_s + self.soon_s, f"it took {took_s:.1f} s"
 
     def test_the_callers_own_time_is_no_silence(self, session: CompanionSession) -> None:
         """Only waiting for a line counts, not what the caller does between two of them."""
@@ -80,7 +80,7 @@ class LimitChecks(OverSessions):
             pytest.raises(LinkError),
         ):
             list(run)
-        assert time.monotonic() - began_s < 5
+        assert (took_s := time.monotonic() - began_s) < self.soon_s, f"it took {took_s:.1f} s"
 
     def test_a_program_that_closes_its_output_must_exit(self, session: CompanionSession) -> None:
         """The end of the output is not the end of the program."""
@@ -99,7 +99,7 @@ class LimitChecks(OverSessions):
             began_s = time.monotonic()
             with pytest.raises(LinkError):
                 next(lines)
-            assert time.monotonic() - began_s < 1
+            assert (took_s := time.monotonic() - began_s) < 1, f"it took {took_s:.1f} s"
 
     def test_the_runs_deadline_ends_a_program(self, make: Make, context: RunContext) -> None:
         """No wait goes beyond the deadline of the whole run."""

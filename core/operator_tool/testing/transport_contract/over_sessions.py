@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -39,6 +40,8 @@ class OverSessions(FactoryContract):
     further_protocols: ClassVar[tuple[type, ...]] = (EagerTransport, EnrollableTransport, SimulatedTransport)
     scratch_dir: ClassVar[str] = "/tmp"  # noqa: S108 - each test makes a folder of its own in it, with a name of its own
     """A folder on the companion that tests may make folders in."""
+    soon_s: ClassVar[float] = 5.0
+    """How long what is to be over soon may take, on a link that is slow and a machine that is busy."""
 
     @pytest.fixture
     def transport(self, made: CompanionTransport) -> CompanionTransport:
@@ -97,3 +100,13 @@ def is_running(session: CompanionSession, process: int) -> bool:
     with session.run(["sh", "-c", 'kill -0 "$1" 2>/dev/null', "sh", str(process)], limits=PATIENT) as run:
         list(run)
         return run.exit_status == 0
+
+
+def is_gone(session: CompanionSession, process: int, within_s: float) -> bool:
+    """Tell whether a process of the companion ends within that time."""
+    until_s = time.monotonic() + within_s
+    while is_running(session, process):
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.05)
+    return True

@@ -118,7 +118,7 @@ class ProgramChecks(OverSessions):
         with session.run(["sh", "-c", "sleep 8 & echo said; exit 4"], limits=RunLimits(exit_s=0.3)) as run:
             assert list(run) == [b"said"]
             assert run.exit_status == 4
-        assert time.monotonic() - began_s < 5
+        assert (took_s := time.monotonic() - began_s) < self.soon_s, f"it took {took_s:.1f} s"
 
     def test_an_iteration_goes_on_where_the_last_one_stopped(self, session: CompanionSession) -> None:
         """A caller may read one line, and later the others."""
