@@ -26,6 +26,12 @@ UNWIND_S = 5.0
 """What an interrupted call gets to come back, before the process is ended."""
 
 
+def leave_the_end_to_the_parent() -> None:
+    """Don't end this forked child where interrupting doesn't help: its parent waits for it, and tells how it ended."""
+    global UNWIND_S
+    UNWIND_S = threading.TIMEOUT_MAX / 2
+
+
 @contextmanager
 def called(entry: PluginEntry, what: str, *, limit_s: float | None = CALL_S) -> Iterator[None]:
     """Do in the block what runs a plugin's code; ``what`` names it, such as ``import`` or a hook.

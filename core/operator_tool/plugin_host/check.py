@@ -14,7 +14,7 @@ from operator_tool.api.contract import ContractDeprecationWarning
 from operator_tool.api.errors import PluginError
 
 from .apart import each_apart
-from .calls import CALL_S, load_plugin
+from .calls import CALL_S, leave_the_end_to_the_parent, load_plugin
 from .deprecated_uses import deprecated_uses
 from .discovery import PluginEntry
 from .endings import keep_in_child
@@ -65,6 +65,7 @@ def check_each(entries: Sequence[PluginEntry], *, limit_s: float) -> Iterator[tu
 
 def _check_in_child(entry: PluginEntry, limit_s: float) -> bytes:
     keep_in_child()
+    leave_the_end_to_the_parent()
     return msgspec.json.encode(check_plugin(entry, limit_s=limit_s))
 
 
