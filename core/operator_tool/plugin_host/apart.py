@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import struct
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -120,6 +121,7 @@ def _run(work: Callable[[_Item], bytes], item: _Item, writing: int, end: Callabl
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
+        sys.stdout = sys.stderr = os.fdopen(nothing, "w")  # they may not be what these descriptors are
         answer = work(item)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(_LENGTH.pack(len(answer)) + answer)
