@@ -83,6 +83,7 @@ def docs(session: nox.Session) -> None:
     """Render the reference from the code, and build the site of all pages into build/site; a broken link fails it."""
     session.install("-e", ".", *_group("docs"))
     session.run("python", "docs/reference/render.py")
+    session.run("python", "docs/reference/render_conformance.py")
     session.run("python", "docs/reference/render_command_line.py")
     session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-d", session.create_tmp(), "docs", "build/site")
 

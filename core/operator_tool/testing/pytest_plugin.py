@@ -10,10 +10,12 @@ import operator_tool
 pytest.register_assert_rewrite(
     "operator_tool.testing.flight_asking",
     "operator_tool.testing.flight_contract",
+    "operator_tool.testing.flight_promises",
     "operator_tool.testing.flight_web_contract",
     "operator_tool.testing.listener_contract",
     "operator_tool.testing.plugin_contract",
     "operator_tool.testing.provisioner_contract",
+    "operator_tool.testing.tile_asking",
     "operator_tool.testing.tile_contract",
     "operator_tool.testing.tile_web_contract",
     "operator_tool.testing.transport_contract",

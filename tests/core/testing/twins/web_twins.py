@@ -121,7 +121,7 @@ class _Keyless(Sound):
 class _Leaking(Sound):
     def get(self, url: str, tile: WantedTile) -> httpx.Response:
         answer = self._client.get(url)
-        return self._client.get(answer.headers["Location"]) if answer.status_code == 302 else answer
+        return self._client.get(answer.headers["Location"]) if "Location" in answer.headers else answer
 
 
 class _Patient(Sound):
@@ -148,7 +148,10 @@ class _Vague(Sound):
 
 
 class _OneTry(Sound):
-    attempts = 1
+    def answered(self, tile: WantedTile, answer: httpx.Response) -> TileResult:
+        if answer.status_code >= 500:
+            return Unreachable(tile.id, f"the service answered {answer.status_code}")
+        return super().answered(tile, answer)
 
 
 class _Hammering(Sound):
@@ -290,7 +293,9 @@ class _Holding(Sound):
 
 class _Crashing(Sound):
     def failed(self, tile: WantedTile, error: httpx.TransportError) -> TileResult:
-        raise error
+        if "complete message body" in str(error):
+            raise error
+        return super().failed(tile, error)
 
 
 EAGER = Twin(_Eager, Settings, fails="test_asks_nothing_before_it_is_asked")
