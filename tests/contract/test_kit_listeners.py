@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from operator_tool.testing import ListenerContract
-from operator_tool.testing.making import Options
+from operator_tool.testing.left_open import LeftOpen
+from operator_tool.testing.making import MakeHost, Options
+from operator_tool.testing.sample_events import a_run
 from operator_tool.testing.services.flight_service import FlightAnswer, FlightService, running_service
 from tests.support.distributions import install_from_source
 
@@ -74,6 +76,18 @@ class TestAcmeEvents(ListenerContract):
     def written(self, address: FlightService) -> Callable[[], bytes]:
         """The bodies that came; the token belongs into a header alone."""
         return lambda: b"\n".join(request.path.encode() + request.body for request in address.requests)
+
+    def test_leaves_nothing_open_where_nobody_answers(
+        self, make_host: MakeHost, plugin_options: Options, address: FlightService
+    ) -> None:
+        """What can't be posted in time is left, and the thread ends after the request that is under way."""
+        address.answer(FlightAnswer(silent=True))
+        open_now = LeftOpen()
+        host = make_host({**plugin_options, "timeout_s": "0.2", "flush_s": "0.1"})
+        self.start(host)
+        self.tell(host, a_run())
+        self.stop(host)
+        assert not [one for one in open_now.since(0.2) if "thread" in one]
 
 
 class TestAcmeRig(ListenerContract):
