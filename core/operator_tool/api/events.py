@@ -1,6 +1,6 @@
 """What happens in a run: one tagged union, in the order in which a listener gets it.
 
-A listener gets every event of a run one after the other, never two at once, though from more than one thread.
+A listener gets every event of a run one after the other, never two at once, in a thread of its own.
 """
 
 from __future__ import annotations
