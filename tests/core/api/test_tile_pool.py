@@ -11,6 +11,7 @@ import pytest
 
 from operator_tool.api import (
     Absent,
+    Deadline,
     DownloadError,
     Tile,
     TileId,
@@ -177,3 +178,65 @@ def test_giving_up_ends_the_waits_within_a_second(how: str) -> None:
         cancelled.set()
         assert all(isinstance(result, Unreachable) for result in stream)
     assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.parametrize("how", ["close", "cancel"])
+def test_giving_up_does_not_wait_for_a_call_that_hangs(how: str) -> None:
+    """A server's silence holds neither the run's end nor, in a daemon's thread, the process's."""
+    cancelled, let_go = threading.Event(), threading.Event()
+
+    def fetch(tile: WantedTile) -> TileResult:
+        if tile.id.x:
+            let_go.wait(60)
+        return picture(tile)
+
+    stream = fetch_in_pool(fetch, wanted(50), connections=2, cancelled=cancelled)
+    next(stream)
+    begun = time.monotonic()
+    if how == "close":
+        stream.close()
+    else:
+        cancelled.set()
+        assert list(stream) == []
+    assert time.monotonic() - begun < 1.0
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("tile-pool")]
+    assert left
+    assert all(thread.daemon for thread in left)
+    let_go.set()
+    for thread in left:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_run_that_is_given_up_pulls_nothing_more() -> None:
+    """A source of a million is not run through to say of each that it was given up."""
+    cancelled = threading.Event()
+    pulled = itertools.count()
+    latest = 0
+
+    def source() -> Iterator[WantedTile]:
+        nonlocal latest
+        for tile in wanted(1_000_000):
+            latest = next(pulled)
+            yield tile
+
+    for number, _result in enumerate(fetch_in_pool(picture, source(), connections=2, cancelled=cancelled)):
+        if number == 10:
+            cancelled.set()
+    assert latest < 30
+
+
+def test_the_deadline_of_the_run_ends_a_call_that_hangs() -> None:
+    """With the one error that says so."""
+    let_go = threading.Event()
+
+    def fetch(tile: WantedTile) -> TileResult:
+        if tile.id.x == 3:
+            let_go.wait(60)
+        return picture(tile)
+
+    begun = time.monotonic()
+    with pytest.raises(DownloadError, match="deadline passed"):
+        list(fetch_in_pool(fetch, wanted(4), connections=1, deadline=Deadline.after(0.3)))
+    assert time.monotonic() - begun < 2.0
+    let_go.set()
