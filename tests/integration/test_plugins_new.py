@@ -190,6 +190,9 @@ def test_a_new_provisioner_keeps_whole_caches(rig: Rig, tmp_path: Path) -> None:
     mended = rig.venv.tool(*rerun, cwd=tmp_path)
     assert (mended.returncode, json.loads(mended.stdout)["outcome"]) == (0, "success")
     assert b"rot" not in current_pictures(root).values()
+    kept = {f"caches/{path.name}" for path in (root / "caches").iterdir()}
+    report = json.loads(mended.stdout)["companion"]
+    assert kept == {report["generation_before"], report["generation_after"]}
 
 
 @pytest.mark.timeout(600)

@@ -38,22 +38,25 @@ _HASH = 'cd -- "$1" 2>/dev/null || exit 0; find . -type f -name "[0-9]*.*" -exec
 _TAKE = 'mkdir -p -- "$1" && cd -- "$1" && tar -xmof -'
 _DROP = 'cd -- "$1" && xargs rm -f --'
 # The folder that was filled, the new cache's folder, what it holds. All is on the disk before the link is replaced.
+# What goes is the cache before the one before: another workstation's, which may be about to become current, stays.
 _SWITCH = """
 set -eu
 cd -- "$1"
 mkdir -p caches
+before=$(readlink current || true)
 if [ ! -d "$3" ]; then
     echo "$4" >"$2/cache"
+    echo "$before" >"$2/before"
     mv -- "$2" "$3"
 fi
 sync
-before=$(readlink current || true)
-ln -sfn -- "$3" .current
-mv -fT .current current
+ln -sfn -- "$3" ".current.$$"
+mv -fT -- ".current.$$" current
 sync
-for old in caches/*; do
-    [ "$old" = "$3" ] || [ "$old" = "$before" ] || rm -rf -- "$old"
-done
+oldest=$(cat -- "$before/before" 2>/dev/null || true)
+case $oldest in
+caches/*) [ "$oldest" = "$3" ] || rm -rf -- "$oldest" ;;
+esac
 rm -rf -- "${2%/*}"
 """
 
