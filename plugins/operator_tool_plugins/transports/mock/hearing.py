@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from operator_tool.api import Event, Notice, PhaseFinished, PhaseStarted, RunStarted
+from operator_tool.api import Event, PhaseFinished, PhaseStarted, RunStarted
 
 from .script import Phase
 
@@ -20,7 +20,6 @@ class Hearing:
         self._lock = threading.Lock()
         self._phases: dict[str, set[Phase]] = {}
         self._building: set[str] = set()
-        self._listeners: dict[str, list[str]] = {}
 
     def hear(self, event: Event) -> None:
         """Take in one event."""
@@ -36,11 +35,12 @@ class Hearing:
                     active.add(_PHASES[phase])
                 case PhaseFinished(phase=phase) if phase in _PHASES:
                     active.discard(_PHASES[phase])
-                case Notice(text=text) if text in self._listeners:
-                    self._listeners[text].append(event.companion)
 
     def phases(self, companion: str) -> frozenset[Phase]:
-        """Return the phases that are under way; who only asks a companion is in the phase ``companion``."""
+        """Return the phases that are under way; who only asks a companion is in the phase ``companion``.
+
+        The events of a run for one companion don't name it.
+        """
         with self._lock:
             shared = self._phases.get("", set())
             return frozenset(shared | self._phases.get(companion, set())) or frozenset({Phase.COMPANION})
@@ -48,12 +48,7 @@ class Hearing:
     def is_build(self, companion: str) -> bool:
         """Tell whether a cache is being built there; other commands have no number in a script."""
         with self._lock:
-            return companion in self._building
-
-    def expect(self, text: str) -> list[str]:
-        """Return a list that gets the name of the companion whose notice says this."""
-        with self._lock:
-            return self._listeners.setdefault(text, [])
+            return bool(self._building & {"", companion})
 
 
 class Runs:

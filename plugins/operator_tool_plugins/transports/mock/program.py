@@ -16,6 +16,8 @@ _UNDER_WAY_BYTES = 256 * 1024
 """So much is under way at most: beyond it the sender waits."""
 _SWALLOWED_BYTES = 256 * 1024
 """What a link that went silent still takes, as a socket's buffer does."""
+_ORPHAN_S = 30.0
+"""What a program gets to end by itself once nobody can reach it."""
 
 
 class LinkedProgram:
@@ -29,6 +31,8 @@ class LinkedProgram:
         self._at_end = False
         self._told_end = False
         self._swallowed = 0
+        self._lost = False
+        self._left = False
         self._uplink = None if up.is_instant else Uplink(program, Lane(up))
 
     @property
@@ -100,12 +104,16 @@ class LinkedProgram:
         return self._program.wait(timeout_s) and (self._told_end or not self._down.size)
 
     def end(self) -> None:
-        """End it."""
+        """End it; over a link that is lost nobody can, and it is left to see by itself that nobody is there."""
+        left, self._left = self._left, True
         self._over.set()
         self._link.forget(self)
         if self._uplink is not None:
             self._uplink.end()
-        self._program.end()
+        if not (self._lost or self._link.is_silent):
+            self._program.end()
+        elif not left:
+            threading.Thread(target=_await_end, args=(self._program,), name="mock-orphan", daemon=True).start()
 
     def lose(self, *, kill: bool) -> None:
         """Let it go, the link being gone."""
@@ -115,6 +123,7 @@ class LinkedProgram:
         if kill:
             self._program.end()
         else:
+            self._lost = True
             self._program.close_stdin()
 
     def _fetch(self, at_most_s: float) -> None:
@@ -149,6 +158,15 @@ class LinkedProgram:
         if not taken:
             self._over.wait(timeout_s)
         return taken
+
+
+def _await_end(program: Program) -> None:
+    """Let a program end by itself, and end it when it doesn't; what it still says is lost."""
+    # Nothing is read: those who did may still wait for it.
+    until_s = time.monotonic() + _ORPHAN_S
+    while not program.wait(PROGRAM_TICK_S) and time.monotonic() < until_s:
+        pass
+    program.end()
 
 
 class Uplink:

@@ -26,6 +26,7 @@ class MockSettings(PluginSettings, frozen=True, kw_only=True):
         Path | None,
         Meta(
             description="The simulated companion's folder: its programs run and write there and nowhere else; a new or"
-            " an empty one, or a mock's own. By default the folder companion of this plugin's own."
+            " an empty one, or a mock's own. By default one in the data folder, another for each name of a"
+            " companion."
         ),
     ] = None

@@ -30,7 +30,7 @@ from .python import as_onboard
 from .script import Refusal, Refuse, Script
 from .settings import MockSettings
 
-_DEFAULT_DIR = "companion"
+_DIR = "companion"
 
 
 class MockTransport:
@@ -41,7 +41,9 @@ class MockTransport:
         self._script = script
         self._hearing = hearing
         self._context = context
-        path = settings.companion_dir or context.state_dir / _DEFAULT_DIR
+        path = settings.companion_dir or context.state_dir / (
+            f"{_DIR}-{context.companion}" if context.companion else _DIR
+        )
         self._folder = CompanionFolder(path.expanduser().absolute())
         self._sessions = itertools.count(1)
         self._run: _Run | None = None
@@ -73,11 +75,7 @@ class MockTransport:
     def _begin(self) -> _Run:
         """Begin the script: the folder is made, and the build counted, where this is one."""
         self._folder.make(self._settings.seed)
-        text = f"connecting to the simulated companion in {self._folder.path}"
-        names = self._hearing.expect(text)
-        self._context.emit(Notice(text=text))
-        # Without listeners nobody says the name, and there is but one.
-        name = names[-1] if names else ""
+        name = self._context.companion
         build = self._folder.next_build() if self._hearing.is_build(name) else None
         faults = Faults(self._script.fault, build=build, phases=lambda: self._hearing.phases(name))
         if build is not None:
