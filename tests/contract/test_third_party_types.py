@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 DISTRIBUTIONS = Path(__file__).parents[1] / "distributions"
+EXAMPLES = ("acme-satellite", "acme-rig", "acme-events", "acme-stages", "bravo-provisioner")
+"""Those that an author may learn from; the others there are broken on purpose."""
 MISTAKES = '''"""What an author may get wrong; mypy has to complain of each line that says so, and of no other."""
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -138,7 +140,8 @@ def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, 
     misnamed = satellite.replace("def make_tile_provider(settings:", "def make_tile_provider(setings:", 1)
     assert misnamed != satellite
     (folder / "acme_misnamed.py").write_text(misnamed)
-    packages = [path.parent for path in DISTRIBUTIONS.glob("*/src/*/__init__.py")]
+    packages = [path.parent for name in EXAMPLES for path in DISTRIBUTIONS.glob(f"{name}/src/*/__init__.py")]
+    assert len(packages) == len(EXAMPLES)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={folder / 'cache'}"),
