@@ -25,9 +25,17 @@ class BreakChecks(WithCompanion):
         made: Provisioner = make()
         cache = SampleCache(1)
         with watch() as session:
-            session.break_at_step(1)
+            session.break_at_step(0)
             with pytest.raises(LinkError):
                 made.prepare(session, cache.order)
+        with watch() as session:
+            session.break_at_step(1)
+            try:
+                made.prepare(session, cache.order)
+            except LinkError:
+                pass
+            else:
+                assert not session.broken.is_set(), f"{self.plugin} answers over a broken link"
         with connect() as again:
             assert not made.prepare(again, cache.order).up_to_date
 
@@ -47,7 +55,7 @@ class BreakChecks(WithCompanion):
         cache = SampleCache(3)
         with watch() as session:
             made.prepare(session, cache.order)
-            session.break_at_bytes(session.stdin_bytes + cache.bytes // 2)
+            session.break_at_bytes(session.sent_bytes + cache.bytes // 2)
             with pytest.raises(LinkError):
                 made.transfer(session, cache.order, cache.supply)
         assert session.broken.is_set()

@@ -9,6 +9,8 @@ from typing import Self
 
 from operator_tool.api import CompanionIdentity, CompanionSession, LinkError, RemoteRun, RunLimits
 
+_BROKE = "the link broke, as the test told it to"
+
 
 class WatchedSession:
     """Any session, with its steps counted: each program begun, each line that came, each file put or got.
@@ -18,7 +20,7 @@ class WatchedSession:
 
     def __init__(self, inner: CompanionSession) -> None:
         self.steps = 0
-        self.stdin_bytes = 0
+        self.sent_bytes = 0
         self.broken = threading.Event()
         self._inner = inner
         self._sent: list[bytes] = []
@@ -48,7 +50,7 @@ class WatchedSession:
         self._break_at_step = self.steps + steps
 
     def break_at_bytes(self, size: int) -> None:
-        """Break once so many bytes of input, of all programs, have been sent."""
+        """Break once so many bytes of input and files have been sent."""
         self._break_at_bytes = size
 
     def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
@@ -60,8 +62,10 @@ class WatchedSession:
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
         """Write a file."""
         self.step()
-        self._sent.append(data)
-        self._inner.put(data, path, mode=mode)
+        if self._passes(data):
+            self._inner.put(data, path, mode=mode)
+        else:
+            raise LinkError(_BROKE)
 
     def get(self, path: str, *, max_bytes: int = 1024 * 1024) -> bytes:
         """Read a file."""
@@ -78,22 +82,26 @@ class WatchedSession:
             self.broken.set()
         self.steps += 1
         if self.broken.is_set():
-            raise LinkError("the link broke, as the test told it to")
+            raise LinkError(_BROKE)
 
     def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Pass standard input on, and end it where the link breaks."""
         try:
             for piece in pieces:
-                self.stdin_bytes += len(piece)
-                if self._break_at_bytes is not None and self.stdin_bytes >= self._break_at_bytes:
-                    self.broken.set()
-                if self.broken.is_set():
+                if not self._passes(piece):
                     return
-                self._sent.append(bytes(piece))
                 yield piece
         finally:
             if isinstance(pieces, Iterator) and (close := getattr(pieces, "close", None)) is not None:
                 close()
+
+    def _passes(self, piece: bytes) -> bool:
+        self.sent_bytes += len(piece)
+        if self._break_at_bytes is not None and self.sent_bytes >= self._break_at_bytes:
+            self.broken.set()
+        if not self.broken.is_set():
+            self._sent.append(bytes(piece))
+        return not self.broken.is_set()
 
 
 class _WatchedRun:
@@ -121,7 +129,7 @@ class _WatchedRun:
                 raise
             yield line
         if self._session.broken.is_set():
-            raise LinkError("the link broke, as the test told it to")
+            raise LinkError(_BROKE)
 
     @property
     def exit_status(self) -> int | None:

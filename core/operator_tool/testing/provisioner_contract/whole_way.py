@@ -95,7 +95,7 @@ class WholeWayChecks(WithCompanion):
         found = (state.verified_tiles, state.tiles_digest, state.generation)
         assert found == (cache.tiles, cache.digest, report.generation)
         assert not state.damage
-        assert session.stdin_bytes < cache.bytes / 2, f"{session.stdin_bytes:,} bytes were sent to ask"
+        assert session.sent_bytes < cache.bytes / 2, f"{session.sent_bytes:,} bytes were sent to ask"
         assert current_files() == before
 
     def test_another_cache_takes_its_place(self, ask: Ask, build: Build, current_files: Files) -> None:
