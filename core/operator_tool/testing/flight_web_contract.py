@@ -315,7 +315,9 @@ class WebFlightSourceContract(FlightSourceContract):
         )
         assert found.error is None or isinstance(found.error, FlightError), f"a redirect raised {found.error!r}"
 
-    def error_of(self, source: Any, reference: str, kinds: tuple[type[FlightError], ...], what: str) -> OperatorToolError:
+    def error_of(
+        self, source: Any, reference: str, kinds: tuple[type[FlightError], ...], what: str
+    ) -> OperatorToolError:
         """Return the error of exactly one of these classes; fails the test for any other end."""
         error: OperatorToolError = expect(source, reference, kinds, what=what, budget_s=self.budget_s)
         return error
