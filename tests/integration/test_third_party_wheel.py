@@ -129,6 +129,7 @@ def test_a_third_partys_provider_is_selected_with_no_change_to_the_core(
     assert json.loads(again.stdout)["tiles"]["reused"] == report["tiles"]["wanted"]
     assert Satellite.asked.total() == asked
     assert checked.returncode == 0, checked.stdout
+    assert list((tmp_path / "venv").glob("lib/*/site-packages/operator_tool/py.typed"))  # type checkers look for it
     assert KEY not in built.stdout + built.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
