@@ -74,7 +74,9 @@ def _checks(contract: type) -> Iterator[_Row]:
 
 def _fixtures(contract: type) -> Iterator[_Row]:
     for name, value in vars(contract).items():
-        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_"):
+        # The first is what pytest 8.4 and later make of a fixture, the second what earlier ones mark it with.
+        marked = type(value).__name__ == "FixtureFunctionDefinition" or hasattr(value, "_pytestfixturefunction")
+        if marked and not name.startswith("_"):
             yield _Row(name, _flat(_text(value)))
 
 
