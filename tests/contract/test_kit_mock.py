@@ -1,4 +1,4 @@
-"""The transport ``mock`` is held to what any transport must do, over a perfect link and over one that takes its time."""
+"""The transport ``mock`` is held to what any transport must do, over a far link and over a perfect one."""
 
 from __future__ import annotations
 

@@ -23,8 +23,10 @@ _ORPHAN_S = 30.0
 class LinkedProgram:
     """A ``Program`` behind a link; the paces are those of its two directions."""
 
-    def __init__(self, program: Program, link: Link, *, up: Pace, down: Pace) -> None:
+    def __init__(self, program: Program, link: Link, cancelled: threading.Event, *, up: Pace, down: Pace) -> None:
+        """``cancelled`` is set when the run is over, and this workstation with it."""
         self._program = program
+        self._cancelled = cancelled
         self._link = link
         self._down = Lane(down)
         self._over = threading.Event()
@@ -113,7 +115,9 @@ class LinkedProgram:
         if not (self._lost or self._link.is_silent):
             self._program.end()
         elif not left:
-            threading.Thread(target=_await_end, args=(self._program,), name="mock-orphan", daemon=True).start()
+            threading.Thread(
+                target=_await_end, args=(self._program, self._cancelled), name="mock-orphan", daemon=True
+            ).start()
 
     def lose(self, *, kill: bool) -> None:
         """Let it go, the link being gone."""
@@ -160,12 +164,14 @@ class LinkedProgram:
         return taken
 
 
-def _await_end(program: Program) -> None:
+def _await_end(program: Program, cancelled: threading.Event) -> None:
     """Let a program end by itself, and end it when it doesn't; what it still says is lost."""
     # Nothing is read: those who did may still wait for it.
     until_s = time.monotonic() + _ORPHAN_S
     while not program.wait(PROGRAM_TICK_S) and time.monotonic() < until_s:
-        pass
+        if cancelled.is_set():
+            # This process is about to end, and then the companion's side of the link ends, too.
+            program.close_stdin()
     program.end()
 
 

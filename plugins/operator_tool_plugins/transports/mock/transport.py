@@ -108,6 +108,7 @@ class MockSession(ProgramSession):
         self._script = script
         self._link = link
         self._seed = seed
+        self._cancelled = context.cancelled
         self._programs = itertools.count(1)
 
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
@@ -135,7 +136,7 @@ class MockSession(ProgramSession):
         link = self._script.link
         up = Pace(link, link.up_bytes_per_s, f"{self._seed} program {number} up")
         down = Pace(link, link.down_bytes_per_s, f"{self._seed} program {number} down")
-        program = LinkedProgram(self._start_here(argv), self._link, up=up, down=down)
+        program = LinkedProgram(self._start_here(argv), self._link, self._cancelled, up=up, down=down)
         self._link.add(program)
         return program
 
