@@ -1,6 +1,6 @@
 """Bravo's provisioner: it speaks wire protocol 2 to the agent that ``operator-tool companion install`` put there.
 
-It installs and signs nothing. Each call is a process of its own: ``hello``, ``receive``, ``hello`` again, ``build``.
+It installs and signs nothing. Each call has an agent of its own: ``hello``, ``receive``, ``hello`` again, ``build``.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""One call of the agent, a process of its own: what it hears, what it says, and whether its report can be relied on."""
+"""One call of the agent, in a process of its own: what it hears, what it says, and whether its report can be relied on."""
 
 import base64
 import json
@@ -41,18 +41,18 @@ def call(
     ending, begun, noise = list[dict[str, Any]](), False, 0
     limits = api.RunLimits(silence_s=silence_s, line_bytes=1024 * 1024)
     try:
-        with session.run([*argv, request["verb"]], stdin=standard_input(), limits=limits) as run:
+        with session.run([*argv, "serve"], stdin=standard_input(), limits=limits) as run:
             for said in map(_parsed, run):
-                if ending or "report" in said:
+                if said.get("event") == "heartbeat":
+                    if said.get("for_s", 0) > STUCK_S:
+                        raise api.LinkStalledError(f"the companion's agent got no further for {said['for_s']} s")
+                elif ending or "report" in said:
                     ending.append(said)
                     heard.put(None)
-                elif said.get("event") == "heartbeat" and said.get("for_s", 0) > STUCK_S:
-                    raise api.LinkStalledError(f"the companion's agent got no further for {said['for_s']} s")
                 elif begun and "event" in said:
                     heard.put(said)
                 begun = begun or (said.get("event"), said.get("run_id")) == ("begin", request["run_id"])
-                noise += not begun
-                if noise > NOISE_LINES:
+                if (noise := noise + (not begun)) > NOISE_LINES:
                     raise api.LinkError(f"the first {NOISE_LINES} lines were not the agent's", retryable=False)
     finally:
         heard.put(None)
