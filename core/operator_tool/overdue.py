@@ -107,8 +107,11 @@ def interrupted_after(
 
     For the main thread. The kernel's timer interrupts it wherever it looks at signals, even while it lets no other
     thread run. Only C code can do neither; in a process that is a command's own, that ends ``_DUMP_AFTER_S`` later with
-    code 1 and a dump of where it hung.
+    code 1 and a dump of where it hung. Where the system has no such timer, the block may take as long as it will.
     """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
     limit = _Limit(time.monotonic() + seconds, unwind_s, raised, exit_code, last_words)
     try:
         _begin(limit)
@@ -182,4 +185,5 @@ def _forget() -> None:
     _watcher = None
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE", "SIGCHLD") if hasattr(signal, name)
+)
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
@@ -26,7 +28,7 @@ def put_back() -> Iterator[None]:
         yield
         return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else None
     streams = {name: getattr(sys, name) for name in _STREAMS}
     folder = _folder()
     mask = _file_mask()
@@ -36,7 +38,8 @@ def put_back() -> Iterator[None]:
         for number, handler in handlers.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for name, stream in streams.items():
             now = getattr(sys, name)
             # A display's stand-in that passes on to what was there is no loss.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 import pytest
 
 from operator_tool.api import Event, Notice
 from operator_tool.plugin_host import listening
 from operator_tool.plugin_host.checked_events import MAX_TEXT, checked_event
-from operator_tool.plugin_host.discovery import PluginEntry, Role
+from operator_tool.plugin_host.entry import PluginEntry, Role
 from operator_tool.plugin_host.listening import Listener
 
 ENTRY = PluginEntry(role=Role.LISTENER, name="ear", contract=1, distribution="acme-ears", version="1.1", target="ears")
@@ -46,10 +47,12 @@ def test_case_127_a_listener_that_hangs_is_told_nothing_more(
 
     listener = Listener(ENTRY)
     listener.on_event, listener.stop_listening = hang, lambda: told.append(Notice(text="stop"))
+    begun_s = time.monotonic()
     with caplog.at_level(logging.WARNING):
         for text in "abc":
             listener.tell(Notice(text=text))
         listener.stop()
+    assert time.monotonic() - begun_s < 10
     go_on.set()
     assert told == [Notice(text="a")]
     assert caplog.text.count("'ear' (acme-ears 1.1) did not come back within 0.1 s; it is told nothing more") == 1
