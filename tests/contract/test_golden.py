@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operator_tool import api
 from operator_tool.api import hookspecs
-from operator_tool.plugin_host.discovery import CONTRACT_MAJOR
+from operator_tool.plugin_host.entry import CONTRACT_MAJOR
 from tests.support.contract_guard import contract_objections
 from tests.support.contract_text import contract_text, hook_names
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.plugin_host.discovery import Role
+from operator_tool.plugin_host.entry import Role
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"wrap-a-transport": "acme-rig", "push-events-elsewhere": "acme-events"}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from operator_tool.plugin_host.discovery import Discovery, Role
+from operator_tool.plugin_host.discovery import Discovery
+from operator_tool.plugin_host.entry import Role
 from tests.core.cli.terminal import at_a_terminal
 from tests.support.c10_rig import snapshot
 from tests.support.command import Ended, Workstation

@@ -20,7 +20,7 @@ import msgspec
 from operator_tool import api
 from operator_tool.api import contract, events, hookspecs, implementing
 from operator_tool.cli import exits
-from operator_tool.plugin_host.discovery import CONTRACT_MAJOR, Role
+from operator_tool.plugin_host.entry import CONTRACT_MAJOR, Role
 
 _KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "positional",

@@ -70,6 +70,6 @@ def stop_listening() -> None:
 def on_event(event: Event) -> None:
     """Tell of what happens in a run: a listener, and any other plugin of the run that implements this.
 
-    Called in a thread of the listener's own, while the run waits for it to come back. What it raises is logged and never
-    disturbs the run: after three failures, or once it has not come back for 10 s, it is told nothing more.
+    Called in a thread of the listener's own, while the run waits for it to come back. What it raises is logged and
+    never disturbs the run: after three failures, or once it has not come back for 10 s, it is told nothing more.
     """

@@ -19,7 +19,8 @@ from operator_tool.api.events import Notice
 from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.parts import Parts
 from operator_tool.places import Places
-from operator_tool.plugin_host.discovery import Blocking, Discovery, Role
+from operator_tool.plugin_host.discovery import Blocking, Discovery
+from operator_tool.plugin_host.entry import Role
 from operator_tool.plugin_host.host import PluginHost
 from operator_tool.redaction import REDACTOR
 from operator_tool.sectors import chosen_sectors, load_sectors

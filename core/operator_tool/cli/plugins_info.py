@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from operator_tool.plugin_host.discovery import PluginEntry
+    from operator_tool.plugin_host.entry import PluginEntry
 
 
 @click.command("info")
@@ -31,7 +31,8 @@ def command(*, name: str, role: str | None, as_json: bool) -> int:
 def _found(name: str, role: str | None) -> PluginEntry:
     """Return the plugin that is meant. Raises ``PluginError``: none, several, or one that can't be used."""
     from operator_tool.api.errors import PluginError
-    from operator_tool.plugin_host.discovery import Discovery, Role
+    from operator_tool.plugin_host.discovery import Discovery
+    from operator_tool.plugin_host.entry import Role
 
     discovery = Discovery()
     roles = sorted({e.role for e in discovery.entries if e.name == name and (role is None or e.role == role)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from operator_tool.plugin_host.discovery import PluginEntry
+    from operator_tool.plugin_host.entry import PluginEntry
     from operator_tool.plugin_host.installed import Installed
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ import click
 from operator_tool import __version__
 
 if TYPE_CHECKING:
-    from operator_tool.plugin_host.discovery import PluginEntry
+    from operator_tool.plugin_host.entry import PluginEntry
     from operator_tool.scaffold import NewProject
 
 ROLES = ("flight-source", "tile-provider", "companion-transport", "provisioner", "listener")

@@ -16,9 +16,9 @@ from .capsules import Capsule, Capsules
 from .fence import filled
 from .flown import rims_of
 from .rings import Polygon
-from .rows import Row, SweptRow, swept
 from .slices import BoxSlice, CapsuleSlice, Slice
 from .spans import Span, joined, shared, without, wrapped
+from .sweep import Row, SweptRow, swept
 
 
 def clipped_rows(ground: Ground, z: int) -> Iterator[Row]:

@@ -10,8 +10,8 @@ from types import TracebackType
 
 from operator_tool.api.errors import PluginError
 
-from .discovery import PluginEntry
 from .endings import ENDINGS, EndedByPluginError
+from .entry import PluginEntry
 
 _imported: dict[str, PluginEntry] = {}
 """The plugins that were imported in this process, by their modules' names."""

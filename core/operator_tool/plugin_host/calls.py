@@ -14,8 +14,9 @@ from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.overdue import interrupted_after
 
 from .blame import culprit, is_the_operators, note_import, words_of
-from .discovery import PluginEntry, load
+from .discovery import load
 from .endings import ENDINGS, Unending, kept_from_plugins
+from .entry import PluginEntry
 from .surroundings import put_back
 
 CALL_S = 60.0

@@ -16,8 +16,8 @@ from operator_tool.api.errors import PluginError
 from .apart import each_apart
 from .calls import CALL_S, leave_the_end_to_the_parent, load_plugin
 from .deprecated_uses import deprecated_uses
-from .discovery import PluginEntry
 from .endings import keep_in_child
+from .entry import PluginEntry
 from .hooks import Hooks
 
 OK = "ok"

@@ -9,7 +9,7 @@ from operator_tool.api.contract import CONTRACT, REQUIRES_CONTRACT
 from operator_tool.api.errors import PluginError
 
 if TYPE_CHECKING:
-    from .discovery import PluginEntry
+    from .entry import PluginEntry
 
 
 def required_contract(entry: PluginEntry, plugin: object) -> str:

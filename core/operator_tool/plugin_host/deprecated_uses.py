@@ -10,7 +10,7 @@ from pathlib import Path
 
 from operator_tool.api.contract import DEPRECATED_NAMES
 
-from .discovery import PluginEntry
+from .entry import PluginEntry
 
 _API = "operator_tool.api"
 _MOST_FILES = 500

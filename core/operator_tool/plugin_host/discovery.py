@@ -6,12 +6,12 @@ Names, distributions and versions are read from the metadata of the installed di
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .entry import CONTRACT_MAJOR, OWN_DISTRIBUTION, PluginEntry, Role
 from .installed import Installed, installed_distributions
 
 if TYPE_CHECKING:
@@ -19,52 +19,10 @@ if TYPE_CHECKING:
 
     from operator_tool.api.errors import PluginError
 
-CONTRACT_MAJOR = 1
 _PREFIX = "operator_tool."
 _GROUP = re.compile(r"operator_tool\.(?:v(\d+)\.)?(\w+)", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TARGET = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\]\s*)?")
-_OWN_DISTRIBUTION = "operator-tool"
-
-
-class Role(enum.StrEnum):
-    """What a plugin does; its entry-point group is ``operator_tool.v1.<role>``."""
-
-    FLIGHT_SOURCE = "flight_source"
-    TILE_PROVIDER = "tile_provider"
-    COMPANION_TRANSPORT = "companion_transport"
-    PROVISIONER = "provisioner"
-    LISTENER = "listener"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginEntry:
-    """One installed plugin, as its distribution's metadata names it."""
-
-    role: str
-    name: str
-    contract: int | None
-    """The major number in its group; None where the group has none."""
-    distribution: str
-    version: str
-    target: str
-    problem: str = ""
-    """Why it can't be selected: blocked, an unusable name, another contract, a duplicate; empty when it can."""
-
-    @property
-    def module(self) -> str:
-        """The name of the module that selecting it imports."""
-        return self.target.partition(":")[0].partition("[")[0].strip()
-
-    @property
-    def builtin(self) -> bool:
-        """True for a plugin of operator-tool's own distribution."""
-        return self.distribution == _OWN_DISTRIBUTION
-
-    @property
-    def owner(self) -> str:
-        """Whose it is, for messages: ``name (distribution version)``."""
-        return f"{self.role} {self.name!r} ({self.distribution} {self.version})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +47,7 @@ class Blocking:
         """Return why this plugin is blocked, or the empty text."""
         if (role, name) in self.names:
             return "blocked by --block"
-        if self.third_party and distribution != _OWN_DISTRIBUTION:
+        if self.third_party and distribution != OWN_DISTRIBUTION:
             return "blocked by --no-plugins"
         return ""
 

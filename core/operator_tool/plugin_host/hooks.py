@@ -20,7 +20,7 @@ from operator_tool.api.settings import PluginSettings
 from .blame import brief, note_made, words_of
 from .calls import CALL_S, called
 from .checked_events import checked_event
-from .discovery import PluginEntry, Role
+from .entry import PluginEntry, Role
 from .listening import Listener, is_told_here
 from .protocols import meets
 from .redacted_events import RedactedEvents

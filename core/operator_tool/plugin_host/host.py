@@ -14,7 +14,8 @@ from operator_tool.api.settings import PluginSettings
 from operator_tool.settings import SettingsSources
 
 from .calls import called, load_plugin
-from .discovery import Discovery, PluginEntry, Role
+from .discovery import Discovery
+from .entry import PluginEntry, Role
 from .hooks import Hooks
 
 

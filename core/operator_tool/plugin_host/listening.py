@@ -11,8 +11,8 @@ from typing import Any
 from operator_tool.api.events import Event
 
 from .blame import words_of
-from .discovery import PluginEntry
 from .endings import ENDINGS
+from .entry import PluginEntry
 
 HANG_S = 10.0
 """How long a run waits for a listener that was told of an event; then that listener is told nothing more."""

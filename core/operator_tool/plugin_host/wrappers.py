@@ -16,8 +16,8 @@ from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, SimulatedTransport, TileProvider
 
 from .blame import brief, is_the_operators, words_of
-from .discovery import PluginEntry
 from .endings import ENDINGS
+from .entry import PluginEntry
 from .protocols import meets
 
 _PROTOCOLS: dict[str, type] = {

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from operator_tool.api import RunContext
-from operator_tool.plugin_host.discovery import Discovery, Role
+from operator_tool.plugin_host.discovery import Discovery
+from operator_tool.plugin_host.entry import Role
 from operator_tool.plugin_host.host import PluginHost
 from operator_tool.redaction import Redactor
 from operator_tool.settings import SettingsSources

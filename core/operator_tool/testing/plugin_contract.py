@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from operator_tool.api import ConfigError, OperatorToolError, PluginError, PluginSettings, RunContext
-from operator_tool.plugin_host.discovery import Discovery, PluginEntry, Role, load
+from operator_tool.plugin_host.discovery import Discovery, load
+from operator_tool.plugin_host.entry import PluginEntry, Role
 from operator_tool.plugin_host.hooks import FACTORIES, Hooks
 from operator_tool.redaction import Redactor
 

@@ -19,7 +19,7 @@ from operator_tool import __version__
 from operator_tool.api import CONTRACT
 from operator_tool.cli import operator_tool, plugins_new
 from operator_tool.plugin_host import discovery
-from operator_tool.plugin_host.discovery import Role
+from operator_tool.plugin_host.entry import Role
 from operator_tool.scaffold import roles
 
 LONGEST = "n" + "a-0_" * 15 + "end"

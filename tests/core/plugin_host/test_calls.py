@@ -14,7 +14,7 @@ import pytest
 from operator_tool.api import ConfigError, PluginError
 from operator_tool.overdue import OverdueRun, ended_after
 from operator_tool.plugin_host import blame, calls, endings
-from operator_tool.plugin_host.discovery import PluginEntry, Role
+from operator_tool.plugin_host.entry import PluginEntry, Role
 
 ENTRY = PluginEntry(
     role=Role.TILE_PROVIDER, name="sat", contract=1, distribution="acme-maps", version="2.3", target="acme_maps"

@@ -11,7 +11,8 @@ import pytest
 from operator_tool.api import contract, hookspecs
 from operator_tool.plugin_host import hooks as hooks_module
 from operator_tool.plugin_host.check import CheckedPlugin, check_plugin
-from operator_tool.plugin_host.discovery import Discovery, Role
+from operator_tool.plugin_host.discovery import Discovery
+from operator_tool.plugin_host.entry import Role
 from tests.support.command import Workstation
 from tests.support.distributions import write_distribution
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import PluginError
-from operator_tool.plugin_host.discovery import Blocking, Discovery, Role, load
+from operator_tool.plugin_host.discovery import Blocking, Discovery, load
+from operator_tool.plugin_host.entry import Role
 from tests.support.distributions import write_distribution
 
 

@@ -19,7 +19,7 @@ from operator_tool.api import (
     WantedTile,
     hookimpl,
 )
-from operator_tool.plugin_host.discovery import PluginEntry, Role
+from operator_tool.plugin_host.entry import PluginEntry, Role
 from operator_tool.plugin_host.hooks import Hooks
 
 

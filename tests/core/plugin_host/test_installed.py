@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import PluginError
-from operator_tool.plugin_host.discovery import Discovery, Role
+from operator_tool.plugin_host.discovery import Discovery
+from operator_tool.plugin_host.entry import Role
 from operator_tool.plugin_host.installed import ENTRY_POINTS_MOST_BYTES, Installed, installed_distributions, normalized
 from tests.support.distributions import write_distribution
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import CONTRACT, PluginError
-from operator_tool.plugin_host.discovery import Discovery, Role, load
+from operator_tool.plugin_host.discovery import Discovery, load
+from operator_tool.plugin_host.entry import Role
 from tests.support.command import Workstation
 from tests.support.distributions import write_distribution
 
@@ -116,7 +117,8 @@ def test_the_library_that_reads_windows_is_imported_for_who_declares_one(tmp_pat
             site, name, entry_points={"tile_provider": {name: f"acme_{name}"}}, modules={f"acme_{name}": source}
         )
     script = (
-        "import sys; from operator_tool.plugin_host.discovery import Discovery, Role, load\n"
+        "import sys; from operator_tool.plugin_host.discovery import Discovery, load\n"
+        "from operator_tool.plugin_host.entry import Role\n"
         "for name in ('plain', 'declaring'):\n"
         "    load(Discovery().find(Role.TILE_PROVIDER, name)); print('packaging' in sys.modules)\n"
     )

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from operator_tool.api import ConfigError, OperatorToolError, PluginError, RunContext
-from operator_tool.plugin_host.discovery import Discovery, Role, load
+from operator_tool.plugin_host.discovery import Discovery, load
+from operator_tool.plugin_host.entry import Role
 from operator_tool.plugin_host.hooks import Hooks
 from operator_tool.plugin_host.host import PluginHost
 from operator_tool.settings import SettingsSources

@@ -20,7 +20,7 @@ from operator_tool.api import (
     RunContext,
     TransferSummary,
 )
-from operator_tool.plugin_host.discovery import Role
+from operator_tool.plugin_host.entry import Role
 
 from ..making import Make, make_object, new_host
 from ..plugin_contract import FactoryContract
