@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
     "operator_tool.testing.tile_asking",
     "operator_tool.testing.tile_contract",
     "operator_tool.testing.tile_web_contract",
+    "operator_tool.testing.tile_web_silence",
     "operator_tool.testing.transport_contract",
 )
 

@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from operator_tool.api import OperatorToolError, RunContext, TileId, TileResult, WantedTile
+from operator_tool.api import (
+    Absent,
+    DownloadError,
+    NotModified,
+    OperatorToolError,
+    RunContext,
+    Tile,
+    TileId,
+    TileResult,
+    WantedTile,
+)
 
 from .services.tile_service import THREAD_NAME
 
@@ -31,6 +41,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, tile: TileId) -> TileResult | None:
         """Return what was said of one tile."""
         return next((result for result in self.results if result.id == tile), None)
+
+    @property
+    def shown(self) -> str:
+        """What to tell of it in a failure."""
+        return repr(self.error) if self.error is not None else f"{str(self.results[:2])[:200]}"
 
 
 def wanted(tiles: Iterable[TileId]) -> Iterator[WantedTile]:
@@ -83,6 +98,18 @@ def checked_result(result: object) -> Any:
         "or Placeholder for each wanted tile"
     )
     return result
+
+
+def assert_lost(asked: Asked, tiles: tuple[TileId, ...], what: str, *, all_told: bool = True) -> None:
+    """Hold that these tiles are neither imagery nor settled; with ``all_told`` that each has a result, or an error."""
+    settled = [one for one in asked.results if isinstance(one, Tile | Absent | NotModified)]
+    assert not settled, (
+        f"{what} gave {str(settled[0])[:100]}: yield Unreachable or Corrupt, or raise DownloadError; Absent is "
+        "remembered, and a Tile is imagery"
+    )
+    if asked.error is None and all_told:
+        assert len(asked.results) == len(tiles), f"{what} gave nothing at all for some tiles: {asked.shown}"
+    assert asked.error is None or isinstance(asked.error, DownloadError), f"{what} raised {asked.error!r}"
 
 
 class Wanting:

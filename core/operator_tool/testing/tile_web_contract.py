@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +12,8 @@ import pytest
 
 from operator_tool.api import (
     Absent,
-    Deadline,
     DownloadError,
     NotModified,
-    RunContext,
     Tile,
     TileId,
     TileResult,
@@ -29,15 +26,15 @@ from .pictures import picture_of
 from .plugin_contract import close_object
 from .services.tile_service import Script, TileAnswer, TileRequest, TileService, tile_of_path
 from .services.tile_service import tile_service as run_tile_service
-from .tile_asking import Asked, Threads, Wanting, around, ask, interrupt, wanted
-from .tile_contract import TileProviderContract
+from .tile_asking import around, ask, assert_lost, wanted
+from .tile_web_silence import SilenceChecks
 
 _HTML = TileAnswer(body=b"<!DOCTYPE html><html><body>Your quota is used up.</body></html>", media_type="text/html")
 _KEY_WORDS = ("key", "token", "credential", "password", "secret", "login", "account")
 _PAUSE_S = 1
 
 
-class WebTileProviderContract(TileProviderContract):
+class WebTileProviderContract(SilenceChecks):
     """Checks of a tile provider that asks a web service.
 
     Override ``plugin_options`` so that the plugin asks ``tile_service.url``, with ``tile_service.token`` as its key.
@@ -49,8 +46,6 @@ class WebTileProviderContract(TileProviderContract):
     """How many requests for tiles the provider has under way at most, with these ``plugin_options``."""
     attempts: ClassVar[int] = 16
     """How often one tile is asked for at most while the service fails."""
-    gives_up_silence_within_s: ClassVar[float] = 60.0
-    """How soon a provider without a deadline gives up a tile on which the service is silent."""
     gives_up_failing_within_s: ClassVar[float] = 60.0
     """How soon it gives up a few tiles while the service fails."""
 
@@ -92,11 +87,6 @@ class WebTileProviderContract(TileProviderContract):
         absent = frozenset() if absent_tile is None else frozenset({absent_tile})
         with run_tile_service(picture_of, tile_of_path, absent=absent, other_paths=other_paths) as running:
             yield running
-
-    @pytest.fixture
-    def impatient_options(self, plugin_options: Options) -> Options:
-        """The options with which the provider soon gives up a silent service; by default ``plugin_options``."""
-        return plugin_options
 
     @pytest.fixture
     def exercise(self, tile_service: TileService, present_tiles: tuple[TileId, ...]) -> Callable[[Any], None]:
@@ -182,7 +172,7 @@ class WebTileProviderContract(TileProviderContract):
         tile_service.answer_everything(TileAnswer(status=status, media_type="text/plain", body=b"no"))
         asked = ask(made, many)
         assert isinstance(asked.error, DownloadError), (
-            f"HTTP {status} for every request gave {_shown(asked)}: raise DownloadError, or 200 tiles are asked for "
+            f"HTTP {status} for every request gave {asked.shown}: raise DownloadError, or 200 tiles are asked for "
             "with a key that is wrong"
         )
         assert not asked.error.retryable, f"HTTP {status}: raise DownloadError(..., retryable=False); {asked.error!r}"
@@ -214,7 +204,7 @@ class WebTileProviderContract(TileProviderContract):
         few = present_tiles[:3]
         tile_service.answer_tiles(TileAnswer(status=500, media_type="text/plain"))
         asked = ask(made, few, budget_s=self.gives_up_failing_within_s)
-        self._assert_lost(asked, few, "HTTP 500 for ever")
+        assert_lost(asked, few, "HTTP 500 for ever")
         count = len(tile_service.tile_requests)
         assert count <= self.attempts * len(few), (
             f"{count} requests for {len(few)} tiles of a service that fails: stop after a few, with growing waits"
@@ -243,44 +233,13 @@ class WebTileProviderContract(TileProviderContract):
         )
         asked = ask(made, present_tiles, budget_s=_PAUSE_S + 4.0, late=late)
         lost = [tile for tile in present_tiles if not isinstance(asked.of(tile), Tile)]
-        assert not lost, f"429 with Retry-After as a {form} lost tiles: {_shown(asked)}"
+        assert not lost, f"429 with Retry-After as a {form} lost tiles: {asked.shown}"
         if form == "seconds":
             early = [r.at_s - first[0] for r in tile_service.tile_requests if 0.4 < r.at_s - first[0] < _PAUSE_S - 0.05]
             assert not early, (
                 f"the service asked to wait {_PAUSE_S} s, and was asked again after {early[0]:.2f} s: give "
                 'TryAgainError pause_s=retry_after_s(headers.get("Retry-After"))'
             )
-
-    def test_gives_up_a_silent_service(
-        self, make: Make, impatient_options: Options, tile_service: TileService, present_tiles: tuple[TileId, ...]
-    ) -> None:
-        """A service that takes the request and never answers is given up in a stated time."""
-        made = make(impatient_options)
-        try:
-            tile_service.answer_tiles(TileAnswer(silent=True))
-            asked = ask(made, present_tiles[:1], budget_s=self.gives_up_silence_within_s)
-            self._assert_lost(asked, present_tiles[:1], "a silent service")
-        finally:
-            tile_service.let_go()
-            close_object(made)
-
-    def test_keeps_to_the_deadline(
-        self, make: Make, context: RunContext, tile_service: TileService, present_tiles: tuple[TileId, ...]
-    ) -> None:
-        """No wait goes beyond ``context.deadline``, also while the service is silent."""
-        made = make(context=dataclasses.replace(context, deadline=Deadline.after(1.0)))
-        try:
-            made.describe()
-            tile_service.answer_tiles(TileAnswer(silent=True))
-            late = (
-                "context.deadline was 1 s away, and the service silent: give fetch_in_pool deadline=context.deadline, "
-                "or bound each wait by context.deadline.remaining_s()"
-            )
-            asked = ask(made, present_tiles, budget_s=3.0, late=late)
-            self._assert_lost(asked, present_tiles, "a silent service", all_told=False)
-        finally:
-            tile_service.let_go()
-            close_object(made)
 
     def test_takes_no_torn_picture(
         self,
@@ -292,7 +251,7 @@ class WebTileProviderContract(TileProviderContract):
         """A body that ends before its stated length is no tile, however often it is asked for."""
         tile_service.answer_tiles(lambda request: TileAnswer(body=picture_of(_tile(request)), truncated=True))
         asked = ask(made, present_tiles[:2], budget_s=self.gives_up_failing_within_s)
-        self._assert_lost(asked, present_tiles[:2], "a body shorter than its Content-Length")
+        assert_lost(asked, present_tiles[:2], "a body shorter than its Content-Length")
 
     def test_takes_no_web_page_for_a_picture(
         self, made: Any, tile_service: TileService, present_tiles: tuple[TileId, ...]
@@ -345,84 +304,6 @@ class WebTileProviderContract(TileProviderContract):
             "blocks whoever asks for too much. State the provider's own number in connections of this test class."
         )
 
-    def test_ends_when_given_up_while_the_service_is_silent(
-        self, make: Make, context: RunContext, tile_service: TileService, present_tiles: tuple[TileId, ...]
-    ) -> None:
-        """Once ``context.cancelled`` is set ``fetch`` ends within a second, whatever the service does."""
-        self._end_in_silence(make, context, tile_service, present_tiles, closing=False)
-
-    def test_ends_when_closed_while_the_service_is_silent(
-        self, make: Make, context: RunContext, tile_service: TileService, present_tiles: tuple[TileId, ...]
-    ) -> None:
-        """Closing the iterator, and then the provider, takes less than a second, whatever the service does."""
-        self._end_in_silence(make, context, tile_service, present_tiles, closing=True)
-
-    def _end_in_silence(
-        self,
-        make: Make,
-        context: RunContext,
-        tile_service: TileService,
-        present_tiles: tuple[TileId, ...],
-        *,
-        closing: bool,
-    ) -> None:
-        threads = Threads()
-        made = make(context=context)
-        made.describe()
-        answered = threading.Event()
-
-        def fall_silent(_request: TileRequest) -> TileAnswer | None:
-            if closing and not answered.is_set():
-                answered.set()
-                return None
-            return TileAnswer(silent=True)
-
-        tile_service.answer_tiles(fall_silent)
-        try:
-            if closing:
-                results = made.fetch(Wanting(around(present_tiles)))
-                next(iter(results))
-                began_s = time.monotonic()
-                results.close()
-                close_object(made)
-                took_s = time.monotonic() - began_s
-                assert took_s <= self.gives_up_within_s, (
-                    f"closing fetch()'s iterator and the provider took {took_s:.1f} s while the service was silent: "
-                    "don't wait there for requests that are under way"
-                )
-            else:
-                ended = interrupt(
-                    made,
-                    Wanting(around(present_tiles)),
-                    context,
-                    lambda: bool(tile_service.tile_requests),
-                    budget_s=self.gives_up_within_s,
-                )
-                assert ended is not None, _NOT_ENDED
-                close_object(made)
-            holding = [thread.name for thread in threads.left(0.0) if not thread.daemon]
-            assert not holding, f"threads that wait for the service hold the process: {', '.join(holding)}"
-        finally:
-            tile_service.let_go()
-        left = [thread.name for thread in threads.left(2.0)]
-        assert not left, f"threads are left after the service broke off their requests: {', '.join(left)}"
-
-    def _assert_lost(self, asked: Asked, tiles: tuple[TileId, ...], what: str, *, all_told: bool = True) -> None:
-        settled = [one for one in asked.results if isinstance(one, Tile | Absent | NotModified)]
-        assert not settled, (
-            f"{what} gave {str(settled[0])[:100]}: yield Unreachable or Corrupt, or raise DownloadError; Absent is "
-            "remembered, and a Tile is imagery"
-        )
-        if asked.error is None and all_told:
-            assert len(asked.results) == len(tiles), f"{what} gave nothing at all for some tiles: {_shown(asked)}"
-        assert asked.error is None or isinstance(asked.error, DownloadError), f"{what} raised {asked.error!r}"
-
-
-_NOT_ENDED = (
-    "fetch() did not end within a second after context.cancelled was set, while the service was silent: give "
-    "fetch_in_pool cancelled=context.cancelled, or look at it in every wait"
-)
-
 
 def _told(made: Any, tiles: tuple[TileId, ...]) -> list[TileResult]:
     """Return what is said of tiles, whatever the provider makes of them."""
@@ -445,7 +326,3 @@ def _first_time(script: Callable[[TileRequest], TileAnswer]) -> Script:
         return script(request)
 
     return answer
-
-
-def _shown(asked: Asked) -> str:
-    return repr(asked.error) if asked.error is not None else f"{str(asked.results[:2])[:200]}"
