@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import command, wheels
+from tests.support.plugin_rig import IMPATIENT, Rig
 from tests.support.real_parts import RealNginx, RealSshd, real_nginx, real_sshd
 from tests.support.ssh_peers import note_threads
 
@@ -29,3 +32,16 @@ def nginx(tmp_path: Path) -> Iterator[RealNginx]:
     """A real nginx that serves the folder ``root`` of it."""
     with real_nginx(tmp_path / "nginx", tmp_path / "nginx_root") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with all the broken distributions."""
+    return wheels.installed(tmp_path_factory, "acme-broken", "acme-shadow", "acme-next", "acme-old")
+
+
+@pytest.fixture
+def rig(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A workstation with them."""
+    monkeypatch.setattr(command, "COMMAND", [sys.executable, "-c", IMPATIENT])
+    return Rig(tmp_path, site)
