@@ -67,8 +67,8 @@ class HookImplementations:
 
     A hook's function may leave out arguments that it doesn't need; a wrong name is an error of the type checker, and of
     the registration. ``@hookimpl`` over a function that is named as its hook is the same without the checker's help,
-    and ``@hookimpl(wrapper=True)`` makes a wrapper. The methods of a plugin that is an object are marked by ``@hookimpl``:
-    the checker can't tell a wrong name from ``self``.
+    and ``@hookimpl(wrapper=True)`` makes a wrapper. The methods of a plugin that is an object are marked by
+    ``@hookimpl``: the checker can't tell a wrong name from ``self``.
     """
 
     def __init__(self, marker: pluggy.HookimplMarker) -> None:
