@@ -63,6 +63,8 @@ _changed = threading.Condition()
 _watcher: threading.Thread | None = None
 _before: Any = None
 """Who handled the signal before there was a limit."""
+_before_at_s: float | None = None
+"""When that one's alarm is due, where one was set: it goes off in time."""
 _owns_process = False
 
 
@@ -121,8 +123,10 @@ def interrupted_after(
 
 
 def _begin(limit: _Limit) -> None:
-    global _before, _watcher
+    global _before, _before_at_s, _watcher
     if not _limits:
+        left_s, _interval_s = signal.getitimer(signal.ITIMER_REAL)
+        _before_at_s = time.monotonic() + left_s if left_s else None
         _before = signal.signal(signal.SIGALRM, _interrupt)
     with _changed:
         _limits.append(limit)
@@ -142,8 +146,9 @@ def _end(limit: _Limit) -> None:
 
 
 def _arm() -> None:
-    """Set the timer to the next limit, or off; what a plugin did to it is over."""
+    """Set the timer to what is due next, or off; what a plugin did to it is over."""
     waiting = [limit.at_s for limit in _limits if not limit.was_raised]
+    waiting += [] if _before_at_s is None else [_before_at_s]
     signal.setitimer(signal.ITIMER_REAL, max(0.001, min(waiting) - time.monotonic()) if waiting else 0.0)
     if not _owns_process:
         return
@@ -154,12 +159,18 @@ def _arm() -> None:
     faulthandler.dump_traceback_later(max(0.001, left_s), exit=True, file=2)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _before_at_s
     now_s = time.monotonic() + _EARLY_S
     due = next((limit for limit in _limits if limit.at_s <= now_s and not limit.was_raised), None)
     if due is not None:
         due.was_raised = True
+    before_is_due = _before_at_s is not None and _before_at_s <= now_s
+    if before_is_due:
+        _before_at_s = None
     _arm()
+    if before_is_due and callable(_before):
+        _before(number, frame)
     if due is not None:
         raise due.raised()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -67,3 +68,27 @@ def test_a_block_that_does_not_unwind_is_ended() -> None:
     assert "error: the run's deadline passed" in done.stderr
     assert "next: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_alarm_that_was_set_before_goes_off_in_time() -> None:
+    """Within a block, to its own handler, and after it."""
+    rung: list[int] = []
+    handler = signal.signal(signal.SIGALRM, lambda number, _frame: rung.append(number))
+    before = signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with ended_after(60):
+            assert _comes_true(lambda: rung == [signal.SIGALRM])
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with ended_after(60):
+            pass
+        assert _comes_true(lambda: len(rung) == 2)
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *before)
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    until_s = time.monotonic() + 20
+    while not condition() and time.monotonic() < until_s:
+        threading.Event().wait(0.02)
+    return condition()
