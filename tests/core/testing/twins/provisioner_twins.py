@@ -284,6 +284,14 @@ class Vague(Sound):
         return msgspec.structs.replace(super().prepare(session, order), verified_tiles=0)
 
 
+@twin("test_the_same_again_is_there_already")
+class Chatty(Sound):
+    def damage(self, session: CompanionSession, current: dict[str, Any]) -> str:
+        path = f"{self.settings.folder}/{current['tiles'][0][3]}"
+        session.put(session.get(path), path)
+        return super().damage(session, current)
+
+
 @twin("test_another_cache_takes_its_place")
 class Forgetting(Sound):
     def report(self, name: str, *, recovered: bool) -> RemoteBuildReport:
