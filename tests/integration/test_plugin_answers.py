@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.c10_rig import tiles_in
 from tests.support.distributions import write_distribution
-from tests.support.plugin_rig import FLIGHT, SMALL, Rig, named
+from tests.support.plugin_rig import FLIGHT, SMALL, SOON, Rig, named
 
 KEY, OTHER_KEY, BEARER = "canary-of-its-own-7163", "canary-of-another-5520", "canary-of-the-flights-9094"
 
@@ -64,6 +64,24 @@ def test_case_128_a_transport_without_a_session_and_a_provisioner_without_an_ans
     named(rig.build("--transport", "no-session"), "companion_transport", "no-session", "connect gave None")
     named(rig.build("--provisioner", "no-state"), "provisioner", "no-state", "prepare gave None, not a CompanionState")
     rig.assert_all_is_free()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("leaves-at-close", "close tried to end operator-tool: SystemExit: 0"),
+        ("raises-at-close", "failed to close: ValueError: the wing is stuck"),
+        ("sleeps-at-close", "close did not come back within 0.3 s"),
+    ],
+)
+def test_cases_123_127_what_goes_wrong_at_the_end_changes_nothing_about_the_outcome(
+    rig: Rig, name: str, words: str
+) -> None:
+    """The cache is built, and the report says so."""
+    ended = rig.build(*SOON, "--allow-gaps", "9", provider=name)
+    assert (ended.code, ended.report["outcome"]) == (0, "success"), ended.all
+    assert f"tile_provider '{name}' (acme-broken 1.4.0)" in ended.err
+    assert words in ended.err
 
 
 def test_case_128_what_is_no_event_reaches_no_listener(rig: Rig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,9 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
 from operator_tool.api.errors import UsageError
 from operator_tool.api.events import Notice
-from operator_tool.api.roles import TileProvider
 from operator_tool.build_cache.parts import Parts
 from operator_tool.places import Places
+from operator_tool.plugin_host.calls import let_close
 from operator_tool.plugin_host.discovery import Blocking, Discovery
 from operator_tool.plugin_host.entry import Role
 from operator_tool.plugin_host.host import PluginHost
@@ -35,8 +34,6 @@ from .run_companions import connecting_parts, is_for_several, let_go
 
 if TYPE_CHECKING:
     from operator_tool.build_cache.orchestrator import Orchestrator
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,8 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
         request = request_of(options, reference, ground, tool.sources, file_source)
         providers = host.tile_providers(options.provider)
         for name, provider in providers:
-            stack.callback(_close, name, provider)
+            what = f"tile provider {name!r}"
+            stack.callback(let_close, provider, provider.close, what, limit_s=tool.sources.core().plugin_call_s)
         stack.callback(context.cancelled.set)
         for notice in tool.sources.notices:
             host.emit(Notice(text=notice))
@@ -148,14 +146,6 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
         )
         simulated = companions[0].simulation if companions else ""
         yield Run(orchestrator, request, tool.sources.core().plan_samples, tool.places, run_id, simulated)
-
-
-def _close(name: str, provider: TileProvider) -> None:
-    """Let a provider free what it holds; that it can't changes nothing about the outcome."""
-    try:
-        provider.close()
-    except Exception as error:  # noqa: BLE001 - the run is over, and its report must be seen
-        _log.warning("tile provider %r failed to close: %s: %s", name, type(error).__name__, error)
 
 
 def _short_settings(options: RunOptions) -> list[str]:

@@ -8,6 +8,7 @@ from typing import cast
 from operator_tool.api.context import RunContext
 from operator_tool.api.roles import EagerTransport
 from operator_tool.build_cache.parts import CompanionParts
+from operator_tool.plugin_host.calls import let_close
 from operator_tool.plugin_host.host import PluginHost
 from operator_tool.plugin_host.protocols import meets
 
@@ -42,4 +43,4 @@ def connecting_parts(
 def let_go(parts: CompanionParts) -> None:
     """Let a transport drop what it began and nobody took."""
     if meets(parts.transport, EagerTransport):
-        cast("EagerTransport", parts.transport).close()
+        let_close(parts.transport, cast("EagerTransport", parts.transport).close, "the transport")

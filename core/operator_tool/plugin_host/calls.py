@@ -6,18 +6,21 @@ this process, and what it does in C can't be caught. It makes of every accident 
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.overdue import interrupted_after
 
-from .blame import culprit, is_the_operators, note_import, words_of
+from .blame import culprit, is_the_operators, note_import, owner_of, words_of
 from .discovery import load
 from .endings import ENDINGS, Unending, kept_from_plugins
 from .entry import PluginEntry
 from .surroundings import put_back
+
+_log = logging.getLogger(__name__)
 
 CALL_S = 60.0
 """How long an import or a hook may take where nobody says otherwise."""
@@ -68,6 +71,18 @@ def answered(who: str, what: str, *, limit_s: float = ANSWER_S) -> Iterator[None
         if is_the_operators(error):
             raise
         raise PluginError(f"{_name(error, who)}: {what} tried to end operator-tool: {words_of(error)}") from error
+
+
+def let_close(made: object, close: Callable[[], object], what: str, *, limit_s: float = CALL_S) -> None:
+    """Let what a plugin made free what it holds. That it can't is logged, and changes nothing about the outcome."""
+    who = owner_of(made, what)
+    try:
+        with answered(who, "close", limit_s=limit_s):
+            close()
+    except PluginError as error:
+        _log.warning("%s", error.message)
+    except Exception as error:  # noqa: BLE001 - the run is over, and its report must be seen
+        _log.warning("%s failed to close: %s", who, words_of(error))
 
 
 def _name(error: BaseException, who: str) -> str:

@@ -97,6 +97,17 @@ def never_ending(wanted: Iterator[api.WantedTile]) -> Iterator[api.TileResult]:
         yield api.Absent(first.id)
 
 
+def closing(close: Callable[[], Any]) -> Plugin:
+    """Return a plugin that is whole but for its end."""
+
+    def make_tile_provider(settings: Settings, context: api.RunContext) -> Tiles:
+        made = Tiles(settings, None, None)
+        vars(made)["close"] = close
+        return made
+
+    return plugin(make_tile_provider=make_tile_provider)
+
+
 def prints(settings: Settings) -> None:
     """Print the key in every way that Python has for it."""
     assert settings.api_key is not None
@@ -161,4 +172,7 @@ emits_nonsense = plugin(
         Tiles(settings, None, None),
     )[-1]
 )
+leaves_at_close = closing(functools.partial(raising, SystemExit(0)))
+raises_at_close = closing(functools.partial(raising, ValueError("the wing is stuck")))
+sleeps_at_close = closing(sleeping)
 prints_its_key = plugin(make_tile_provider=make_printing)
