@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ SURVIVED = {
 }
 SURVIVED_TOO = {
     "drop-in-download": (fault(kind="drop", phase="download"), 1),
-    "drops": (fault(kind="drop", phase="transfer", after_sent_bytes=300_000, times=2), 1),
+    "drops": (fault(kind="drop", phase="transfer", after_sent_bytes=100_000, times=2), 2),
     "reboot-in-transfer": (fault(kind="reboot", down_s=0.1, **IN_TRANSFER), 1),
 }
 
@@ -51,7 +52,7 @@ def test_a_wrong_clock_and_a_slow_disk_are_told_and_borne(tmp_path: Path) -> Non
     )
     slow = rig.build().report
     assert slow["outcome"] == "success"
-    assert any("clock is 86,4" in note and "ahead" in note for note in slow["notes"])
+    assert any(re.search(r"clock is 86,(399|400) s ahead", note) for note in slow["notes"])
     assert slow["duration_s"]["transfer"] + slow["duration_s"]["build"] > 0.25, "0.5 MB, and a dozen syncs"
     usual = rig.build(zoom="15-15").report
     assert usual["outcome"] == "success"

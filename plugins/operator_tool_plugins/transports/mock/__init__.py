@@ -1,8 +1,6 @@
 """Transport ``mock``: a companion for rehearsals, whose real programs run on this machine behind a scripted link.
 
-Nothing of it reaches a drone, so only ``--transport mock`` on the command line selects it. ``script`` says what may go
-wrong, ``hearing`` in which phase the run is, ``faults`` when what strikes; ``link`` and ``program`` let through what
-gets through; ``onboard`` is the machine as its programs find it.
+Nothing of it reaches a drone, so only ``--transport mock`` on the command line selects it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The way to the simulated companion: one run of the script, over all of the run's sessions."""
+"""The way to the simulated companion: one run of the script, over all of the run's sessions.
+
+``script`` says what may go wrong, ``hearing`` in which phase the run is, ``faults`` what strikes when; ``link`` and
+``program`` let through what gets through, when ``pace`` says; ``folder`` and ``machine`` are the companion as this side
+knows it, ``onboard`` as its own programs find it.
+"""
 
 from __future__ import annotations
 
