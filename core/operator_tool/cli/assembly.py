@@ -128,7 +128,7 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             what = f"tile provider {name!r}"
             stack.callback(let_close, provider, provider.close, what, limit_s=tool.sources.core().plugin_call_s)
         stack.callback(context.cancelled.set)
-        for notice in tool.sources.notices:
+        for notice in (*tool.sources.notices, *host.take_notices()):
             host.emit(Notice(text=notice))
         places = tool.places
         # A link that is being opened opens meanwhile.

@@ -168,6 +168,8 @@ class CompanionRun:
     def _settled(self) -> None:
         while self._sources.notices:
             self._host.emit(Notice(text=self._sources.notices.pop(0)))
+        for notice in self._host.take_notices():
+            self._host.emit(Notice(text=notice))
 
     def _context_of(self, one: ChosenCompanion, plugin: str) -> RunContext:
         return one.context(self._context(plugin), named=len(self._chosen) > 1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from operator_tool.api.errors import PluginError
 
+RESERVED = "its name is that of a built-in plugin, which is the one that is selected by it"
 _PREFIX = "operator_tool."
 _GROUP = re.compile(r"operator_tool\.(?:v(\d+)\.)?(\w+)", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -73,6 +74,10 @@ class Discovery:
     def names(self, role: Role) -> list[str]:
         """Return the names that can be selected in a role."""
         return sorted({e.name for e in self._entries if e.role == role and not e.problem})
+
+    def passed_over(self, entry: PluginEntry) -> tuple[PluginEntry, ...]:
+        """Return those of other distributions that have a built-in's name, which is reserved."""
+        return tuple(e for e in self._entries if (e.role, e.name) == (entry.role, entry.name) and e.problem == RESERVED)
 
     def find(self, role: Role, name: str) -> PluginEntry:
         """Return the entry that ``name`` selects. Raises ``PluginError``, before anything is imported."""
@@ -149,7 +154,9 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
     """Return the entries in order, each with the reason why it can't be selected, if there is one."""
     from collections import Counter
 
+    entries = tuple(entries)
     marked, roles = [], frozenset(Role)
+    reserved = {(e.role, e.name) for e in entries if e.builtin}
     for entry in entries:
         problem = blocking.reason(entry.role, entry.name, entry.distribution) or entry.problem
         if not problem and not _NAME.fullmatch(entry.name):
@@ -163,6 +170,8 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
             problem = "no such role"
         if not problem and not _TARGET.fullmatch(entry.target):
             problem = f"its target {entry.target!r} is not MODULE or MODULE:NAME"
+        if not problem and not entry.builtin and (entry.role, entry.name) in reserved:
+            problem = RESERVED
         marked.append(replace(entry, problem=problem) if problem else entry)
     usable = Counter((e.role, e.name) for e in marked if not e.problem)
     for place, entry in enumerate(marked):
@@ -179,7 +188,7 @@ def _same(one: PluginEntry, other: PluginEntry) -> bool:
 
 def _hint_for(found: list[PluginEntry]) -> str:
     if any("also claimed" in e.problem for e in found):
-        return "Uninstall one of them, or shut the other distribution out with --no-plugins when one is built in."
+        return "Uninstall one of them, or shut one out with --block or --no-plugins."
     if any(e.problem.startswith("blocked") for e in found):
         return "Leave out the --block or --no-plugins that shuts it out."
     owners = ", ".join(sorted({e.distribution for e in found}))

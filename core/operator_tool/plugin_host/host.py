@@ -40,6 +40,7 @@ class PluginHost:
         self._call_s = sources.core().plugin_call_s
         self._hooks = Hooks(call_s=self._call_s)
         self._by_name: dict[str, PluginEntry] = {}
+        self._notices: list[str] = []
 
     @property
     def records(self) -> tuple[PluginRecord, ...]:
@@ -48,6 +49,11 @@ class PluginHost:
             PluginRecord(role=e.role, name=e.name, distribution=e.distribution, version=e.version)
             for e in self._by_name.values()
         )
+
+    def take_notices(self) -> tuple[str, ...]:
+        """Return what the operator should know of the plugins that were loaded, once."""
+        taken, self._notices = tuple(self._notices), []
+        return taken
 
     def start_listeners(self, names: Sequence[str]) -> None:
         """Load the listeners in the order in which they will be told; before the other roles, so that they may wrap."""
@@ -95,6 +101,8 @@ class PluginHost:
         if (other := self._by_name.get(name)) is None:
             self._hooks.register(entry, load_plugin(entry, limit_s=self._call_s))
             self._by_name[name] = entry
+            for other in self._discovery.passed_over(entry):
+                self._notices.append(f"{other.owner} is not used: {other.problem}")
         elif other != entry:
             raise PluginError(
                 f"{entry.owner} and {other.owner} have one name, so their settings can't be told apart",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import PluginError
-from operator_tool.plugin_host.discovery import Blocking, Discovery, load
+from operator_tool.plugin_host.discovery import RESERVED, Blocking, Discovery, load
 from operator_tool.plugin_host.entry import Role
 from tests.support.distributions import write_distribution
 
@@ -90,13 +90,17 @@ def test_case_124_a_name_claimed_twice_is_refused_before_import(site: Path) -> N
 
 
 def test_a_builtin_name_can_not_be_taken_over(site: Path) -> None:
-    """A stranger's ``xyz`` makes ``xyz`` ambiguous, until the stranger is shut out."""
+    """A stranger's ``xyz`` is told of, and the tool's own is what ``xyz`` selects, from whichever comes first."""
     write_distribution(site, "shadow", entry_points={"tile_provider": {"xyz": "shadow_xyz"}})
+    discovery = Discovery()
 
-    with pytest.raises(PluginError, match="also claimed by"):
-        Discovery().find(Role.TILE_PROVIDER, "xyz")
-    found = Discovery(Blocking.parse(no_plugins=True, block=())).find(Role.TILE_PROVIDER, "xyz")
+    found = discovery.find(Role.TILE_PROVIDER, "xyz")
     assert found.distribution == "operator-tool"
+    (other,) = discovery.passed_over(found)
+    assert (other.distribution, other.problem) == ("shadow", RESERVED)
+    shut_out = Discovery(Blocking.parse(no_plugins=False, block=("tile_provider:xyz",)))
+    with pytest.raises(PluginError, match=r"operator-tool.*blocked.*shadow.*blocked"):
+        shut_out.find(Role.TILE_PROVIDER, "xyz")
 
 
 def test_case_125_a_plugin_of_another_contract_is_named_as_such(site: Path) -> None:
