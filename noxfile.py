@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "tests"]
 
 PYPROJECT = nox.project.load_toml()
+WORKERS = str(3 * (os.cpu_count() or 2) // 2)
+"""Half as many again as there are processors: many tests wait for a link, a deadline or a silence to pass."""
 AGENT = "plugins/operator_tool_plugins/provisioners/c10/agent"
 
 
@@ -36,7 +39,7 @@ def tests(session: nox.Session) -> None:
     """Every test, with a real sshd, a real nginx and a real browser; a file's tests run one after the other."""
     session.run("bash", ".ci/real-parts", external=True)
     session.install("-e", ".", *_group("test"), *_group("docs"))
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-n", WORKERS, "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
@@ -44,7 +47,7 @@ def coverage(session: nox.Session) -> None:
     """The same tests, and which lines of the code they ran; counting takes half as long again."""
     session.run("bash", ".ci/real-parts", external=True)
     session.install("-e", ".", *_group("test"), *_group("docs"))
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=", *session.posargs)
+    session.run("pytest", "-n", WORKERS, "--dist", "loadfile", "--cov", "--cov-report=", *session.posargs)
     session.run("coverage", "report")
 
 
