@@ -73,8 +73,8 @@ class Lane:
         return data
 
     def put_back(self, data: bytes) -> None:
-        """Have ``pop`` return this first: it has arrived and was not taken."""
-        self._back = data + self._back
+        """Have ``pop`` return this first: it was the end of what it returned last, and was not taken."""
+        self._back = data
         self.size += len(data)
 
     def due_in_s(self, now_s: float) -> float | None:

@@ -147,6 +147,8 @@ def test_another_run_is_heard_anew() -> None:
     assert first.is_build("alpha")
     assert runs.of("one") is first
     second = runs.of("two")
+    assert second.phases("") == {Phase.COMPANION}
+    assert not second.is_build("")
     runs.hear(RunStarted(run_id="two", command="download"))
     assert second.phases("") == {Phase.COMPANION}
     assert not second.is_build("")

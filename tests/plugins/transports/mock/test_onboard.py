@@ -70,7 +70,7 @@ tries = {
     "truncate": lambda: os.truncate(there, 0),
     "copy": lambda: shutil.copyfile(os.path.join(home, "own"), there),
     "sqlite": lambda: sqlite3.connect(os.path.join(out, "new.db")),
-    "sqlite by URI": lambda: sqlite3.connect("file:" + out + "/new%2edb", uri=True),
+    "sqlite by URI": lambda: sqlite3.connect("file:%2e%2e/%2e%2e/outside/new", uri=True),
     "ask": lambda: os.access(out, os.W_OK),
     "the mock's own": lambda: open(os.path.join(home, "..", "mock.json"), "w"),
     "the mock's state": lambda: open(os.path.join(home, "..", "machine"), "r+b"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def test_a_drop_is_to_the_byte(rig: Rig) -> None:
             session.run(["true"])
     whole = b"".join(b"line-%d\n" % number for number in range(200))
     assert lines == whole[:70].split(b"\n")[:-1]
+
+
+def test_a_program_notices_by_itself_that_the_link_is_gone(rig: Rig) -> None:
+    """Nobody can end it any more: it sees the end of its input, and finishes what it does."""
+    transport = rig.transport('[[fault]]\nkind = "drop"\nafter_received_bytes = 6\n')
+    script = "echo begun; echo more; cat >/dev/null; sleep 0.2; echo finished >finished"
+    with transport.connect() as session:
+        assert heard(session, "sh", "-c", script)[0] == [b"begun"]
+    finished, pause = rig.folder / "companion/home/finished", threading.Event()
+    until_s = time.monotonic() + 20
+    while not finished.exists() and time.monotonic() < until_s:
+        pause.wait(0.02)
+    assert finished.exists()
 
 
 def test_silence_is_silent_both_ways(rig: Rig) -> None:
