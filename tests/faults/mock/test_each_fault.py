@@ -82,8 +82,14 @@ FATAL = {
     ),
 }
 
+ALIKE = {"authentication", "little-space"}
+"""Those that another one stands for but at night."""
+SLOW = pytest.mark.nightly
 
-@pytest.mark.parametrize("met", FATAL.values(), ids=FATAL)
+
+@pytest.mark.parametrize(
+    "met", [pytest.param(met, id=name, marks=SLOW if name in ALIKE else ()) for name, met in FATAL.items()]
+)
 def test_a_fault_ends_with_its_code_and_the_same_command_succeeds_after_it(tmp_path: Path, met: Fault) -> None:
     """The report names phase, class, what was seen and what to do next, and nothing became current."""
     rig = MockRig(tmp_path, met.tables)
