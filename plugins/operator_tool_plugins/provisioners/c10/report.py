@@ -16,6 +16,8 @@ from .wire import PROTOCOL
 
 MAX_REPORT_BYTES = 1024 * 1024
 MAX_NOISE_LINES = 1000
+MAX_IDLE_BEATS = 6
+"""Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: the agent is done with it."""
 _TAIL_LINES = 5
 _BEGIN = b'{"event":"begin"'
 NOT_STARTED = (126, 127)
@@ -45,6 +47,7 @@ class Transcript:
         self._last = b""
         self._report_at: list[int] = []
         self._lines = 0
+        self._idle_beats = 0
         self._protocol: object = PROTOCOL
         self.begun = False
         """The agent spoke: a line carried our run id."""
@@ -55,7 +58,10 @@ class Transcript:
         self.link_error: LinkError | None = None
 
     def feed(self, line: bytes) -> dict[str, Any] | None:
-        """Take in one line; return it when it is one of the agent's events. Raises ``LinkError`` on endless noise."""
+        """Take in one line; return it when it is one of the agent's events.
+
+        Raises ``LinkError`` on endless noise, and when the agent waits for the next call: its report was lost then.
+        """
         if not self.begun:
             # A login's prompt or banner may have no line end of its own.
             line = line[max(0, line.find(_BEGIN)) :]
@@ -66,6 +72,7 @@ class Transcript:
         if self._report_at and said == {"event": "heartbeat"}:
             # It may have come before the agent heard that nothing follows.
             return None
+        self._note_idle(said == {"event": "heartbeat"})
         self._tail.append(line)
         self._last = line
         self._lines += 1
@@ -81,6 +88,14 @@ class Transcript:
         if not self.begun and self._lines > MAX_NOISE_LINES:
             raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the agent's{self._seen('')}", retryable=False)
         return None
+
+    def _note_idle(self, idle: bool) -> None:
+        self._idle_beats = self._idle_beats + 1 if idle else 0
+        if self._idle_beats >= MAX_IDLE_BEATS:
+            raise LinkError(
+                f"the companion's agent is done with {self.verb}, and what it answered was garbled on its way",
+                hint="Look at what the link does to the bytes, and run the same command again; what had arrived is kept.",
+            )
 
     @property
     def reported(self) -> bool:

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from operator_tool.api import BuildError, LinkError, Meta
 from operator_tool_plugins.provisioners.c10.escaping import printable, printable_line
-from operator_tool_plugins.provisioners.c10.report import AgentFailureError, Transcript, parse_strictly
+from operator_tool_plugins.provisioners.c10.report import (
+    MAX_IDLE_BEATS,
+    AgentFailureError,
+    Transcript,
+    parse_strictly,
+)
 from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 
 BEGIN = b'{"event":"begin","verb":"build","protocol":%d,"run_id":"r"}' % PROTOCOL
@@ -49,6 +54,19 @@ def refused(*lines: bytes, exit_status: int | None = 0, link: LinkError | None =
 def test_a_good_report_is_taken() -> None:
     """All agrees: the fields come out."""
     assert judge(BEGIN, b'{"event":"heartbeat"}', report()) == Fields(5)
+
+
+def test_a_report_that_was_lost_on_its_way_is_not_waited_for() -> None:
+    """An agent that beats as between calls has answered; one that says what it does, or says anything else, has not."""
+    idle, works = b'{"event":"heartbeat"}', b'{"event":"heartbeat","doing":"hello","for_s":5}'
+    garbled = report().replace(b"{", b"\xff")
+    with pytest.raises(LinkError, match="is done with build, and what it answered was garbled") as caught:
+        judge(BEGIN, garbled, *[idle] * MAX_IDLE_BEATS)
+    assert caught.value.retryable
+    with pytest.raises(LinkError, match="garbled"):
+        judge(b"the first line, garbled, too", garbled, *[idle] * MAX_IDLE_BEATS)
+    almost = [idle] * (MAX_IDLE_BEATS - 1)
+    assert judge(BEGIN, *almost, works, *almost, report()) == Fields(5)
 
 
 def test_case_079_a_reported_failure_shows_its_code() -> None:
