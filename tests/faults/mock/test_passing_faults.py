@@ -20,6 +20,7 @@ SURVIVED = {
 SURVIVED_TOO = {
     "drop-in-download": (fault(kind="drop", phase="download"), 1),
     "drops": (fault(kind="drop", phase="transfer", after_sent_bytes=100_000, times=2), 2),
+    "garbled-answer": (fault(kind="garbage", phase="companion", after_received_bytes=700, bytes=40), 1),
     "reboot-in-transfer": (fault(kind="reboot", down_s=0.1, **IN_TRANSFER), 1),
 }
 

@@ -17,7 +17,7 @@ from .wire import PROTOCOL
 MAX_REPORT_BYTES = 1024 * 1024
 MAX_NOISE_LINES = 1000
 MAX_IDLE_BEATS = 6
-"""Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: the agent is done with it."""
+"""Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: its report was lost."""
 _TAIL_LINES = 5
 _BEGIN = b'{"event":"begin"'
 NOT_STARTED = (126, 127)
@@ -94,7 +94,7 @@ class Transcript:
         if self._idle_beats >= MAX_IDLE_BEATS:
             raise LinkError(
                 f"the companion's agent is done with {self.verb}, and what it answered was garbled on its way",
-                hint="Look at what the link does to the bytes, and run the same command again; what had arrived is kept.",
+                hint="Look at what the link does to bytes, and run the same command again; what had arrived is kept.",
             )
 
     @property
