@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import logging
 import os
 import threading
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from operator_tool.api import ConfigError, Notice, OperatorToolError, RunContext
 from operator_tool_plugins._recording import VERSION, Companion, Complete, Fault, Header, Record, encoded
+
+_log = logging.getLogger(__name__)
 
 
 class RecordedCompanion:
@@ -130,11 +133,19 @@ class Recording:
 
     def write(self, record: Record) -> None:
         """Append a record. Never raises: a full disk ends the recording, not the run."""
+        if why := self._written(record):
+            self._context.emit(Notice(text=self._ends_here(why)))
+
+    def _ends_here(self, why: str) -> str:
+        return f"the recording {self._path} ends here: {why}"
+
+    def _written(self, record: Record) -> str:
+        """Append a record, and return why that failed, the first time that it does; otherwise nothing."""
         line = encoded(record)
         data = memoryview(line)
         with self._writing:
             if self._ended:
-                return
+                return ""
             try:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
@@ -143,16 +154,15 @@ class Recording:
                 with contextlib.suppress(OSError):  # /dev/full and its like have no length
                     os.ftruncate(self._descriptor, self._whole_bytes)
                 os.close(self._descriptor)
-                why = error.strerror
-            else:
-                self._whole_bytes += len(line)
-                return
-        self._context.emit(Notice(text=f"the recording {self._path} ends here: {why}"))
+                return error.strerror or str(error)
+            self._whole_bytes += len(line)
+        return ""
 
     def end(self) -> None:
         """Write the last record; a recording of nothing is taken away again, so that the command can be run again."""
-        if self._has_sessions:
-            self.write(Complete(at_s=self.at_s))
+        if self._has_sessions and (why := self._written(Complete(at_s=self.at_s))):
+            # No event follows the end of listening, which this is part of: an emitted one would be told to nobody.
+            _log.warning("%s", self._ends_here(why))
         with self._writing:
             if self._ended:
                 return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -12,14 +13,20 @@ from operator_tool.api import (
     CompanionIdentity,
     CompanionSession,
     CompanionTransport,
+    EagerTransport,
+    EnrollableTransport,
     OperatorToolError,
     RemoteRun,
     RunLimits,
+    SimulatedTransport,
 )
 from operator_tool_plugins._recording import Closed, Connected, Got, NotConnected, Put, Started
 
 from .recording import RecordedCompanion, Recording, sha256
 from .run import CountedInput, RecordedRun, RunLog
+
+_FURTHER = (EagerTransport, EnrollableTransport, SimulatedTransport)
+_ABSENT = object()
 
 
 def recorded(made: CompanionTransport, recording: Recording, companion: RecordedCompanion) -> CompanionTransport:
@@ -27,11 +34,9 @@ def recorded(made: CompanionTransport, recording: Recording, companion: Recorded
 
     What is beyond a transport is handed on: to begin early, to show and pin a host key, to say that it is simulated.
     """
-    more = {
-        name: _handed_on(name)
-        for name in {*dir(type(made)), *getattr(made, "__dict__", {})}
-        if not name.startswith("_") and not hasattr(RecordedTransport, name)
-    }
+    wanted = {name for protocol in _FURTHER for name in vars(protocol) if not name.startswith("_")}
+    # From Python 3.12 on isinstance looks at the class alone.
+    more = {name: _handed_on(name) for name in wanted if _gives(made, name)}
     kind = type("RecordedTransport", (RecordedTransport,), more)
     transport: CompanionTransport = kind(made, recording, companion)
     return transport
@@ -44,6 +49,19 @@ def _handed_on(name: str) -> property:
     return property(get)
 
 
+def _gives(made: object, name: str) -> bool:
+    """Tell whether ``made`` has it, by whatever means: a wrapper that hands on has it only when it is asked.
+
+    A property is not run for that.
+    """
+    if inspect.getattr_static(made, name, _ABSENT) is not _ABSENT:
+        return True
+    try:
+        return hasattr(made, name)
+    except Exception:  # noqa: BLE001 - whatever a plugin does when it is asked, it has not given the attribute
+        return False
+
+
 class RecordedTransport:
     """What every transport can do."""
 
@@ -51,6 +69,12 @@ class RecordedTransport:
         self.made = made
         self._recording = recording
         self._companion = companion
+
+    def __getattr__(self, name: str) -> Any:
+        """Hand on what is in no Protocol of ours."""
+        if name.startswith("_") or name == "made":
+            raise AttributeError(name)
+        return getattr(self.made, name)
 
     @property
     def address(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import logging
 import os
 import stat
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -201,6 +202,19 @@ class TestTheFile:
         full.end()
         assert events == [Notice(text="the recording full.jsonl ends here: No space left on device")]
 
+    def test_a_disk_that_is_full_at_the_end_is_told_in_the_log(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """No event follows the end of listening: an event would be told to nobody."""
+        events: list[Event] = []
+        context = RunContext(run_id="r", state_dir=tmp_path / "local", emit=events.append)
+        full = Recording(os.open("/dev/full", os.O_WRONLY), Path("full.jsonl"), context)
+        full._has_sessions = True
+        with caplog.at_level(logging.WARNING):
+            full.end()
+        assert events == []
+        assert caplog.messages == ["the recording full.jsonl ends here: No space left on device"]
+
     def test_a_line_that_does_not_fit_is_taken_back(
         self, file: Path, context: RunContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -302,35 +316,83 @@ class TestOptionalProtocols:
         for protocol in (EagerTransport, EnrollableTransport, SimulatedTransport):
             assert not meets(transport, protocol)
 
-    def test_all_else_is_handed_on(self, file: Path, context: RunContext) -> None:
-        """Early connecting, host keys and the word that there is no drone are those of the wrapped one."""
+    @pytest.mark.parametrize("style", ["class", "instance", "slots", "hands on", "hands on twice"])
+    @pytest.mark.parametrize("protocol", [EagerTransport, EnrollableTransport, SimulatedTransport])
+    def test_one_thing_more_is_handed_on_however_a_wrapper_has_it(
+        self, file: Path, context: RunContext, style: str, protocol: type
+    ) -> None:
+        """It meets what the wrapped one meets, and no other Protocol; what is asked reaches it."""
         asked: list[str] = []
-
-        class Everything(Breaking):
-            simulation = "a stand-in"
-
-            def begin(self) -> None:
-                asked.append("begin")
-
-            def close(self) -> None:
-                asked.append("close")
-
-            def offered_key(self) -> HostKeyOffer:
-                return HostKeyOffer(label="x", type="t", fingerprint="SHA256:x", blob=b"")
-
-            def pin(self, offer: HostKeyOffer) -> str:
-                return f"pinned {offer.label}"
-
-        inner = Everything(local.make_companion_transport(context), "")
+        inner = in_style(style, protocol, asked, local.make_companion_transport(context))
         with recording(file, inner, context) as made:
-            assert isinstance(made, EagerTransport)
-            assert isinstance(made, EnrollableTransport)
-            assert isinstance(made, SimulatedTransport)
-            made.begin()
-            made.close()
-            assert made.simulation == "a stand-in"
-            assert made.pin(made.offered_key()) == "pinned x"
-        assert asked == ["begin", "close"]
+            for one in (EagerTransport, EnrollableTransport, SimulatedTransport):
+                assert meets(made, one) == (one is protocol), one
+            assert isinstance(made, protocol)
+            if isinstance(made, SimulatedTransport):
+                assert made.simulation == "a stand-in"
+            if isinstance(made, EagerTransport):
+                made.begin()
+                made.close()
+                assert asked == ["begin", "close"]
+            if isinstance(made, EnrollableTransport):
+                assert made.pin(made.offered_key()) == "pinned x"
+
+    def test_what_is_in_no_protocol_is_handed_on_too(self, file: Path, context: RunContext) -> None:
+        """A rig's own methods are there for its own wrappers; what nobody has is not."""
+        inner = Breaking(local.make_companion_transport(context), "")
+        inner.volts = 12  # type: ignore[attr-defined]
+        with recording(file, inner, context) as made:
+            assert made.volts == 12  # type: ignore[attr-defined]
+            assert not hasattr(made, "amperes")
+
+    def test_a_wrapper_that_fails_when_it_is_asked_does_not_have_it(self, file: Path, context: RunContext) -> None:
+        """As for the core: what it does then is no reason to end the run."""
+
+        class Grumpy(Breaking):
+            def __getattr__(self, name: str) -> object:
+                raise RuntimeError(name)
+
+        with recording(file, Grumpy(local.make_companion_transport(context), ""), context) as made:
+            assert not meets(made, EagerTransport)
+            assert made.address == "broken"
+
+
+def in_style(style: str, protocol: type, asked: list[str], plain: CompanionTransport) -> CompanionTransport:
+    """Return a transport that meets one further Protocol, as a wrapper of some style does."""
+    key = HostKeyOffer(label="x", type="t", fingerprint="SHA256:x", blob=b"")
+    can: dict[type, dict[str, object]] = {
+        EagerTransport: {"begin": lambda: asked.append("begin"), "close": lambda: asked.append("close")},
+        EnrollableTransport: {"offered_key": lambda: key, "pin": lambda offer: f"pinned {offer.label}"},
+        SimulatedTransport: {"simulation": "a stand-in"},
+    }
+    more = can[protocol]
+    if style in ("class", "slots"):
+        on_class = {name: staticmethod(one) if callable(one) else one for name, one in more.items()}
+        if style == "class":
+            made: CompanionTransport = type("Styled", (Breaking,), on_class)(plain, "")
+            return made
+        made = type("Slotted", (), {"__slots__": ("address", "connect", *more)})()
+        for name, one in {"address": "broken", "connect": plain.connect, **more}.items():
+            setattr(made, name, one)
+        return made
+    inner = Breaking(plain, "")
+    vars(inner).update(more)
+    return inner if style == "instance" else Handing(inner) if style == "hands on" else Handing(Handing(inner))
+
+
+class Handing:
+    """A wrapper that hands on whatever it has not itself, as the one that the documentation teaches."""
+
+    def __init__(self, inner: CompanionTransport) -> None:
+        self._inner = inner
+        self.address = inner.address
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def connect(self) -> CompanionSession:
+        """Connect."""
+        return self._inner.connect()
 
 
 def spoil_argv(session: CompanionSession, key: str, _folder: Path) -> None:
