@@ -181,7 +181,7 @@ def request_line(verb: str, request: dict[str, object]) -> bytes:
 
 def _judged(process: AgentProcess, transcript: Transcript, into: type[T], failure: type[OperatorToolError]) -> T:
     if transcript.ended and not transcript.begun and process.exit_status not in (None, *NOT_STARTED):
-        raise NoAgentError(process.stderr_tail)
+        raise NoAgentError(process.stderr_tail.strip())
     return transcript.judge(into, failure, exit_status=process.exit_status, stderr_tail=process.stderr_tail)
 
 

@@ -236,7 +236,7 @@ def test_status_without_an_agent_says_which_command_puts_it_there(session: Compa
     """A problem, and nothing is written."""
     state = provisioner_in(tmp_path).status(session)
     (problem,) = state.problems
-    assert "operator-tool companion install" in problem
+    assert "No such file or directory): operator-tool companion install" in problem
     assert state.agent_version == ""
     assert not (tmp_path / "opt").exists()
 
