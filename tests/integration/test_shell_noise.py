@@ -64,7 +64,7 @@ def test_case_060_noise_is_passed_over(tmp_path: Path, transport: str, noise: st
 
 
 @pytest.mark.parametrize("noise", ["while :; do echo welcome; done", "yes welcome | tr -d '\\n'"], ids=["lines", "one"])
-@pytest.mark.parametrize("transport", ["ssh", "openssh"])
+@pytest.mark.parametrize("transport", ["ssh", pytest.param("openssh", marks=pytest.mark.nightly)])
 def test_case_060_endless_noise_is_cut(tmp_path: Path, transport: str, noise: str) -> None:
     """In lines, or on one line that never ends: the companion's fault is told within seconds."""
     with noisy(tmp_path / "drone", transport, noise) as session:

@@ -11,6 +11,8 @@ from tests.support.companion_trial import Imagery, Trial, older_cache
 from tests.support.real_parts import RealSshd, real_sshd
 
 TRANSPORTS = ("ssh", "openssh")
+ssh_by_day = pytest.mark.parametrize("transport", ["ssh", pytest.param("openssh", marks=pytest.mark.nightly)])
+"""For what takes long: both ways in the nightly run, one in each run."""
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.link.conftest import ssh_by_day
 from tests.support.companion_trial import Imagery, Trial, wait_until
 from tests.support.link_proxy import LinkProxy
 from tests.support.real_parts import RealSshd, real_sshd
@@ -40,6 +41,7 @@ def allowed(imagery: Imagery, cuts: int) -> float:
     return 1.02 * imagery.bytes + cuts * BATCH_BYTES
 
 
+@ssh_by_day
 @pytest.mark.parametrize(
     "filled", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["while downloading", "from the store"]
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.link.conftest import ssh_by_day
 from tests.support.companion_trial import Imagery, Trial, rot, wait_until
 from tests.support.link_proxy import LinkProxy
 from tests.support.namespaces import private_mounts
@@ -33,6 +34,7 @@ def killed_at(trial: Trial, passed_bytes: int, *more: str) -> None:
         trial.assert_untouched()
 
 
+@ssh_by_day
 def test_case_069_the_workstation_s_process_is_killed(trial: Trial) -> None:
     """At any moment: the agent hears its end, frees the lock, and keeps what it had committed."""
     chance = random.Random(69)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.link.conftest import ssh_by_day
 from tests.support.companion_trial import Imagery, Trial
 from tests.support.link_proxy import LinkProxy
 from tests.support.real_parts import RealSshd
@@ -14,6 +15,7 @@ from tests.support.real_parts import RealSshd
 pytestmark = pytest.mark.real_parts
 
 
+@ssh_by_day
 def test_case_077_the_second_is_told_who_builds_and_gets_its_turn(
     tmp_path: Path, server: RealSshd, imagery: Imagery, older: Path, transport: str
 ) -> None:
