@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -16,9 +18,11 @@ from typing import Any
 import pytest
 
 from operator_tool_plugins._recording import Connected, Ended
+from operator_tool_plugins.provisioners.c10.bundle import agent_bundle
 from tests.support.command import Ended as CommandEnded
 from tests.support.command import Workstation
 from tests.support.companion_trial import Imagery, Trial
+from tests.support.distributions import install_from_source
 from tests.support.link_proxy import LinkProxy
 from tests.support.real_parts import RealSshd, make_key, real_sshd
 from tests.support.recordings import records
@@ -106,6 +110,25 @@ class TestOverThisMachine:
             assert report["bytes"]["sent"] == built.report["bytes"]["sent"]
             assert "clock" not in " ".join(report["notes"])
         assert not desk.cache_root.exists()
+
+    def test_another_version_is_held_against_what_a_companion_said(
+        self, rig: Workstation, desk: Workstation, file: Path
+    ) -> None:
+        """Whether the recorded version put its agent there or found it: the run ends as it did then, by the page's own
+        command and without a configuration, and says which version and which agent it was."""
+        files = (file.with_suffix(".first"), file)
+        built = [made(rig, one) for one in files]
+        assert [one.report["outcome"] for one in built] == ["success", "idempotent_no_op"]
+        for one, then in zip(files, built, strict=True):
+            older(one)
+            again = desk.run(*of_the_page(one), *AREA[2:], "--json")
+            assert again.code == 0, again.all
+            assert again.report["outcome"] == then.report["outcome"]
+            assert "operator-tool/0.0.1 made the recording" in again.err
+            assert (
+                f"the recorded program is c10-agent-{'0a' * 6}.pyz, and this run's is {agent_bundle().name}"
+                in again.err
+            )
 
     def test_another_flight_fails_and_says_what_differs(self, rig: Workstation, desk: Workstation, file: Path) -> None:
         """Fewer tiles, more tiles, other tiles of the same number: never a success."""
@@ -240,6 +263,41 @@ class TestOverThisMachine:
         content = file.read_bytes().decode("utf-8")
         assert "***" in content
         assert not [form for form in [*forms, key[:11], key[11:]] if form in content]
+
+
+def older(file: Path) -> None:
+    """Make a recording one of another version of the tool, whose agent was another file."""
+    ours, its = agent_bundle().sha256, "0a" * 32
+    content = file.read_text()
+    assert ours in content
+    content = content.replace(ours, its).replace(ours[:12], its[:12])
+    file.write_text(re.sub('"tool":"[^"]+"', '"tool":"operator-tool/0.0.1"', content, count=1))
+
+
+def of_the_page(file: Path) -> list[str]:
+    """Return the second command of docs/how-to/record-and-replay.md, for the tutorial's flight and a recording."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "record-and-replay.md").read_text()
+    second = page.partition("```sh\n")[2].partition("\n```")[0].replace("\\\n", "").splitlines()[1]
+    ours = {"survey.plan": str(FLIGHT), "satellite": "synthetic", "replay.file=left.jsonl": f"replay.file={file}"}
+    words = shlex.split(second)
+    assert set(ours) <= set(words)
+    return [ours.get(word, word) for word in words[1:]]
+
+
+def test_a_rigs_wrapper_that_hands_on_is_recorded(rig: Workstation, file: Path) -> None:
+    """The wrapper that the documentation teaches, around a simulated companion: it stays one."""
+    site = rig.folder / "site"
+    install_from_source(Path(__file__).parents[1] / "distributions" / "acme-rig", site)
+    asked_of = ("companion", "install", "--transport", "mock", "-o", "c10.cache_root=cache", "--json")
+    ended = rig.run(
+        *(*asked_of, "-o", f"mock.companion_dir={rig.folder / 'mock'}", "--record", str(file)),
+        env={"PYTHONPATH": str(site), "OPERATOR_TOOL_LISTENERS": "acme-rig,progress"},
+    )
+    assert ended.code == 0, ended.all
+    (one,) = ended.report["companions"]
+    assert one["simulated"]
+    assert "each line is held back" in ended.err
+    assert [record for record in records(file) if isinstance(record, Ended)]
 
 
 @pytest.mark.real_parts

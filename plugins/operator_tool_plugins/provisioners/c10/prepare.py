@@ -170,7 +170,8 @@ def greeted(
     last: Callable[[dict[str, Any]], bool],
 ) -> G:
     """Return what the agent answers to ``hello``, or to a verb that tells the same and more. Raises as ``greet``."""
-    asked = {**request, "mount_point": settings.mount_point, "required_files": settings.required_files}
+    own = {"mount_point": settings.mount_point, "required_files": settings.required_files}
+    asked = {**request, **own, "agent_sha256": agent_bundle().sha256}
     try:
         greeting = conversation.call(verb, asked, into, CompanionError, silence_s=_SILENCE_S, last=last)
     except AgentFailureError as error:

@@ -79,6 +79,8 @@ class Answering:
 
     later_s = 0.0
     """How much later it is now than it was in the recording."""
+    agent_sha256: str | None = None
+    """What the agent says in this run that the hash of its file is; None: as in the recording."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -109,11 +111,13 @@ class Answering:
         return True
 
     def _as_now(self, line: Line, said: dict[str, Any]) -> bytes:
-        clock = said.get("clock")
-        if "report" not in said or type(clock) is not int:
-            return line.raw
-        # Whether it is wrong was judged against the clock of then.
-        return _encoded({**said, "clock": clock + round(self.later_s)})
+        now: dict[str, Any] = {}
+        if "report" in said and type(said.get("clock")) is int:
+            # Whether it is wrong was judged against the clock of then.
+            now["clock"] = said["clock"] + round(self.later_s)
+        if "report" in said and self.agent_sha256 is not None:
+            now["agent_sha256"] = self.agent_sha256
+        return _encoded({**said, **now}) if now else line.raw
 
 
 class Building(Answering):

@@ -10,6 +10,7 @@ from operator_tool.api import LinkError, escape_controls
 
 from .agent_calls import BEGIN, PLAYERS, PROTOCOL, Answering, Call, OtherInputError, calls_of, object_of
 from .reading import PlayedRun
+from .same_words import hash_in
 from .script import OTHERWISE_HINT, Ending, Saying, Script
 
 _HEAD = struct.Struct(">BI")
@@ -69,7 +70,9 @@ class AgentScript(Script):
         if self._other is not None:
             raise self._other
         if not self._all_said():
-            return Ending(0.0, None, "") if self.is_closed else None
+            if self.is_closed and self._run.ended is not None:
+                return Ending(0.0, None, "")
+            return self.end(stalled=False) if self.is_closed else None
         return self.end(stalled=stalled or self._is_beyond)
 
     def _all_said(self) -> bool:
@@ -124,7 +127,16 @@ class AgentScript(Script):
         self._last = call
         self._hearing = PLAYERS.get(verb, Answering)(call)
         self._hearing.later_s = self._later_s
+        self._hearing.agent_sha256 = self._own_hash_of(call, request)
         self._players.append(self._hearing)
+
+    def _own_hash_of(self, call: Call, request: dict[str, Any]) -> str | None:
+        """Return what the caller's agent would say its hash is, where the recorded one was whole, too."""
+        said, asked = (call.report or {}).get("agent_sha256"), request.get("agent_sha256")
+        if not isinstance(said, str) or not isinstance(asked, str):
+            return None
+        of_file = (hash_in(word) for word in self._run.argv)
+        return asked if any(one and said.startswith(one) for one in of_file) else None
 
 
 def _check_same_cache(call: Call, request: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -94,7 +95,7 @@ class ReplayedProgram:
         """Return what may be read now; ``b""`` at the end."""
         if self._next is None:
             try:
-                self._next = self._script.next(stalled=now_s - self._moved_s >= self._patience_s)
+                self._next = self._script.next(stalled=now_s >= self._patient_until_s)
             except LinkError as error:
                 self._next = error
         upcoming = self._next
@@ -121,8 +122,19 @@ class ReplayedProgram:
     def _time_of(self, upcoming: Saying | Ending) -> float:
         return self._started_s + upcoming.at_s - self._began_s if self._keeps_time else 0.0
 
+    @property
+    def _patient_until_s(self) -> float:
+        return self._moved_s + self._patience_s
+
     def _wakes_s(self, now_s: float) -> float:
-        """Return when there may be something to say though nothing is heard."""
-        if isinstance(self._next, (Saying, Ending)):
-            return max(self._time_of(self._next), now_s + 0.001)
-        return max(self._moved_s + self._patience_s, now_s + 0.001)
+        """Return when there may be something to say though nothing is heard.
+
+        A script that had nothing to say when patience was over has nothing until it hears more.
+        """
+        upcoming = self._next
+        wakes_s = self._time_of(upcoming) if isinstance(upcoming, (Saying, Ending)) else self._patient_until_s
+        if wakes_s <= now_s:
+            wakes_s = math.inf
+        if self._script.beats:
+            wakes_s = min(wakes_s, self._said_s + _BEAT_S)
+        return max(wakes_s, now_s + 0.001)

@@ -81,10 +81,13 @@ class Script:
         return Ending(ended.at_s, ended.exit_status, ended.stderr)
 
     def _broken_off(self, ended: Ended | None, *, stalled: bool) -> Ending | None:
-        """The recorded caller went, or the recording did: so may this one, and more there is not."""
-        if self.is_closed:
-            return Ending(ended.at_s if ended else 0.0, ended.exit_status if ended else None, "")
-        if stalled:
+        """The recorded caller went, or the recording did: this caller may go too, and more there is not.
+
+        Nobody knows how a program ended whose end was not recorded: that is no failure of the companion's.
+        """
+        if ended is not None and self.is_closed:
+            return Ending(ended.at_s, ended.exit_status, "")
+        if stalled or self.is_closed:
             raise LinkError(
                 "the recording goes no further: "
                 + ("it was cut short here" if ended is None else "whoever was recorded had left the program by then"),

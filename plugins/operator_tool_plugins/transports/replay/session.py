@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -23,7 +23,7 @@ from .agent_script import AgentScript, is_agent
 from .faults import raised_again
 from .program import ReplayedProgram
 from .reading import PlayedRun, PlayedSession
-from .same_words import Translation, is_same_program
+from .same_words import Translation, is_same_program, other_versions
 from .script import OTHERWISE_HINT, Script
 from .settings import ReplaySettings
 
@@ -41,12 +41,18 @@ class ReplayedSession:
         settings: ReplaySettings,
         context: RunContext,
         later_s: float,
+        note: Callable[[str], None],
     ) -> None:
-        self.identity = CompanionIdentity(address=began.address, fingerprint=began.fingerprint)
+        self.identity = CompanionIdentity(
+            address=escape_controls(began.address),
+            fingerprint=None if began.fingerprint is None else escape_controls(began.fingerprint),
+        )
         self._translation = translation
         self._settings = settings
         self._context = context
         self._later_s = later_s
+        self._note = note
+        self._cut_short = played.cut_short
         self._left = list(played.runs)
         self._files = list(played.files)
         self._lock = threading.Lock()
@@ -68,6 +74,11 @@ class ReplayedSession:
             self._check_open()
             played = self._taken(argv)
             translation = self._translation.and_of(played.argv, argv)
+            for was, now in other_versions(played.argv, argv).items():
+                self._note(
+                    f"the recorded program is {escape_controls(was, limit=100)}, and this run's is "
+                    f"{escape_controls(now, limit=100)}: what that one said is played"
+                )
             if played.ended is not None and played.ended.not_started and played.ended.fault is not None:
                 raise raised_again(played.ended.fault)
             script = AgentScript(played, self._later_s) if is_agent(played) else Script(played)
@@ -88,7 +99,7 @@ class ReplayedSession:
             raise raised_again(put.fault)
         if (put.size_bytes, put.mode) != (len(data), mode):
             raise LinkError(
-                f"the recording has {path} written with {put.size_bytes:,} bytes and mode {put.mode:04o}, and not with "
+                f"the recording has {escape_controls(path)} written with {put.size_bytes:,} bytes and mode {put.mode:04o}, and not with "
                 f"{len(data):,} and {mode:04o}",
                 hint=OTHERWISE_HINT,
                 retryable=False,
@@ -101,7 +112,7 @@ class ReplayedSession:
             raise raised_again(got.fault)
         data = self._translation.of(got.raw)
         if len(data) > max_bytes:
-            raise LinkError(f"{path} is larger than {max_bytes:,} bytes", retryable=False)
+            raise LinkError(f"{escape_controls(path)} is larger than {max_bytes:,} bytes", retryable=False)
         return data
 
     def close(self) -> None:
@@ -118,7 +129,7 @@ class ReplayedSession:
                 return self._left.pop(place)
         asked = escape_controls(" ".join(argv), limit=200)
         raise LinkError(
-            f"the recording has no such program (any more) in this session: {asked}",
+            f"the recording has no such program (any more) in this session{self._why_not}: {asked}",
             hint=OTHERWISE_HINT,
             retryable=False,
         )
@@ -131,8 +142,14 @@ class ReplayedSession:
                     del self._files[place]
                     return played
         raise LinkError(
-            f"the recording has no file {path} {done} (any more) in this session", hint=OTHERWISE_HINT, retryable=False
+            f"the recording has no file {escape_controls(path)} {done} (any more) in this session{self._why_not}",
+            hint=OTHERWISE_HINT,
+            retryable=False,
         )
+
+    @property
+    def _why_not(self) -> str:
+        return ", in which it was cut short" if self._cut_short else ""
 
     def _check_open(self) -> None:
         if self._closed:

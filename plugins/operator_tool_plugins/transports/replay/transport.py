@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
-from operator_tool.api import CompanionSession, ConfigError, LinkError, RunContext
+from operator_tool.api import CompanionSession, ConfigError, LinkError, Notice, RunContext, escape_controls
 from operator_tool_plugins._recording import NotConnected
 
 from .faults import not_connected_again
@@ -24,10 +24,10 @@ def chosen(recording: PlayedRecording, settings: ReplaySettings, context: RunCon
     elif len(there) > 1:
         there = tuple(one for one in there if context.companion and one.record.name == context.companion)
     if len(there) != 1:
-        wanted = settings.companion or context.companion or "by itself"
+        wanted = escape_controls(settings.companion or context.companion) or "by itself"
         known = ", ".join(one.record.name or one.record.address for one in recording.companions.values())
         raise ConfigError(
-            f"{recording.path} has no companion {wanted}: it has {known}",
+            f"{recording.name} has no companion {wanted}: it has {known}",
             hint="Say with replay.companion which of them is to be played.",
         )
     return there[0]
@@ -45,6 +45,7 @@ class ReplayTransport:
         self._context = context
         self._sessions = iter(companion.sessions)
         self._asking = threading.Lock()
+        self._noted: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -62,7 +63,7 @@ class ReplayTransport:
             session = next(self._sessions, None)
         if session is None:
             raise LinkError(
-                f"the recording {self._recording.path} has no further session"
+                f"the recording {self._recording.name} has no further session"
                 + ("" if self._recording.complete else ": it was cut short"),
                 hint=OTHERWISE_HINT,
                 retryable=False,
@@ -70,6 +71,17 @@ class ReplayTransport:
         if isinstance(session.began, NotConnected):
             raise not_connected_again(session.began.fault)
         header = self._recording.header
+        asks = escape_controls(self._context.user_agent, limit=100)
+        if header.tool != asks:
+            self._note(f"{header.tool} made the recording, and {asks} plays it: the companion answers as it did then")
         translation = Translation({header.run_id: self._context.run_id})
         later_s = (datetime.now(UTC) - header.began).total_seconds() - session.began.at_s
-        return ReplayedSession(session, session.began, translation, self._settings, self._context, later_s)
+        return ReplayedSession(session, session.began, translation, self._settings, self._context, later_s, self._note)
+
+    def _note(self, text: str) -> None:
+        """Tell once what is other than it was."""
+        with self._asking:
+            is_known = text in self._noted
+            self._noted.add(text)
+        if not is_known:
+            self._context.emit(Notice(text=text))

@@ -239,6 +239,73 @@ def test_it_beats_while_it_has_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -
     assert json.loads(other.program.read_stdout(0.1) or b"") == {"event": "heartbeat"}
 
 
+@pytest.mark.parametrize("stays_open", [True, False], ids=["input open", "input closed"])
+def test_who_waits_for_one_that_has_nothing_to_say_asks_it_seldom(
+    monkeypatch: pytest.MonkeyPatch, stays_open: bool
+) -> None:
+    """Once patience is over there is nothing new until something is heard, or it is time to beat."""
+    asked: list[bool] = []
+    inner = AgentScript.next
+
+    def counted(script: AgentScript, *, stalled: bool) -> object:
+        asked.append(stalled)
+        return inner(script, stalled=stalled)
+
+    monkeypatch.setattr(AgentScript, "next", counted)
+    run = recording_of(begin("receive"), report("receive", tiles=1, bytes=100), ended=ended())
+    other = Workstation(run, patience_s=0.01)
+    other.say(request("receive"))
+    asked.clear()
+    assert other.program.read_stdout(0.3) is None
+    assert True in asked
+    assert len(asked) <= 6
+    if stays_open:
+        assert other.say(seal_frame(1, 100))[-1]["report"] == "receive"
+    else:
+        other.program.close_stdin()
+        assert other.program.read_stdout(10.0) == b""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (begin("receive"), report("receive", tiles=1)),
+        (begin("hello"),),
+        (begin("hello"), report("hello")),
+    ],
+    ids=["before its turn", "in a call", "after a call"],
+)
+def test_a_recording_that_was_cut_short_is_no_agents_failure(said: tuple[dict[str, Any], ...]) -> None:
+    """How it ended nobody knows: it is not told as an end without an exit status, and no retry mends it."""
+    other = Workstation(recording_of(*said))
+    other.say(request(said[0]["verb"]))
+    other.program.close_stdin()
+    with pytest.raises(LinkError, match="it was cut short here") as error:
+        other.program.read_stdout(0.0)
+    assert not error.value.retryable
+
+
+HASHES = ("a1" * 32, "b2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said", "answered"),
+    [
+        (HASHES[0], HASHES[0], HASHES[1]),
+        (HASHES[0], "c3" * 32, "c3" * 32),
+        ("0" * 64, HASHES[0], HASHES[0]),
+    ],
+    ids=["whole", "damaged then", "of another name"],
+)
+def test_the_agents_own_hash_is_this_runs_where_it_was_whole(recorded: str, said: str, answered: str) -> None:
+    """A new version asks for its own agent; one that was damaged in the recording is damaged for it, too."""
+    run = recording_of(begin("hello"), report("hello", agent_sha256=said), ended=ended())
+    run.argv = ("python3", f"/opt/c10-agent-{recorded[:12]}.pyz", "serve")
+    other = Workstation(run)
+    assert other.say(request("hello", agent_sha256=HASHES[1]))[-1]["agent_sha256"] == answered
+    assert Workstation(run).say(request("hello"))[-1]["agent_sha256"] == said
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

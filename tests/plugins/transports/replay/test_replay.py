@@ -17,8 +17,10 @@ from operator_tool.api import (
     CompanionSession,
     CompanionTransport,
     ConfigError,
+    Event,
     LinkError,
     LinkStalledError,
+    Notice,
     RunContext,
     RunLimits,
     SimulatedTransport,
@@ -202,6 +204,47 @@ class TestThisRun:
                 ran(session, ["/usr/bin/env", "python3", "/else/other.py"])
             ran(session, ["/bin/env", "/opt/python3.12", "/else/tool.py"])
 
+    def test_another_version_of_a_program_is_the_program_and_is_told(self, file: Path, context: RunContext) -> None:
+        """The hash in its file's name is no other program, and what it says of itself is this run's; a hash of
+        anything else is what was asked for, and must be the same."""
+        was, now, data = "a" * 64, "b" * 64, "c" * 64
+        old, new = f"agent-{was[:12]}.pyz", f"agent-{now[:12]}.pyz"
+        script = ["sh", "-c", 'echo "$1 is $2"', "sh"]
+        made_of(file, context, lambda session: ran(session, [*script, f"/a/{old}", was, data]))
+        events: list[Event] = []
+        told = dataclasses.replace(context, emit=events.append)
+        transport = replayed(file, told)
+        with transport.connect() as session:
+            for other in (
+                [f"/a/{new}", now, "d" * 64],
+                [f"/a/{new}", "d" * 64, data],
+                [f"/a/other-{now[:12]}.pyz", now, data],
+                [f"/a/{old}", now, data],
+                [f"/a/{new}x", now, data],
+            ):
+                with pytest.raises(LinkError, match="no such program"):
+                    ran(session, [*script, *other])
+            assert events == []
+            assert ran(session, [*script, f"/b/{new}", now, data])[0] == [f"/a/{new} is {now}".encode()]
+        assert [event.text for event in events if isinstance(event, Notice)] == [
+            f"the recorded program is {old}, and this run's is {new}: what that one said is played"
+        ]
+
+    def test_another_version_of_the_tool_is_told_once(self, file: Path, context: RunContext) -> None:
+        """And the same one is not."""
+        with recording(file, local.make_companion_transport(context), context) as made:
+            for _ in range(2):
+                made.connect().close()
+        events: list[Event] = []
+        for tool in (context.user_agent, "operator-tool/99"):
+            now = dataclasses.replace(context, emit=events.append, user_agent=tool)
+            transport = replayed(file, now)
+            transport.connect().close()
+            transport.connect().close()
+        assert [event.text for event in events if isinstance(event, Notice)] == [
+            "operator-tool made the recording, and operator-tool/99 plays it: the companion answers as it did then"
+        ]
+
     def test_whose_recording_it_is_is_said(self, file: Path, context: RunContext) -> None:
         """The address is told apart from the companion's, the session has the companion's identity."""
         made_of(file, context, lambda session: ran(session, ["true"]))
@@ -348,11 +391,114 @@ class TestFailures:
             with pytest.raises(LinkError, match="cut short"):
                 next(lines)
 
+    @pytest.mark.parametrize("whole_lines", range(4, 9))
+    def test_wherever_it_was_cut_short_that_is_said(self, file: Path, context: RunContext, whole_lines: int) -> None:
+        """Also to a caller that has nothing to say: never that the companion's program ended without a word."""
+
+        def work(session: CompanionSession) -> None:
+            assert ran(session, ["echo", "x"]) == ([b"x"], 0, "")
+            assert ran(session, ["true"])[1] == 0
+            session.get("/etc/hostname")
+
+        made_of(file, context, work)
+        kept = file.read_bytes().splitlines(keepends=True)
+        assert len(kept) == 11
+        file.write_bytes(b"".join(kept[:whole_lines]))
+        with (
+            replayed(file, context, patience_s=60.0).connect() as session,
+            pytest.raises(LinkError, match="cut short") as error,
+        ):
+            work(session)
+        assert not error.value.retryable
+
 
 def _waiting() -> Iterator[bytes]:
     """Say nothing for a while."""
     threading.Event().wait(1.0)
     yield from ()
+
+
+ESC, SHOWN = "\x1b]0;owned\x07\u202e", r"\x1b]0;owned\x07\u202e"
+
+
+class TestWhatIsShown:
+    """Anybody can have written the file: what it has in it moves no cursor, sets no title, turns no text."""
+
+    def altered(self, file: Path, context: RunContext, kind: str, **fields: object) -> None:
+        """Record a session in which two files are asked for, and alter the records of a kind."""
+
+        def work(session: CompanionSession) -> None:
+            session.put(b"x", str(file.parent / "there"))
+            with pytest.raises(LinkError):
+                session.get(str(file.parent / "gone"))
+
+        made_of(file, context, work)
+        lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+        altered = [line | fields if line["record"] == kind else line for line in lines]
+        file.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in altered))
+
+    def test_who_made_it(self, file: Path, context: RunContext) -> None:
+        """In the error of another version, and in the note."""
+        self.altered(file, context, "recording", version=9, tool=f"operator-tool{ESC}")
+        with pytest.raises(ConfigError) as error:
+            replayed(file, context)
+        assert SHOWN in str(error.value)
+        assert ESC not in str(error.value)
+        file.unlink()
+        self.altered(file, context, "recording", tool=f"operator-tool{ESC}")
+        events: list[Event] = []
+        replayed(file, dataclasses.replace(context, emit=events.append)).connect()
+        (told,) = [event.text for event in events if isinstance(event, Notice)]
+        assert SHOWN in told
+        assert ESC not in told
+
+    def test_the_companion(self, file: Path, context: RunContext) -> None:
+        """Its name, its address, and what was asked for in its place."""
+        self.altered(file, context, "companion", name=f"left{ESC}", address=f"at{ESC}")
+        transport = replayed(file, context)
+        assert (transport.address, ESC in transport.simulation) == (f"replay of at{SHOWN}", False)
+        with pytest.raises(ConfigError) as error:
+            replayed(file, context, companion=f"right{ESC}")
+        assert f"no companion right{SHOWN}: it has left{SHOWN}" in str(error.value)
+
+    def test_the_sessions_identity(self, file: Path, context: RunContext) -> None:
+        """Address and key go into the report."""
+        self.altered(file, context, "connected", address=f"at{ESC}", fingerprint=f"SHA256:{ESC}")
+        with replayed(file, context).connect() as session:
+            assert (session.identity.address, session.identity.fingerprint) == (f"at{SHOWN}", f"SHA256:{SHOWN}")
+
+    def test_an_error(self, file: Path, context: RunContext) -> None:
+        """Its words and its hint."""
+        fault = {"type": "LinkError", "message": f"why{ESC}", "hint": f"do{ESC}", "retryable": False}
+        self.altered(file, context, "got", fault=fault)
+        with replayed(file, context).connect() as session, pytest.raises(LinkError) as error:
+            session.get(str(file.parent / "gone"))
+        assert (error.value.message, error.value.hint) == (f"why{SHOWN}", f"do{SHOWN}")
+
+    def test_what_this_run_asks_for(self, file: Path, context: RunContext) -> None:
+        """A file that isn't there, and one that is written otherwise."""
+        self.altered(file, context, "put", path=f"/x/there{ESC}")
+        with replayed(file, context).connect() as session:
+            for ask in (lambda: session.get(f"/x/{ESC}"), lambda: session.put(b"xx", f"/x/there{ESC}")):
+                with pytest.raises(LinkError) as error:
+                    ask()
+                assert SHOWN in str(error.value)
+                assert ESC not in str(error.value)
+
+    def test_the_files_own_name_and_a_line_that_is_none(self, tmp_path: Path, context: RunContext) -> None:
+        """A name can have anything in it, also bytes that are no text."""
+        file = tmp_path / os.fsdecode(b"r\x1b[2J\xff.jsonl")
+        made_of(file, context, lambda session: ran(session, ["true"]))
+        whole = file.read_bytes()
+        for more in (b'{"record":"da\xc2\x9b\xe2\x80\xaence"}\n', b"cut", None):
+            if more is None:
+                file.unlink()
+            else:
+                file.write_bytes(whole + more)
+            with pytest.raises(ConfigError) as error:
+                replayed(file, context)
+            assert str(error.value).isprintable(), repr(str(error.value))
+            assert r"r\x1b[2J\udcff.jsonl" in str(error.value)
 
 
 class TestTheFile:
