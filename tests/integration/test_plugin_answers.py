@@ -32,7 +32,7 @@ def forms(key: str) -> set[str]:
         ("describes-text", "gave 'a map of everything', not a ProviderInfo"),
         ("describes-lazily", r"gave a ProviderInfo that is none: an itertools\.repeat in it"),
         ("fetches-nothing", "gave None, not an iterator of results"),
-        ("gives-text", "gave 'tile', which was not asked for"),
+        ("gives-text", "gave 'tile', not a TileResult"),
         ("gives-unasked", "gave an Absent for 1/0/0, which was not asked for"),
         ("gives-a-billion", "which was not asked for"),
         ("goes-on", "which was not asked for"),

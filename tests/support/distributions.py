@@ -22,7 +22,7 @@ def write_distribution(
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     lines = []
     for group, named in entry_points.items():
-        full = group if group.startswith("operator_tool.") else f"operator_tool.v1.{group}"
+        full = group if group.startswith(("operator_tool.", "operator-tool.")) else f"operator_tool.v1.{group}"
         lines += [f"[{full}]", *(f"{key} = {target}" for key, target in named.items()), ""]
     (info / "entry_points.txt").write_text("\n".join(lines))
     for module, source in (modules or {}).items():

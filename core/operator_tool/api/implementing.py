@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, overload
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import pluggy
 
@@ -62,6 +62,14 @@ _Telling = TypeVar("_Telling", bound=_OfEvent | Callable[[], None])
 _Stopping = TypeVar("_Stopping", bound=Callable[[], None])
 
 
+def instead_of(name: str, known: Sequence[str]) -> str:
+    """Return what may have been meant by a name that is misspelt, or else all that there is."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+
+
 class HookImplementations:
     """Marks the functions of a plugin: ``@hookimpl.make_tile_provider`` over a function of any name.
 
@@ -117,6 +125,12 @@ class HookImplementations:
     def on_event(self, function: _Telling) -> _Telling:
         """Mark the function that is told of each event."""
         return self._marked(function, "on_event")
+
+    if not TYPE_CHECKING:  # a checker names what is misspelt by itself
+
+        def __getattr__(self, name: str) -> Any:
+            known = sorted(hook for hook in vars(type(self)) if not hook.startswith("_"))
+            raise AttributeError(f"hookimpl has no hook {name!r}; {instead_of(name, known)}")
 
     def _marked(self, function: _Function, hook: str) -> _Function:
         return self._marker(function, specname=hook)

@@ -9,36 +9,37 @@ import msgspec
 from operator_tool.api.errors import PluginError
 from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
 from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
-from operator_tool.plugin_host.blame import brief, owner_of
+from operator_tool.plugin_host.blame import brief, hint_about, no_such, owner_of
 from operator_tool.plugin_host.calls import ANSWER_S, answered
+from operator_tool.plugin_host.protocols import meets
 
 MAX_ITEMS = 100_000
 """Of any one list in an answer, such as a flight's waypoints; a file's are fewer."""
 _MAX_NAME = 2000
 _MAX_TILE_SIZE_PX = 8192
 
-_SESSION = ("identity", "close")
-"""What the core itself asks of one; the rest is between a provisioner and it."""
-
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 
 
-def plain(who: str, answer: object, kind: type[_Answer]) -> _Answer:
+def plain(who: str, answer: object, kind: type[_Answer], *, by: object) -> _Answer:
     """Return an answer as data of exactly this kind, every field of the right type: none of it runs any code.
 
     Raises ``PluginError`` for what is something else, and for what is more than anybody can mean. What is lazy is
-    refused and not drawn out: it may have no end.
+    refused and not drawn out: it may have no end. ``by`` is what a plugin made, which answered.
     """
+    hint = hint_about(by)
     if not isinstance(answer, kind):
-        raise PluginError(f"{who} gave {brief(answer)}, not a {kind.__name__}")
+        raise PluginError(f"{who} gave {brief(answer)}, not a {kind.__name__}", hint=hint)
     for name in answer.__struct_fields__:
         value = getattr(answer, name)
         if isinstance(value, (tuple, list)) and len(value) > MAX_ITEMS:
-            raise PluginError(f"{who} gave a {kind.__name__} with {len(value):,} {name}, at most {MAX_ITEMS:,}")
+            raise PluginError(
+                f"{who} gave a {kind.__name__} with {len(value):,} {name}, at most {MAX_ITEMS:,}", hint=hint
+            )
     try:
         return msgspec.convert(msgspec.to_builtins(answer, enc_hook=_of_a_builtin), kind)
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        raise PluginError(f"{who} gave a {kind.__name__} that is none: {str(error)[:200]}") from error
+        raise PluginError(f"{who} gave a {kind.__name__} that is none: {str(error)[:200]}", hint=hint) from error
 
 
 def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -> ProviderInfo:
@@ -46,29 +47,31 @@ def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -
     who = owner_of(provider, f"tile provider {name!r}")
     with answered(who, "describe", limit_s=limit_s):
         answer = provider.describe()
-    info = plain(who, answer, ProviderInfo)
+    info = plain(who, answer, ProviderInfo, by=provider)
+    hint = hint_about(provider)
     if not 0 <= info.min_zoom <= info.max_zoom <= MAX_ZOOM:
-        raise PluginError(f"{who} says that it has the zooms {info.min_zoom} to {info.max_zoom}")
+        raise PluginError(f"{who} says that it has the zooms {info.min_zoom} to {info.max_zoom}", hint=hint)
     if not 0 < info.tile_size_px <= _MAX_TILE_SIZE_PX:
-        raise PluginError(f"{who} says that its tiles have {info.tile_size_px} pixels")
+        raise PluginError(f"{who} says that its tiles have {info.tile_size_px} pixels", hint=hint)
     if not 0 < len(info.dataset) <= _MAX_NAME:
-        raise PluginError(f"{who} names its data set by {len(info.dataset):,} characters, at most {_MAX_NAME:,}")
+        raise PluginError(
+            f"{who} names its data set by {len(info.dataset):,} characters, at most {_MAX_NAME:,}", hint=hint
+        )
     return info
 
 
 def opened(transport: CompanionTransport) -> CompanionSession:
     """Return a session of a transport's. Raises what it raises, and ``PluginError`` for what is no session."""
     session = transport.connect()
-    lacking = [name for name in _SESSION if not hasattr(type(session), name) and not hasattr(session, name)]
-    if lacking:
+    if not meets(session, CompanionSession):
         who = owner_of(transport, "the transport")
-        raise PluginError(f"{who}: connect gave {brief(session)}, not a CompanionSession: it has no {lacking[0]}")
+        raise PluginError(f"{who}: connect gave {no_such(session, CompanionSession)}", hint=hint_about(transport))
     return session
 
 
 def of_the_companion(provisioner: Provisioner, method: str, answer: object, kind: type[_Answer]) -> _Answer:
     """Return what a provisioner answered, as it is. Raises ``PluginError`` for what is something else."""
-    plain(f"{owner_of(provisioner, 'the provisioner')}: {method}", answer, kind)
+    plain(f"{owner_of(provisioner, 'the provisioner')}: {method}", answer, kind, by=provisioner)
     assert isinstance(answer, kind)
     return answer
 

@@ -32,7 +32,7 @@ from operator_tool.api.tiles import (
 )
 from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
-from operator_tool.plugin_host.blame import brief, ending_error, owner_of, words_of
+from operator_tool.plugin_host.blame import brief, ending_error, hint_about, owner_of, words_of
 from operator_tool.plugin_host.endings import ENDINGS
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
@@ -83,6 +83,7 @@ class ProviderPass:
     ) -> None:
         self.name = name
         self._owner = owner_of(provider, f"tile provider {name!r}")
+        self._hint = hint_about(provider)
         self.info = info
         self.misses = Misses()
         self.tally = Tally()
@@ -126,7 +127,7 @@ class ProviderPass:
         try:
             results = self._provider.fetch(wanted)
             if not isinstance(results, Iterable):
-                raise PluginError(f"{self._owner} gave {brief(results)}, not an iterator of results")
+                raise self._wrong(results, "not an iterator of results")
             with self._clock():
                 for result in results:
                     if self._stop.is_set():
@@ -241,7 +242,8 @@ class ProviderPass:
             packed = pack(result.id)
             self._outstanding.remove(packed)
         except (KeyError, AttributeError, OverflowError, TypeError):
-            raise PluginError(f"{self._owner} gave {_brief(result)}, which was not asked for") from None
+            known = isinstance(result, (Tile, NotModified, *_CAUSES))
+            raise self._wrong(result, "which was not asked for" if known else "not a TileResult") from None
         stale = self._stale.pop(packed, None)
         if isinstance(result, Tile):
             self._take_tile(result, stale)
@@ -252,13 +254,19 @@ class ProviderPass:
                 self._store.put_absent(result.id)
             self._not_got(result.id, cause, result.reason or f"{self.name} has no such tile", stale)
         else:
-            raise PluginError(f"{self._owner} gave {_brief(result)}, which is no result for a tile")
+            raise self._wrong(result, "not a TileResult")
         if self._arrivals.due:
             self._arrivals.commit()
 
+    def _wrong(self, result: object, how: str) -> PluginError:
+        """Return the error that names the provider's plugin."""
+        tile = getattr(result, "id", None)
+        at = f" for {tile}" if isinstance(tile, TileId) else ""
+        return PluginError(f"{self._owner} gave {brief(result)}{at}, {how}", hint=self._hint)
+
     def _take_tile(self, tile: Tile, stale: StoredTile | None) -> None:
         if not isinstance(tile.data, bytes):
-            raise PluginError(f"{self._owner} gave {_brief(tile)} whose data are no bytes")
+            raise self._wrong(tile, "whose data are no bytes")
         try:
             picture_format = self._pictures.check(tile)
         except NotAPictureError as error:
@@ -381,8 +389,3 @@ def _in_pieces(ranges: Iterable[TileRange]) -> Iterator[TileRange]:
     for tiles in ranges:
         for x0 in range(tiles.x0, tiles.x1 + 1, LOOK_UP_TILES):
             yield TileRange(tiles.z, tiles.y, x0, min(x0 + LOOK_UP_TILES - 1, tiles.x1))
-
-
-def _brief(result: object) -> str:
-    tile = getattr(result, "id", None)
-    return f"{brief(result)} for {tile}" if isinstance(tile, TileId) else brief(result)

@@ -39,4 +39,4 @@ def asked_flight(source: FlightSource, reference: str, *, limit_s: float = ANSWE
     who = owner_of(source, _WHO)
     with answered(who, "resolve", limit_s=limit_s):
         answer = source.resolve(reference)
-    return plain(who, answer, Flight)
+    return plain(who, answer, Flight, by=source)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 )
 @plugin_options
 def command(*, timeout: float, as_json: bool, no_plugins: bool, block: tuple[str, ...]) -> int:
-    """Import and register each installed plugin, in a process of its own; exit code 12 when one of them can't be used.
+    """Import, register and make each installed plugin, in a process of its own; exit code 12 when one can't be used.
 
+    One that needs a setting is not made, and a listener is not started. Settings of which nothing is said are named.
     What a plugin uses that is deprecated is told, with what takes its place; it goes on working until the next major
     contract.
     """
@@ -39,7 +40,10 @@ def command(*, timeout: float, as_json: bool, no_plugins: bool, block: tuple[str
     keep_from_plugins()
     outcomes = dict(check_each(discovery.entries, limit_s=timeout))
     checked = {entry: outcomes[entry] for entry in discovery.entries}
-    rows = [plugin_row(entry, one.state) | {"deprecated": one.deprecated} for entry, one in checked.items()]
+    rows = [
+        plugin_row(entry, one.state) | {"deprecated": one.deprecated, "notices": one.notices}
+        for entry, one in checked.items()
+    ]
     show([*rows, *map(broken_row, discovery.broken)], as_json=as_json)
     if not as_json:
         say(_verdict(list(checked.values()), len(discovery.broken)))
@@ -54,12 +58,14 @@ def _verdict(checked: Sequence[CheckedPlugin], broken: int) -> str:
     """Return the last line: how many there are of each state."""
     usable = sum(one.usable for one in checked)
     failing = sum(map(_fails, checked))
+    noticed = sum(bool(one.notices) for one in checked)
     using = sum(bool(one.deprecated) for one in checked)
     counted = [
         (usable, f"{usable if usable < len(checked) else 'all'} can be used"),
         (failing, f"{failing} can't"),
         (len(checked) - usable - failing, f"{len(checked) - usable - failing} blocked"),
         (using, f"{using} with something deprecated"),
+        (noticed, f"{noticed} with something to mend"),
     ]
     text = f"{len(checked)} plugins: " + ", ".join(words for number, words in counted if number)
     return text + (f"; distributions whose plugins can't be told: {broken}" if broken else "")

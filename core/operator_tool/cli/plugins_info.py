@@ -41,6 +41,9 @@ def _found(name: str, role: str | None) -> PluginEntry:
         raise PluginError(f"no plugin named {name!r} is installed; installed are {known}")
     if len(roles) > 1:
         raise PluginError(f"{name!r} stands in several roles: {', '.join(roles)}", hint="Give --role.")
+    if roles[0] not in set(Role):
+        unusable = next(e for e in discovery.entries if (e.role, e.name) == (roles[0], name))
+        raise PluginError(f"{unusable.owner} can't be used: {unusable.problem}")
     return discovery.find(Role(roles[0]), name)
 
 

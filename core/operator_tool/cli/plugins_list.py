@@ -52,7 +52,7 @@ def broken_row(installed: Installed) -> dict[str, Any]:
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print a row for each plugin, and below it what it uses that is deprecated; what strangers named is escaped."""
+    """Print a row for each plugin, and below it what is to be told of it; what strangers named is escaped."""
     from .exits import say
 
     if as_json:
@@ -65,5 +65,5 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     say("  ".join(f"{name.upper():<{widths[name]}}" for name in _COLUMNS).rstrip())
     for row, cells in zip(rows, shown, strict=True):
         say("  ".join(f"{cells[name]:<{widths[name]}}" for name in _COLUMNS).rstrip())
-        for told in row.get("deprecated", ()):
+        for told in (*row.get("deprecated", ()), *row.get("notices", ())):
             say(f"  {ascii(told)[1:-1]}")

@@ -12,6 +12,7 @@ from operator_tool.api.errors import PluginError
 
 from .endings import ENDINGS, EndedByPluginError
 from .entry import PluginEntry
+from .protocols import lacking
 
 _imported: dict[str, PluginEntry] = {}
 """The plugins that were imported in this process, by their modules' names."""
@@ -30,12 +31,29 @@ def note_made(made: object, entry: PluginEntry) -> None:
 
 def owner_of(made: object, otherwise: str) -> str:
     """Return whose an object is that a factory gave, for messages; ``otherwise`` where nobody knows."""
-    return next((entry.owner for reference, entry in _made if reference() is made), otherwise)
+    entry = _maker_of(made)
+    return otherwise if entry is None else entry.owner
+
+
+def hint_about(made: object) -> str | None:
+    """Return what to do about the plugin that made an object; None where nobody knows whose it is."""
+    entry = _maker_of(made)
+    return None if entry is None else hint_for(entry)
+
+
+def hint_for(entry: PluginEntry) -> str:
+    """Return what to do about a plugin that can be loaded and does what it may not."""
+    update = f"Update {entry.distribution}" if entry.builtin else f"Update or remove {entry.distribution}"
+    return f"{update}, or select another {entry.role}."
+
+
+def _maker_of(made: object) -> PluginEntry | None:
+    return next((entry for reference, entry in _made if reference() is made), None)
 
 
 def note_import(entry: PluginEntry) -> None:
     """Note whose a module is, before it is imported."""
-    _imported[entry.target.partition(":")[0].strip()] = entry
+    _imported[entry.module] = entry
 
 
 def culprit(error: BaseException) -> PluginEntry | None:
@@ -76,6 +94,13 @@ def brief(thing: object) -> str:
     return f"the class {name}" if kind is thing else f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
+def no_such(thing: object, protocol: type) -> str:
+    """Return in few words what a stranger gave, and what it lacks of what it should be."""
+    lacks = "" if type(thing).__module__ == "builtins" else ", ".join(lacking(thing, protocol))
+    article = "an" if protocol.__name__[0] in "AEIOU" else "a"
+    return f"{brief(thing)}, not {article} {protocol.__name__}" + (f": it has no {lacks}" if lacks else "")
+
+
 def is_the_operators(error: BaseException) -> bool:
     """Tell whether this is a real Ctrl-C; where a command handles the signal itself, it never is."""
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -85,7 +110,8 @@ def ending_error(error: BaseException, who: str = "a plugin") -> PluginError:
     """Return the failure of a plugin that tried to end the command; ``who`` names it where nothing tells more."""
     owner = culprit(error)
     who = who if owner is None else owner.owner
-    return PluginError(f"{who} tried to end operator-tool: {words_of(error)}")
+    hint = None if owner is None else hint_for(owner)
+    return PluginError(f"{who} tried to end operator-tool: {words_of(error)}", hint=hint)
 
 
 @contextmanager

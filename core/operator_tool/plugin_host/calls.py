@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.overdue import interrupted_after
 
-from .blame import culprit, is_the_operators, note_import, owner_of, words_of
+from .blame import culprit, hint_for, is_the_operators, note_import, owner_of, words_of
 from .discovery import load
 from .endings import ENDINGS, Unending, kept_from_plugins
 from .entry import PluginEntry
@@ -66,11 +66,15 @@ def answered(who: str, what: str, *, limit_s: float = ANSWER_S) -> Iterator[None
         with kept_from_plugins(), put_back(), _limited(who, what, limit_s):
             yield
     except Unending as error:
-        raise PluginError(f"{_name(error, who)}: {what} did not come back within {limit_s:g} s") from error
+        raise PluginError(
+            f"{_name(error, who)}: {what} did not come back within {limit_s:g} s", hint=_hint(error)
+        ) from error
     except ENDINGS as error:
         if is_the_operators(error):
             raise
-        raise PluginError(f"{_name(error, who)}: {what} tried to end operator-tool: {words_of(error)}") from error
+        raise PluginError(
+            f"{_name(error, who)}: {what} tried to end operator-tool: {words_of(error)}", hint=_hint(error)
+        ) from error
 
 
 def let_close(made: object, close: Callable[[], object], what: str, *, limit_s: float = CALL_S) -> None:
@@ -88,6 +92,11 @@ def let_close(made: object, close: Callable[[], object], what: str, *, limit_s: 
 def _name(error: BaseException, who: str) -> str:
     guilty = culprit(error)
     return who if guilty is None else guilty.owner
+
+
+def _hint(error: BaseException) -> str | None:
+    guilty = culprit(error)
+    return None if guilty is None else hint_for(guilty)
 
 
 def load_plugin(entry: PluginEntry, *, limit_s: float = CALL_S) -> object:

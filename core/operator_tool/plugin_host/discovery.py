@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from operator_tool.api.errors import PluginError
 
 RESERVED = "its name is that of a built-in plugin, which is the one that is selected by it"
-_PREFIX = "operator_tool."
-_GROUP = re.compile(r"operator_tool\.(?:v(\d+)\.)?(\w+)", re.ASCII)
+_PREFIXES = ("operator_tool.", "operator-tool.")
+"""The second is a slip of the pen, and told."""
+_ITS_GROUP = "its group "
+_GROUP = re.compile(r"operator[_-]tool\.(?:v(\d+)\.)?([\w-]+)", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TARGET = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\]\s*)?")
 
@@ -57,7 +59,7 @@ class Discovery:
     """The installed plugins, read once from the metadata of the distributions."""
 
     def __init__(self, blocking: Blocking | None = None) -> None:
-        installed = tuple(installed_distributions(_PREFIX))
+        installed = tuple(installed_distributions(*_PREFIXES))
         self._entries = tuple(_marked(_read_entries(installed), blocking or Blocking()))
         self._broken = tuple(one for one in installed if one.broken)
 
@@ -88,6 +90,13 @@ class Discovery:
         if found:
             reasons = "; ".join(f"{e.distribution} {e.version}: {e.problem}" for e in found)
             raise _plugin_error(f"{role} {name!r} can't be used: {reasons}", hint=_hint_for(found))
+        if misplaced := [e for e in self._entries if e.name == name and e.problem.startswith(_ITS_GROUP)]:
+            raise _plugin_error(
+                f"no {role} named {name!r} can be used: "
+                + "; ".join(f"{e.distribution} {e.version} has one, but {e.problem}" for e in misplaced),
+                hint=f"Its entry point belongs into the group operator_tool.v{CONTRACT_MAJOR}.{role}: mend its "
+                "pyproject.toml and install it again, or tell its author.",
+            )
         unread = "; ".join(f"not counting {one.name} {one.version}: {one.broken[0]}" for one in self._broken)
         raise _plugin_error(
             f"no {role} named {name!r} is installed; installed are {', '.join(self.names(role)) or 'none'}"
@@ -106,6 +115,7 @@ def load(entry: PluginEntry) -> object:
 
     from stevedore.extension import ExtensionManager
 
+    from .blame import words_of
     from .contract import check_required_contract
 
     class OneExtension(ExtensionManager[object]):
@@ -122,7 +132,7 @@ def load(entry: PluginEntry) -> object:
         manager = guard(f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}", on_load_failure_callback=give_up)
     except (Exception, SystemExit) as error:  # whatever a stranger's module does at import is the plugin's failure
         raise _plugin_error(
-            f"{entry.owner} failed at import: {type(error).__name__}: {error}",
+            f"{entry.owner} failed at import: {words_of(error)}",
             hint=f"Update or remove {entry.distribution}, or select another {entry.role}.",
         ) from error
     assert isinstance(manager, ExtensionManager)
@@ -139,6 +149,9 @@ def _read_entries(installed: Iterable[Installed]) -> Iterator[PluginEntry]:
             if group not in groups:
                 groups[group] = _GROUP.fullmatch(group)
             if match := groups[group]:
+                problems = list(distribution.broken)
+                if not group.startswith(_PREFIXES[0]):
+                    problems.append(_misspelt(group, match[2]))
                 yield PluginEntry(
                     role=match[2],
                     name=name,
@@ -146,7 +159,7 @@ def _read_entries(installed: Iterable[Installed]) -> Iterator[PluginEntry]:
                     distribution=distribution.name,
                     version=distribution.version,
                     target=target,
-                    problem="; ".join(distribution.broken),
+                    problem="; ".join(problems),
                 )
 
 
@@ -163,11 +176,11 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
             problem = "its name is not lower-case letters, digits, - and _"
         if not problem and entry.contract is None:
             wanted = f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}"
-            problem = f"its group operator_tool.{entry.role} says no contract; this operator-tool looks in {wanted}"
+            problem = f"{_ITS_GROUP}operator_tool.{entry.role} says no contract; this operator-tool looks in {wanted}"
         if not problem and entry.contract != CONTRACT_MAJOR:
             problem = f"made for contract {entry.contract}; this operator-tool speaks contract {CONTRACT_MAJOR}"
         if not problem and entry.role not in roles:
-            problem = "no such role"
+            problem = _misspelt(f"operator_tool.v{CONTRACT_MAJOR}.{entry.role}", entry.role)
         if not problem and not _TARGET.fullmatch(entry.target):
             problem = f"its target {entry.target!r} is not MODULE or MODULE:NAME"
         if not problem and not entry.builtin and (entry.role, entry.name) in reserved:
@@ -179,6 +192,16 @@ def _marked(entries: Iterable[PluginEntry], blocking: Blocking) -> list[PluginEn
             others = [f"{e.distribution} {e.version}" for e in marked if e is not entry and _same(e, entry)]
             marked[place] = replace(entry, problem=f"the name is also claimed by {', '.join(others)}")
     return sorted(marked, key=lambda e: (e.role, e.name, e.distribution))
+
+
+def _misspelt(group: str, role: str) -> str:
+    """Return what is wrong with a group that nothing is looked for in."""
+    import difflib
+
+    close = difflib.get_close_matches(role, list(Role), n=1)
+    if close:
+        return f"{_ITS_GROUP}{group} is no role's: it belongs into operator_tool.v{CONTRACT_MAJOR}.{close[0]}"
+    return f"{_ITS_GROUP}{group} is no role's: the roles are {', '.join(Role)}"
 
 
 def _same(one: PluginEntry, other: PluginEntry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -13,18 +14,18 @@ from operator_tool.api import hookspecs
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import PluginError
 from operator_tool.api.events import Event
-from operator_tool.api.implementing import PROJECT_NAME
+from operator_tool.api.implementing import PROJECT_NAME, instead_of
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, TileProvider
 from operator_tool.api.settings import PluginSettings
 
-from .blame import brief, note_made, words_of
+from .blame import brief, hint_for, no_such, note_made, words_of
 from .calls import CALL_S, called
 from .checked_events import checked_event
 from .entry import PluginEntry, Role
 from .listening import Listener, is_told_here
 from .protocols import meets
 from .redacted_events import RedactedEvents
-from .wrappers import watch_wrapper
+from .wrappers import protocol_of, watch_wrapper
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,13 @@ FACTORIES = {
     Role.PROVISIONER: "make_provisioner",
 }
 """The factory hook of each role that has one."""
+
+
+# What pluggy says of a misspelt name.
+_UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")
+_HOOK = re.compile(r"for hook '(\w+)'")
+_UNKNOWN_ARGUMENTS = re.compile(r"Argument\(s\) \{(.*?)\} are declared in the hookimpl but")
+_NAME = re.compile(r"'(\w+)'")
 
 
 class Hooks:
@@ -72,9 +80,22 @@ class Hooks:
                 self._manager.unregister(name=name)
             if not isinstance(error, Exception):
                 raise
-            # pluggy's errors list what it knows besides.
-            words = words_of(ValueError(str(error).partition("\n")[0]) if type(error) is ValueError else error)
-            raise PluginError(f"{entry.owner} can't be registered: {words}") from error
+            raise PluginError(f"{entry.owner} can't be registered: {self._refusal(error)}") from error
+
+    def _refusal(self, error: Exception) -> str:
+        """Return why pluggy refuses a plugin, with the names that it could have used."""
+        if isinstance(error, pluggy.PluginValidationError):
+            words = str(error)
+            if unknown := _UNKNOWN_HOOK.match(words):
+                known = [one.name for one in vars(self._manager.hook).values() if getattr(one, "spec", None)]
+                return f"unknown hook {unknown[1]!r}; {instead_of(unknown[1], known)}"
+            hook, wrong = _HOOK.search(words), _UNKNOWN_ARGUMENTS.search(words)
+            spec = getattr(self._manager.hook, hook[1]).spec if hook and wrong else None
+            if hook and wrong and spec is not None:
+                may = ", ".join(spec.argnames) or "nothing"
+                return f"its {hook[1]} takes {', '.join(sorted(_NAME.findall(wrong[1])))}; {hook[1]} may take: {may}"
+        # pluggy's errors list what it knows besides.
+        return words_of(ValueError(str(error).partition("\n")[0]) if type(error) is ValueError else error)
 
     def implemented(self, entry: PluginEntry) -> tuple[str, ...]:
         """Return the names of the hooks that a registered plugin implements or wraps."""
@@ -88,9 +109,14 @@ class Hooks:
                 return PluginSettings
             if not (isinstance(answer, type) and issubclass(answer, PluginSettings)):
                 raise PluginError(
-                    f"{entry.owner}: plugin_settings gave {brief(answer)}, not a subclass of PluginSettings"
+                    f"{entry.owner}: plugin_settings gave {brief(answer)}, not a subclass of PluginSettings",
+                    hint=hint_for(entry),
                 )
             return answer
+
+    def make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
+        """Return what the factory of a plugin's role makes."""
+        return self._make(entry, protocol_of(FACTORIES[Role(entry.role)]), settings, context)
 
     def make_flight_source(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> FlightSource:
         """Return the flight source of one selected plugin."""
@@ -145,7 +171,7 @@ class Hooks:
         with called(entry, hook, limit_s=self._call_s):
             made = self._caller(hook, entry)(settings=settings, context=context)
             if not meets(made, protocol):
-                raise PluginError(f"{entry.owner}: {hook} gave {brief(made)}, not a {protocol.__name__}")
+                raise PluginError(f"{entry.owner}: {hook} gave {no_such(made, protocol)}", hint=hint_for(entry))
             note_made(made, entry)
             return made
 

@@ -41,8 +41,8 @@ class Installed:
     """What of its metadata can't be relied on; its entry points, where any could be read, are not to be used."""
 
 
-def installed_distributions(prefix: str) -> Iterator[Installed]:
-    """Yield the distributions with entry points in groups that begin with ``prefix``, in the order of the path.
+def installed_distributions(*prefixes: str) -> Iterator[Installed]:
+    """Yield the distributions with entry points in groups that begin with a prefix, in the order of the path.
 
     Of several distributions of one name the first counts, as for an import, whether it has such entry points or not.
     """
@@ -51,11 +51,11 @@ def installed_distributions(prefix: str) -> Iterator[Installed]:
         if name in seen:
             continue
         seen.add(name)
-        if (installed := read(prefix)) is not None:
+        if (installed := read(prefixes)) is not None:
             yield installed
 
 
-_Read = Callable[[str], Installed | None]
+_Read = Callable[[tuple[str, ...]], Installed | None]
 
 
 def _found() -> Iterator[tuple[str, _Read]]:
@@ -97,13 +97,13 @@ def _stem(name: str) -> tuple[str, str]:
 def _reader(folder: str, project: str, version: str) -> _Read:
     """Return what reads one folder of metadata; its own name has to do where what is in it can't be read."""
 
-    def read(prefix: str) -> Installed | None:
+    def read(prefixes: tuple[str, ...]) -> Installed | None:
         broken: list[str] = []
         entry_points: tuple[tuple[str, str, str], ...] = ()
         name_and_version = normalized(project), version or "?"
         try:
-            text = _text(folder, prefix)
-            entry_points = tuple(_entry_points(text, prefix, broken))
+            text = _text(folder, prefixes)
+            entry_points = tuple(_entry_points(text, prefixes, broken))
             if not entry_points and not broken:
                 return None
             name_and_version = _name_and_version(folder)
@@ -115,10 +115,10 @@ def _reader(folder: str, project: str, version: str) -> _Read:
     return read
 
 
-def _text(folder: str, prefix: str) -> str:
-    """Return the entry points' text where it has ``prefix`` in it, else the empty text. Raises ``UnreadableError``."""
+def _text(folder: str, prefixes: tuple[str, ...]) -> str:
+    """Return the entry points' text where it has a prefix in it, else the empty text. Raises ``UnreadableError``."""
     raw = read_bounded(f"{folder}/entry_points.txt", ENTRY_POINTS_MOST_BYTES)
-    if raw is None or prefix.encode() not in raw:
+    if raw is None or not any(prefix.encode() in raw for prefix in prefixes):
         return ""
     try:
         return raw.decode("utf-8")
@@ -126,15 +126,15 @@ def _text(folder: str, prefix: str) -> str:
         raise UnreadableError(f"its entry_points.txt is not UTF-8: {error.reason}") from error
 
 
-def _entry_points(text: str, prefix: str, broken: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what stands in the groups that begin with ``prefix``; lines that are none are told in ``broken``."""
+def _entry_points(text: str, prefixes: tuple[str, ...], broken: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what stands in the groups that begin with a prefix; lines that are none are told in ``broken``."""
     group = ""
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith("#"):
             continue
         if line[0] == "[" and line[-1] == "]":
             group = line[1:-1]
-        elif group.startswith(prefix):
+        elif group.startswith(prefixes):
             name, equals, target = line.partition("=")
             if equals:
                 yield group, name.strip(), target.strip()
@@ -179,14 +179,14 @@ def _foreign(find: Callable[[], Iterable[Any]]) -> Iterator[tuple[str, _Read]]:
 
 
 def _foreign_reader(distribution: Any, name: str) -> _Read:
-    def read(prefix: str) -> Installed | None:
+    def read(prefixes: tuple[str, ...]) -> Installed | None:
         broken: list[str] = []
         try:
             version = str(distribution.version)
             text = distribution.read_text("entry_points.txt") or ""
         except Exception as error:  # noqa: BLE001 - a stranger's finder
             return Installed(name=name, version="?", broken=(f"its metadata can't be read: {error}",))
-        entry_points = tuple(_entry_points(text, prefix, broken))
+        entry_points = tuple(_entry_points(text, prefixes, broken))
         if not entry_points and not broken:
             return None
         return Installed(name=name, version=version, entry_points=entry_points, broken=tuple(broken))

@@ -1,4 +1,4 @@
-"""Whether an object meets a Protocol, told without running any of its properties.
+"""Whether an object meets a Protocol, and what it lacks, told without running any of its properties.
 
 Before Python 3.12 ``isinstance`` runs them, and what a plugin does in one may take its time.
 """
@@ -13,17 +13,22 @@ _ABSENT = object()
 
 def meets(made: object, protocol: type) -> bool:
     """Tell whether ``made`` has all that the runtime-checkable ``protocol`` wants, by whatever means."""
+    return not lacking(made, protocol)
+
+
+def lacking(made: object, protocol: type) -> tuple[str, ...]:
+    """Return what of the ``protocol`` is absent, in its order; methods with ``()`` behind them."""
     wanted = {
-        name
-        for base in protocol.__mro__
+        name: "()" if callable(thing) else ""
+        for base in reversed(protocol.__mro__)
         if base not in (object, Protocol, Generic)
-        for name in vars(base)
+        for name, thing in vars(base).items()
         if not name.startswith("_")
     }
     absent = [name for name in wanted if inspect.getattr_static(made, name, _ABSENT) is _ABSENT]
     # What is only there when it is asked for, as in a wrapper that delegates, is found by asking. From Python 3.12 on
     # isinstance doesn't ask.
-    return all(_is_given(made, name) for name in absent)
+    return tuple(f"{name}{wanted[name]}" for name in absent if not _is_given(made, name))
 
 
 def _is_given(made: object, name: str) -> bool:

@@ -15,7 +15,7 @@ import pluggy
 from operator_tool.api.errors import OperatorToolError, PluginError
 from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, SimulatedTransport, TileProvider
 
-from .blame import brief, is_the_operators, words_of
+from .blame import hint_for, is_the_operators, no_such, words_of
 from .endings import ENDINGS
 from .entry import PluginEntry
 from .protocols import meets
@@ -28,6 +28,11 @@ _PROTOCOLS: dict[str, type] = {
 }
 
 _Wrapping = Generator[None, object, object]
+
+
+def protocol_of(hook: str) -> type:
+    """Return what a factory's hook makes."""
+    return _PROTOCOLS[hook]
 
 
 def watch_wrapper(entry: PluginEntry, found: pluggy.HookImpl, hook: str) -> None:
@@ -53,7 +58,7 @@ def watch_wrapper(entry: PluginEntry, found: pluggy.HookImpl, hook: str) -> None
                 return made
             answer = wrapping.end(made)
         if not meets(answer, protocol):
-            raise wrapping.mistake(f"gave {brief(answer)}, not a {protocol.__name__}")
+            raise wrapping.mistake(f"gave {no_such(answer, protocol)}")
         if meets(made, SimulatedTransport) and not meets(answer, SimulatedTransport):
             raise wrapping.mistake("hides that there is no drone behind the transport: it lost `simulation`")
         return answer
@@ -75,7 +80,7 @@ class _Watched:
 
     def mistake(self, what: str) -> PluginError:
         """Return the error that names the wrapper's plugin."""
-        return PluginError(f"{self._entry.owner} wraps {self._hook} and {what}")
+        return PluginError(f"{self._entry.owner} wraps {self._hook} and {what}", hint=hint_for(self._entry))
 
     def begin(self) -> None:
         """Run the wrapper to its ``yield``."""

@@ -272,7 +272,8 @@ def test_a_chain_asks_the_next_provider_for_what_the_first_has_not(bench: Bench)
     ("answer", "words"),
     [
         (lambda t: Tile(TileId(t.id.z, t.id.x + 1000, t.id.y), b"\xff\xd8\xff"), "was not asked for"),
-        (lambda t: None, "was not asked for"),
+        (lambda t: None, "gave None, not a TileResult"),
+        (lambda t: b"\xff\xd8\xff", "not a TileResult"),
         (lambda t: Tile(TileId(-1, 0, 0), b"\xff\xd8\xff"), "was not asked for"),
     ],
 )

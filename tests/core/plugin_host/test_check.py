@@ -30,6 +30,14 @@ class Provider:
 @api.hookimpl
 def make_tile_provider(settings, context): return Provider()
 """
+NEEDS_A_KEY = """
+from typing import Annotated
+class Settings(api.PluginSettings, frozen=True, kw_only=True):
+    key: Annotated[str, api.Meta(description="From them.")]
+
+@api.hookimpl
+def plugin_settings(): return Settings
+"""
 
 
 @pytest.fixture
@@ -72,6 +80,13 @@ def test_a_plugin_without_fault_is_ok(site: Path) -> None:
         ("raise OSError('no wing')", "OSError: no wing"),
         (PLUGIN.replace("make_tile", "make_tiel"), "make_tiel_provider"),
         (PLUGIN + "\n@api.hookimpl\ndef plugin_settings(): return int", "not a subclass of PluginSettings"),
+        (PLUGIN.replace("return Provider()", "return 'a map'"), "make_tile_provider gave 'a map', not a TileProvider"),
+        (
+            PLUGIN.replace("def describe", "def descrbe"),
+            "gave an acme_wrong.Provider, not a TileProvider: it has no describe()",
+        ),
+        (PLUGIN.replace("return Provider()", "raise OSError('no map')"), "make_tile_provider failed: OSError: no map"),
+        (PLUGIN.replace("def close(self): ...", "def close(self): 1/0"), "close failed: ZeroDivisionError"),
         (PLUGIN + "\nrequires_contract = '>=9'", "is made for contract >=9; this operator-tool speaks contract 1."),
     ],
 )
@@ -80,6 +95,25 @@ def test_what_is_wrong_with_a_plugin_is_its_state(site: Path, source: str, state
     found = checked(site, "acme_wrong", source)
     assert state in found.state
     assert not found.usable
+
+
+def test_a_plugin_that_needs_a_setting_is_not_made(site: Path) -> None:
+    """Nobody gave it: what its factory does without it says nothing."""
+    source = PLUGIN.replace("return Provider()", "raise OSError('no key')") + NEEDS_A_KEY
+    assert checked(site, "acme_keyed", source) == CheckedPlugin(state="ok")
+
+
+def test_what_the_operator_has_to_put_right_is_not_the_plugins_failure(site: Path) -> None:
+    """A factory that asks for something else than a setting, such as a file that has to be there."""
+    source = PLUGIN.replace("return Provider()", "raise api.ConfigError('no such file')")
+    assert checked(site, "acme_file", source).usable
+
+
+def test_a_setting_without_a_description_is_named(site: Path) -> None:
+    """An operator would see its name alone; the plugin can be used."""
+    source = PLUGIN + NEEDS_A_KEY.replace("    key:", '    colour: str = "red"\n    key:')
+    found = checked(site, "acme_bare", source)
+    assert found == CheckedPlugin(state="ok", notices=("settings of which nothing is said: colour",))
 
 
 def test_a_deprecated_name_is_told_with_its_place_and_what_to_use(site: Path, older_names: None) -> None:
@@ -121,6 +155,7 @@ def older_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_deprecated_hook_and_argument_are_told(site: Path, older_hooks: None) -> None:
     """By the hook's specification, which pluggy reads at registration."""
     source = PLUGIN.replace("(settings, context)", "(settings, folder)") + "@api.hookimpl\ndef on_landing(): ...\n"
+    source += NEEDS_A_KEY  # nobody gives it a folder
     found = checked(site, "acme_hooks", source)
     assert found.state == "ok"
     assert set(found.deprecated) == {
@@ -140,6 +175,28 @@ DEPRECATED_NAMES["OldTile"] = DeprecatedName(value=api.Tile, since="1.4", use="T
 api.OldTile
 warnings.warn("a library is getting old", DeprecationWarning)
 """
+
+
+def test_check_and_info_tell_a_setting_without_description_and_a_misspelt_group(tmp_path: Path) -> None:
+    """Check under the plugin's row; info says what the group should be, as a run does."""
+    site = tmp_path / "site"
+    bare = PLUGIN + NEEDS_A_KEY.replace("    key:", '    colour: str = "red"\n    key:')
+    write_distribution(
+        site,
+        "acme-maps",
+        entry_points={"tile_provider": {"acme": "acme_bare"}, "operator_tool.v1.tile_providers": {"odd": "acme_bare"}},
+        modules={"acme_bare": bare},
+    )
+    workstation = Workstation(tmp_path)
+    environment = {"PYTHONPATH": str(site)}
+
+    checked = workstation.run("plugins", "check", env=environment)
+    told = workstation.run("plugins", "info", "odd", env=environment)
+
+    assert "\n  settings of which nothing is said: colour\n" in checked.out
+    assert checked.out.endswith("1 can't, 1 with something to mend\n")
+    assert told.code == checked.code == 12
+    assert "its group operator_tool.v1.tile_providers is no role's" in told.err
 
 
 @pytest.mark.parametrize("setting", ["error", "default"])

@@ -121,6 +121,39 @@ def test_case_125_a_group_without_a_contract_is_named_as_such(site: Path) -> Non
     assert "--block" not in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "group",
+    ["operator_tool.v1.tile_providers", "operator_tool.v1.tile-provider", "operator-tool.v1.tile_provider"],
+)
+def test_case_125_a_misspelt_group_is_named_with_the_one_that_is_meant(site: Path, group: str) -> None:
+    """By whoever selects the plugin and by whoever lists the plugins; no other plugin is suggested in its place."""
+    write_distribution(site, "acme-tiles", entry_points={group: {"acme": "acme_tiles"}})
+    discovery = Discovery()
+
+    with pytest.raises(PluginError, match=r"acme-tiles 1\.0.*belongs into operator_tool\.v1\.tile_provider$") as caught:
+        discovery.find(Role.TILE_PROVIDER, "acme")
+    assert "mean" not in caught.value.hint
+    (entry,) = (entry for entry in discovery.entries if entry.distribution == "acme-tiles")
+    assert entry.problem.startswith("its group operator")
+
+
+def test_case_125_a_group_that_is_like_no_role_is_named_with_the_roles(site: Path) -> None:
+    """Nothing is guessed."""
+    write_distribution(site, "acme-tiles", entry_points={"operator_tool.v1.sensor": {"acme": "acme_tiles"}})
+    with pytest.raises(PluginError, match="the roles are flight_source, tile_provider"):
+        Discovery().find(Role.TILE_PROVIDER, "acme")
+
+
+def test_case_122_what_an_import_says_is_told_in_one_line_that_ends(site: Path) -> None:
+    """However much a library writes into its error."""
+    modules = {"acme_wordy": "raise ImportError('no such\\nlibrary ' * 500)"}
+    write_distribution(site, "wordy", entry_points={"tile_provider": {"wordy": "acme_wordy"}}, modules=modules)
+    with pytest.raises(PluginError, match="failed at import: ImportError: no such library") as caught:
+        load(Discovery().find(Role.TILE_PROVIDER, "wordy"))
+    assert len(caught.value.message) < 700
+    assert "\n" not in caught.value.message
+
+
 @pytest.mark.parametrize("target", ["", "acme maps", "acme-maps", "acme:", "acme:x:y"])
 def test_a_target_that_names_no_module_is_told_before_it_is_imported(site: Path, target: str) -> None:
     """An author's slip is named as what it is."""

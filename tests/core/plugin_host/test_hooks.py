@@ -120,8 +120,31 @@ def test_case_126_a_misspelt_hook_is_refused_at_registration() -> None:
     @hookimpl
     def make_tile_provder(settings: PluginSettings, context: RunContext) -> None: ...
 
-    with pytest.raises(PluginError, match=r"acme-maps 2\.3.*make_tile_provder"):
+    wanted = r"acme-maps 2\.3.*unknown hook 'make_tile_provder'; did you mean 'make_tile_provider'\?$"
+    with pytest.raises(PluginError, match=wanted):
         Hooks().register(entry(Role.TILE_PROVIDER, "typo"), Plugin(make_tile_provder=make_tile_provder))
+
+
+def test_case_126_a_hook_that_is_like_none_is_refused_with_the_list() -> None:
+    """Nothing is guessed."""
+
+    @hookimpl
+    def fly() -> None: ...
+
+    with pytest.raises(
+        PluginError, match=r"unknown hook 'fly'; there are make_companion_transport, .*on_event, plugin_settings"
+    ):
+        Hooks().register(entry(Role.TILE_PROVIDER, "typo"), Plugin(fly=fly))
+
+
+def test_case_126_a_misspelt_marker_says_what_there_is() -> None:
+    """At import, before anything is registered; what isn't a name of a hook is absent as everywhere."""
+    markers: Any = hookimpl
+    with pytest.raises(AttributeError, match=r"no hook 'make_tile_provder'; did you mean 'make_tile_provider'\?"):
+        markers.make_tile_provder  # noqa: B018 - it is looked up
+    with pytest.raises(AttributeError, match=r"no hook 'fly'; there are .*on_event, plugin_settings"):
+        markers.fly  # noqa: B018 - it is looked up
+    assert not hasattr(markers, "__wrapped__")
 
 
 def test_case_126_an_unknown_argument_is_refused_at_registration() -> None:
@@ -130,7 +153,7 @@ def test_case_126_an_unknown_argument_is_refused_at_registration() -> None:
     @hookimpl
     def make_tile_provider(setings: PluginSettings) -> None: ...
 
-    with pytest.raises(PluginError, match="setings"):
+    with pytest.raises(PluginError, match=r"takes setings; make_tile_provider may take: settings, context$"):
         Hooks().register(entry(Role.TILE_PROVIDER, "typo"), Plugin(make_tile_provider=make_tile_provider))
 
 
@@ -150,8 +173,9 @@ def test_case_128_a_factory_that_gives_something_else_is_refused(context: RunCon
     hooks = Hooks()
     hooks.register(entry(Role.TILE_PROVIDER, "odd"), Plugin(make_tile_provider=make_tile_provider))
 
-    with pytest.raises(PluginError, match="gave 'a map', not a TileProvider"):
+    with pytest.raises(PluginError, match=r"gave 'a map', not a TileProvider$") as caught:
         hooks.make_tile_provider(entry(Role.TILE_PROVIDER, "odd"), PluginSettings(), context)
+    assert caught.value.hint == "Update or remove acme-maps, or select another tile_provider."
 
 
 @pytest.mark.parametrize("raised", [RuntimeError("wing fell off"), SystemExit(0)])

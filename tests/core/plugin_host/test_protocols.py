@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from operator_tool.api import CompanionSession, CompanionTransport, EagerTransport
-from operator_tool.plugin_host.protocols import meets
+from operator_tool.api import CompanionSession, CompanionTransport, EagerTransport, TileProvider
+from operator_tool.plugin_host.protocols import lacking, meets
 
 
 class Slow:
@@ -51,3 +51,10 @@ def test_what_lacks_a_method_does_not_meet_it() -> None:
     assert not meets(Slow(), EagerTransport)
     assert not meets(object(), CompanionTransport)
     assert not meets(None, CompanionTransport)
+
+
+def test_what_is_lacking_is_named() -> None:
+    """In the Protocol's order, its methods as methods."""
+    assert lacking(Slow(), CompanionTransport) == ()
+    assert lacking(object(), EagerTransport) == ("address", "connect()", "begin()", "close()")
+    assert lacking(object(), TileProvider) == ("describe()", "fetch()", "close()")
