@@ -22,20 +22,13 @@ from .blame import brief, hint_for, no_such, note_made, words_of
 from .calls import CALL_S, called
 from .checked_events import checked_event
 from .entry import PluginEntry, Role
+from .factories import FACTORIES, PROTOCOLS
 from .listening import Listener, is_told_here
 from .protocols import meets
 from .redacted_events import RedactedEvents
-from .wrappers import protocol_of, watch_wrapper
+from .wrappers import watch_wrapper
 
 _log = logging.getLogger(__name__)
-
-FACTORIES = {
-    Role.FLIGHT_SOURCE: "make_flight_source",
-    Role.TILE_PROVIDER: "make_tile_provider",
-    Role.COMPANION_TRANSPORT: "make_companion_transport",
-    Role.PROVISIONER: "make_provisioner",
-}
-"""The factory hook of each role that has one."""
 
 
 # What pluggy says of a misspelt name.
@@ -116,25 +109,25 @@ class Hooks:
 
     def make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
         """Return what the factory of a plugin's role makes."""
-        return self._make(entry, protocol_of(FACTORIES[Role(entry.role)]), settings, context)
+        return self._make(entry, settings, context)
 
     def make_flight_source(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> FlightSource:
         """Return the flight source of one selected plugin."""
-        return cast("FlightSource", self._make(entry, FlightSource, settings, context))
+        return cast("FlightSource", self._make(entry, settings, context))
 
     def make_tile_provider(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> TileProvider:
         """Return the tile provider of one selected plugin; the others of the chain are not asked."""
-        return cast("TileProvider", self._make(entry, TileProvider, settings, context))
+        return cast("TileProvider", self._make(entry, settings, context))
 
     def make_companion_transport(
         self, entry: PluginEntry, settings: PluginSettings, context: RunContext
     ) -> CompanionTransport:
         """Return the transport of one selected plugin, wrapped by whoever wraps this hook."""
-        return cast("CompanionTransport", self._make(entry, CompanionTransport, settings, context))
+        return cast("CompanionTransport", self._make(entry, settings, context))
 
     def make_provisioner(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> Provisioner:
         """Return the provisioner of one selected plugin."""
-        return cast("Provisioner", self._make(entry, Provisioner, settings, context))
+        return cast("Provisioner", self._make(entry, settings, context))
 
     def start_listening(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> None:
         """Give one listener its settings. Raises ``PluginError`` when it fails: it was asked for."""
@@ -166,8 +159,9 @@ class Hooks:
             for listener in self._listeners:
                 listener.stop()
 
-    def _make(self, entry: PluginEntry, protocol: type, settings: PluginSettings, context: RunContext) -> object:
-        hook = FACTORIES[Role(entry.role)]
+    def _make(self, entry: PluginEntry, settings: PluginSettings, context: RunContext) -> object:
+        role = Role(entry.role)
+        hook, protocol = FACTORIES[role], PROTOCOLS[role]
         with called(entry, hook, limit_s=self._call_s):
             made = self._caller(hook, entry)(settings=settings, context=context)
             if not meets(made, protocol):

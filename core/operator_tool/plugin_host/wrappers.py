@@ -13,31 +13,20 @@ from typing import cast
 import pluggy
 
 from operator_tool.api.errors import OperatorToolError, PluginError
-from operator_tool.api.roles import CompanionTransport, FlightSource, Provisioner, SimulatedTransport, TileProvider
+from operator_tool.api.roles import SimulatedTransport
 
 from .blame import hint_for, is_the_operators, no_such, words_of
 from .endings import ENDINGS
 from .entry import PluginEntry
+from .factories import MADE_BY
 from .protocols import meets
-
-_PROTOCOLS: dict[str, type] = {
-    "make_flight_source": FlightSource,
-    "make_tile_provider": TileProvider,
-    "make_companion_transport": CompanionTransport,
-    "make_provisioner": Provisioner,
-}
 
 _Wrapping = Generator[None, object, object]
 
 
-def protocol_of(hook: str) -> type:
-    """Return what a factory's hook makes."""
-    return _PROTOCOLS[hook]
-
-
 def watch_wrapper(entry: PluginEntry, found: pluggy.HookImpl, hook: str) -> None:
     """Have a registered wrapper of a factory watched from now on: its mistakes are told as its own plugin's."""
-    protocol = _PROTOCOLS[hook]
+    protocol = MADE_BY[hook]
     function = found.function
 
     @wraps(function)

@@ -11,7 +11,8 @@ import pytest
 from operator_tool.api import ConfigError, OperatorToolError, PluginError, PluginSettings, RunContext
 from operator_tool.plugin_host.discovery import Discovery, load
 from operator_tool.plugin_host.entry import PluginEntry, Role
-from operator_tool.plugin_host.hooks import FACTORIES, Hooks
+from operator_tool.plugin_host.factories import FACTORIES
+from operator_tool.plugin_host.hooks import Hooks
 from operator_tool.redaction import Redactor
 
 from .fresh_import import FreshImport, import_afresh
