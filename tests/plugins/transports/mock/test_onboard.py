@@ -290,3 +290,42 @@ def test_what_is_no_program_of_python_is_started_as_it_is(tmp_path: Path) -> Non
     assert as_onboard(["python3", "-"], tmp_path) == [sys.executable, "-"]
     started = as_onboard(["/usr/bin/python3.9", "-X", "utf8", "tool.py"], tmp_path)
     assert (started[:3], started[-2:]) == ([sys.executable, "-X", "utf8"], [str(tmp_path), "tool.py"])
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "program"),
+    [
+        (["-Ic", "CODE", "x"], ["-I"], ["-c", "CODE", "x"]),
+        (["-IcCODE", "-x"], ["-I"], ["-c", "CODE", "-x"]),
+        (["-cCODE\nmore", "x"], [], ["-c", "CODE\nmore", "x"]),
+        (["-Im", "json.tool", "-"], ["-I"], ["-m", "json.tool", "-"]),
+        (["-mjson.tool"], [], ["-m", "json.tool"]),
+        (["-BX", "utf8", "tool.py"], ["-BX", "utf8"], ["tool.py"]),
+        (["-Wc", "tool.py", "-c"], ["-Wc"], ["tool.py", "-c"]),
+        (["-Xutf8", "-W", "error", "-Sc", "CODE"], ["-Xutf8", "-W", "error", "-S"], ["-c", "CODE"]),
+        (
+            ["--check-hash-based-pycs", "never", "-I", "tool.py", "-Ic"],
+            ["--check-hash-based-pycs", "never", "-I"],
+            ["tool.py", "-Ic"],
+        ),
+        (["-I", "--", "-tool.py"], ["-I"], ["-tool.py"]),
+    ],
+)
+def test_flags_may_be_joined_as_python_takes_them(
+    words: list[str], flags: list[str], program: list[str], tmp_path: Path
+) -> None:
+    """What follows ``-c`` or ``-m`` is the program, also within one word, and what follows that is the program's."""
+    started = as_onboard(["python3", *words], tmp_path)
+    assert started[1 : started.index("-B", 1)] == flags
+    assert started[-len(program) :] == program
+    assert started[-len(program) - 1] == str(tmp_path)
+
+
+def test_joined_flags_run_on_the_machine(onboard: Onboard) -> None:
+    """``-Ic`` and ``-Im`` are held to the companion's folder as any other Python there is."""
+    code = "import sys; open('/var/tmp/not-of-the-companion', 'w')"
+    assert "PermissionError" in onboard.python("-Ic", code).stderr
+    assert onboard.python("-IcCODE=1;import sys;print(sys.argv)", "x").stdout == "['-c', 'x']\n"
+    assert onboard.python("-Im", "json.tool", stdin="[1]").stdout == "[\n    1\n]\n"
+    for word in ("-Ic", "-Im"):
+        assert as_onboard(["python3", word], onboard.folder.path) == [sys.executable, word]
