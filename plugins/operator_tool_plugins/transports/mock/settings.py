@@ -25,8 +25,8 @@ class MockSettings(PluginSettings, frozen=True, kw_only=True):
     companion_dir: Annotated[
         Path | None,
         Meta(
-            description="The simulated companion's folder: its programs run and write there and nowhere else; a new or"
-            " an empty one, or a mock's own. By default one in the data folder, another for each name of a"
-            " companion."
+            description="The simulated companion's folder: its programs run there, and its Python programs, so the"
+            " agent, write nowhere else; programs that are no Python are not held back. A new or an empty one, or a"
+            " mock's own. By default one in the data folder, another for each name of a companion."
         ),
     ] = None
