@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -27,17 +29,31 @@ def module_of(distribution: str) -> str:
     return module.read_text(encoding="utf-8")
 
 
+def module_on(page: str) -> str:
+    """Return what somebody has who takes each block of a page but a test's, from top to bottom."""
+    return "\n\n".join(block for block in blocks(page, "python") if "(ListenerContract)" not in block)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_shows_the_whole_plugin_as_it_runs(page: str) -> None:
-    """Each block but a test's stands in the module, and together they leave none of it out."""
-    rest = module_of(PAGES[page])
-    for block in blocks(page, "python"):
-        if "(ListenerContract)" in block:
-            assert block in (ROOT / "tests" / "contract" / "test_kit_listeners.py").read_text(encoding="utf-8")
-            continue
-        assert rest.count(block) == 1, f"{page} has what {PAGES[page]} has not:\n{block}"
-        rest = rest.replace(block, "")
-    assert not rest.strip(), f"{page} leaves out:\n{rest.strip()}"
+    """Its blocks in their order are the module, and nothing of it is left out; a test's block is of the kit's test."""
+    assert module_on(page) == module_of(PAGES[page])
+    kit = (ROOT / "tests" / "contract" / "test_kit_listeners.py").read_text(encoding="utf-8")
+    assert all(block in kit for block in blocks(page, "python") if "(ListenerContract)" in block)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_stands_on_the_page_can_be_imported(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the page no name is used before it is there."""
+    path = tmp_path / "from_the_page.py"
+    path.write_text(module_on(page), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, path.stem, module)
+    spec.loader.exec_module(module)
+    assert module.plugin_settings() is module.Settings
 
 
 @pytest.mark.parametrize("page", PAGES)
