@@ -1,5 +1,6 @@
 """Listener {{name}}: posts each event of a run to an address, and never keeps the run waiting."""
 
+import contextlib
 import json
 import logging
 import queue
@@ -18,8 +19,6 @@ NAME = "{{name}}"
 
 _log = logging.getLogger(__name__)
 
-_LAST_POSTS_S = 2.0
-
 
 class Settings(api.PluginSettings, frozen=True, kw_only=True):
     """Where the events go."""
@@ -36,7 +35,8 @@ class Settings(api.PluginSettings, frozen=True, kw_only=True):
         int,
         api.Meta(description="How many events may wait to be posted; what comes then is dropped.", ge=1, le=100_000),
     ] = 1000
-    timeout_s: Annotated[float, api.Meta(description="How long the address may be silent.", gt=0, le=10)] = 2.0
+    timeout_s: Annotated[float, api.Meta(description="How long the address may be silent.", gt=0, le=4)] = 2.0
+    flush_s: Annotated[float, api.Meta(description="How long the end of a run waits for the rest.", ge=0, le=5)] = 2.0
 
 
 class _Poster:
@@ -46,41 +46,38 @@ class _Poster:
         self._settings, self._context = settings, context
         self._waiting: queue.Queue[api.Event | None] = queue.Queue(settings.waiting)
         self._stopped = threading.Event()
-        self._dropped = self._failed = 0
+        self._told = self._arrived = 0
         self._opener = urllib.request.build_opener(_StayHere)
         self._thread = threading.Thread(target=self._post_all, name=NAME, daemon=True)
         self._thread.start()
 
     def tell(self, event: api.Event) -> None:
         """Take an event in; it is posted later, or dropped where too many wait."""
-        try:
+        self._told += 1
+        with contextlib.suppress(queue.Full):  # dropped, and counted
             self._waiting.put_nowait(event)
-        except queue.Full:
-            self._dropped += 1
 
     def stop(self) -> None:
-        """Post what still waits, for a moment, and end the thread."""
-        try:
-            self._waiting.put(None, timeout=_LAST_POSTS_S)
-            self._thread.join(_LAST_POSTS_S)
-        except queue.Full:
-            _log.debug("%s is too slow to take what still waits", NAME)
+        """Post what still waits, for a moment, and end the thread; the run waits ten seconds at most."""
+        end = api.Deadline.after(self._settings.flush_s)
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(None, timeout=end.remaining_s())
+        self._thread.join(end.remaining_s())
         self._stopped.set()
-        self._thread.join(self._settings.timeout_s + _LAST_POSTS_S)
-        lost = self._dropped + self._failed + self._waiting.qsize()
-        if lost:
-            _log.warning("%s: %d events did not arrive", NAME, lost)
+        self._thread.join(self._settings.timeout_s)  # the one that is under way
+        if lost := self._told - self._arrived:
+            _log.warning("%s: %d of %d events did not arrive", NAME, lost, self._told)
 
     def _post_all(self) -> None:
-        while (event := self._waiting.get()) is not None:
-            if self._stopped.is_set():
-                return
+        failed = False
+        while not self._stopped.is_set() and (event := self._waiting.get()) is not None:
             try:
                 self._post(event)
+                self._arrived += 1
             except (OSError, HTTPException, ValueError) as error:
-                self._failed += 1
-                if self._failed == 1:
+                if not failed:
                     _log.warning("%s: an event could not be posted: %s", NAME, self._context.redact(str(error)))
+                failed = True
 
     def _post(self, event: api.Event) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": self._context.user_agent}
