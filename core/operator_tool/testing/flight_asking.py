@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from operator_tool.api import Flight, FlightError, OperatorToolError
+from operator_tool.plugin_host import blame
 
-THREAD_NAME = "operator-tool-kit"
+from .in_time import KIT_THREAD, note_held_up, where_it_stands
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,13 +24,20 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     took_s: float
 
 
-def resolve(source: Any, reference: str, *, budget_s: float) -> Resolved:
-    """Return what came of it; fails the test where it takes longer, or raises what is no error of the tool's."""
+def resolve(source: Any, reference: str, *, budget_s: float, ordinary: bool = False) -> Resolved:
+    """Return what came of it; fails the test where it takes longer, or raises what is no error of the tool's.
+
+    Where an ``ordinary`` flight does not come, no later check waits for long.
+    """
     asking = Asking(source, reference)
     asking.thread.join(budget_s)
     if asking.thread.is_alive():
+        where = where_it_stands(asking.thread)
+        late = f"resolve() had not ended after {budget_s:g} s{f', and stands in {where}' if where else ''}"
+        if ordinary:
+            note_held_up(late)
         pytest.fail(
-            f"resolve() had not ended after {budget_s:g} s: every wait of a flight source needs an end, and ends when "
+            f"{late}: every wait of a flight source needs an end, and ends when "
             "context.cancelled is set or context.deadline has passed",
             pytrace=False,
         )
@@ -59,9 +67,7 @@ class Asking:
         self._ended_s = self._began_s
         self._answer: object = None
         self._error: BaseException | None = None
-        self.thread = threading.Thread(
-            target=self._run, args=(source.resolve, reference), name=THREAD_NAME, daemon=True
-        )
+        self.thread = threading.Thread(target=self._run, args=(source.resolve, reference), name=KIT_THREAD, daemon=True)
         self.thread.start()
 
     def resolved(self) -> Resolved:
@@ -74,7 +80,8 @@ class Asking:
                 f"{type(self._error).__name__} came out of resolve(): {self._error}. Raise a FlightError of the class "
                 "that says what happened; anything else is told to the operator as a bug"
             ) from self._error
-        assert isinstance(self._answer, Flight), f"resolve() gave {brief(self._answer)}, not a Flight"
+        if not isinstance(self._answer, Flight):
+            pytest.fail(f"resolve() gave {blame.brief(self._answer)}, not a Flight", pytrace=False)
         return Resolved(flight=self._answer, error=None, took_s=took_s)
 
     def _run(self, call: Callable[[str], object], reference: str) -> None:

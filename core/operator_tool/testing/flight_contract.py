@@ -210,7 +210,7 @@ class FlightSourceContract(FactoryContract):
 
     def resolved(self, source: Any, reference: str) -> Flight:
         """Return the flight; fails the test where there is none."""
-        found = resolve(source, reference, budget_s=self.budget_s)
+        found = resolve(source, reference, budget_s=self.budget_s, ordinary=True)
         if found.flight is None:
             error = found.error
             assert isinstance(error, OperatorToolError)

@@ -23,6 +23,7 @@ from operator_tool.api import (
 
 from .flight_asking import Asking, brief, expect, resolve
 from .flight_contract import ROUTE, FlightSourceContract, Position
+from .in_time import one_answer
 from .left_open import LeftOpen
 from .making import Make, MakeHost, Options
 from .plugin_contract import close_object
@@ -106,13 +107,15 @@ class WebFlightSourceContract(FlightSourceContract):
         """Resolve from a service that answers, and from one that repeats in every answer all that it was sent."""
 
         def run(options: Options, context: RunContext, said: Said) -> None:
-            made = make_host(options, context).flight_source(self.plugin)
-            said.note("its repr", f"{made!r} {made}")
-            said.note("the flight", repr(made.resolve(flight_reference)))
+            with one_answer():
+                made = make_host(options, context).flight_source(self.plugin)
+                said.note("its repr", f"{made!r} {made}")
+                said.note("the flight", repr(made.resolve(flight_reference)))
             for status in (200, 302, 401, 403, 404, 418):
                 flight_service.answer(functools.partial(_repeating, status))
                 try:
-                    said.note("the flight", repr(made.resolve(flight_reference)))
+                    with one_answer():
+                        said.note("the flight", repr(made.resolve(flight_reference)))
                 except OperatorToolError as error:
                     said.note_error(f"an error after an answer {status}", error)
             close_object(made)

@@ -19,6 +19,7 @@ from operator_tool.plugin_host import listening as telling
 from operator_tool.plugin_host.hooks import Hooks
 from operator_tool.plugin_host.host import PluginHost
 
+from .in_time import answer_limit_s, note_held_up, one_answer, told_in_words
 from .left_open import LeftOpen
 from .making import MakeHost, Options
 from .plugin_contract import PluginContract
@@ -41,6 +42,13 @@ class ListenerContract(PluginContract):
     """How long ten thousand events may take: the run waits for each."""
     stops_within_s: ClassVar[float] = 8.0
     """How long the end of a run may take; the host waits 10 s, and then goes without the rest."""
+
+    answers_within_s: ClassVar[float] = telling.HANG_S
+    """How long one call may take that a check waits for; a run waits no longer for a listener either."""
+
+    @pytest.fixture(autouse=True)
+    def _hangs_soon(self, monkeypatch: pytest.MonkeyPatch, _in_time: None) -> None:
+        monkeypatch.setattr(telling, "HANG_S", answer_limit_s())
 
     @pytest.fixture
     def unwritable_options(self) -> Options | None:
@@ -187,6 +195,7 @@ class ListenerContract(PluginContract):
         if unwritable_options is None:
             return
         host = make_host({**plugin_options, **unwritable_options})
+        refused = ""
         with listener_failures() as failures, warnings_logged() as told:
             try:
                 host.start_listeners([self.plugin])
@@ -195,7 +204,9 @@ class ListenerContract(PluginContract):
                     pytest.fail("the ConfigError says nothing: name the setting, its value and what is wrong")
                 return
             except OperatorToolError as error:
-                pytest.fail(f"{error.message}. Raise ConfigError from start_listening, and name the setting.")
+                refused = f"{error.message}. Raise ConfigError from start_listening, and name the setting."
+            if refused:
+                pytest.fail(refused, pytrace=False)
             for _ in range(10):
                 for event in a_run():
                     host.emit(event)
@@ -210,23 +221,21 @@ class ListenerContract(PluginContract):
 
     def start(self, host: PluginHost) -> None:
         """Start the listener; fails the test where it doesn't start."""
-        try:
+        with told_in_words(), one_answer():
             host.start_listeners([self.plugin])
-        except OperatorToolError as error:
-            pytest.fail(f"{error.message}. {error.hint}", pytrace=False)
 
     def tell(self, host: PluginHost, events: Iterable[Event]) -> None:
         """Tell of events; fails the test where the listener failed, in its own threads too."""
         with listener_failures() as failures:
             for event in events:
                 host.emit(event)
-                assert not failures, f"told of {str(event)[:200]}: {failures[0]}"
+                assert not failures, f"on_event was told of {str(event)[:200]}: {failures[0]}"
 
     def stop(self, host: PluginHost) -> None:
         """Stop the listener; fails the test where that failed."""
         with listener_failures() as failures:
             host.stop_listeners()
-        assert not failures, f"told that no event follows: {failures[0]}"
+        assert not failures, f"stop_listening was told that no event follows: {failures[0]}"
 
     def _whole_run(self, host: PluginHost) -> None:
         self.start(host)
@@ -250,6 +259,8 @@ def listener_failures() -> Iterator[list[str]]:
             yield failures
     finally:
         threading.excepthook = before
+        if hangs := [failure for failure in failures if "did not come back" in failure]:
+            note_held_up(hangs[0].partition(";")[0])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from operator_tool.plugin_host.hooks import Hooks
 from operator_tool.redaction import Redactor
 
 from .fresh_import import FreshImport, import_afresh
+from .in_time import one_answer, told_in_words, whole_check
 from .making import Make, MakeHost, Options, make_object, new_host, sources_of
 from .said import Said, listening
 from .settings_schema import (
@@ -51,6 +53,15 @@ class PluginContract:
     """Modules that may not come with the plugin's import, besides those of operator-tool's core and other plugins."""
     unbounded_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that hold a number for which any value at all makes sense."""
+    answers_within_s: ClassVar[float] = 30.0
+    """How long one call of the plugin's may take that a check waits for, such as that of its factory or ``close``."""
+    ends_within_s: ClassVar[float] = 150.0
+    """How long one check may take altogether; once one was held up, the others of the class wait for seconds only."""
+
+    @pytest.fixture(autouse=True)
+    def _in_time(self) -> Iterator[None]:
+        with whole_check(type(self), answers_s=self.answers_within_s, ends_s=self.ends_within_s):
+            yield
 
     @pytest.fixture
     def plugin_options(self) -> Options:
@@ -70,28 +81,22 @@ class PluginContract:
     @pytest.fixture
     def entry(self) -> PluginEntry:
         """The installed plugin, found as the command line finds it."""
-        try:
+        with told_in_words(_how_to_install(self.role, self.plugin)):
             return Discovery().find(Role(self.role), self.plugin)
-        except PluginError as error:
-            pytest.fail(f"{error.message}. {error.hint} {_how_to_install(self.role, self.plugin)}", pytrace=False)
 
     @pytest.fixture
     def hooks(self, entry: PluginEntry) -> Hooks:
         """The hooks with this plugin alone in them."""
         hooks = Hooks()
-        try:
+        with told_in_words(), one_answer():
             hooks.register(entry, load(entry))
-        except PluginError as error:
-            pytest.fail(f"{error.message}. {error.hint}", pytrace=False)
         return hooks
 
     @pytest.fixture
     def settings_type(self, hooks: Hooks, entry: PluginEntry) -> type[PluginSettings]:
         """The class of the plugin's settings; ``PluginSettings`` itself where it has none."""
-        try:
+        with told_in_words(), one_answer():
             return hooks.settings_type(entry)
-        except PluginError as error:
-            pytest.fail(error.message, pytrace=False)
 
     @pytest.fixture
     def make_host(self, plugin_options: Options, context: RunContext) -> MakeHost:
@@ -115,7 +120,7 @@ class PluginContract:
     @pytest.fixture
     def fresh_import(self, entry: PluginEntry) -> FreshImport:
         """What the import of the plugin's module did in an interpreter of its own."""
-        module = entry.target.partition(":")[0].strip()
+        module = entry.module
         found = _imports.get(module) or import_afresh(module)
         for _ in range(2):
             # A machine that is busy is no fault of the plugin's.
@@ -159,15 +164,18 @@ class PluginContract:
 
     def test_implements_the_hooks_of_its_role(self, entry: PluginEntry) -> None:
         """Each hook has a known name and known arguments, and the one that the role needs is there."""
+        problem = ""
         try:
-            Hooks().register(entry, load(entry))
+            with one_answer():
+                Hooks().register(entry, load(entry))
         except PluginError as error:
             needs = FACTORIES.get(Role(self.role), "on_event")
-            pytest.fail(
-                f"{error.message}. Mark the function with @hookimpl.{needs}; its arguments are named as in "
-                "operator_tool.api.hookspecs, and may be left out where they aren't needed.",
-                pytrace=False,
+            problem = (
+                f"{error.message}. Mark the function with @hookimpl.{needs}; arguments that it doesn't need may be "
+                "left out."
             )
+        if problem:
+            pytest.fail(problem, pytrace=False)
 
     def test_describes_each_setting(self, settings_type: type[PluginSettings]) -> None:
         """``plugins info`` has a sentence for each setting."""
@@ -213,13 +221,8 @@ class PluginContract:
         self, plugin_options: Options, give_settings: Callable[[Options], Any]
     ) -> None:
         """The settings that ``plugin_options`` gives are all that the plugin needs."""
-        try:
+        with told_in_words("Override the fixture plugin_options so that it gives what the plugin needs."):
             give_settings(plugin_options)
-        except OperatorToolError as error:
-            pytest.fail(
-                f"{error.message}. Override the fixture plugin_options so that it gives what the plugin needs.",
-                pytrace=False,
-            )
 
     def test_says_no_secret(
         self,
@@ -241,7 +244,7 @@ class PluginContract:
             )
 
     def _foreign(self, entry: PluginEntry) -> Callable[[str], bool]:
-        own = entry.target.partition(":")[0].partition(".")[0]
+        own = entry.module.partition(".")[0]
         forbidden = {name for name in self.must_not_import if name != own} | _modules_of_others(entry)
 
         def is_foreign(module: str) -> bool:
@@ -262,12 +265,18 @@ class FactoryContract(PluginContract):
     @pytest.fixture
     def make(self, make_host: MakeHost) -> Make:
         """Makes the plugin's object through the real host; each time anew."""
-        return lambda options=None, context=None: make_object(make_host(options, context), Role(self.role), self.plugin)
+
+        def make(options: Options | None = None, context: RunContext | None = None) -> Any:
+            with one_answer():
+                return make_object(make_host(options, context), Role(self.role), self.plugin)
+
+        return make
 
     @pytest.fixture
     def made(self, make: Make) -> Iterator[Any]:
         """The plugin's object, closed after the test where it can be."""
-        made = make()
+        with told_in_words():
+            made = make()
         yield made
         close_object(made)
 
@@ -281,22 +290,23 @@ class FactoryContract(PluginContract):
         """Make the object, exercise it, and close it."""
 
         def run(options: Options, context: RunContext, said: Said) -> None:
-            made = make_object(make_host(options, context), Role(self.role), self.plugin)
-            said.note("its repr", f"{made!r} {made}")
-            try:
-                exercise(made)
-            finally:
+            with one_answer():
+                made = make_object(make_host(options, context), Role(self.role), self.plugin)
                 said.note("its repr", f"{made!r} {made}")
+            try:
+                with one_answer():
+                    exercise(made)
+            finally:
+                with one_answer():
+                    said.note("its repr", f"{made!r} {made}")
                 close_object(made)
 
         return run
 
     def test_makes_an_object_of_its_role(self, make: Make) -> None:
         """The factory returns what the role's Protocol asks for, anew each time."""
-        try:
+        with told_in_words():
             one, other = make(), make()
-        except OperatorToolError as error:
-            pytest.fail(f"{error.message}. {error.hint}", pytrace=False)
         try:
             assert one is not other, f"make {self.plugin}'s object anew each time: two runs may have one each"
         finally:
@@ -309,12 +319,24 @@ class FactoryContract(PluginContract):
         problems = [problem for protocol in protocols for problem in signature_problems(made, protocol)]
         assert not problems, "; ".join(dict.fromkeys(problems))
 
+    def test_writes_nothing_to_standard_output(
+        self, made: Any, exercise: Callable[[Any], None], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Standard output is the report's, for whoever parses it."""
+        capfd.readouterr()  # what came before is not the plugin's
+        with contextlib.suppress(OperatorToolError), one_answer():
+            exercise(made)
+        close_object(made)
+        out = capfd.readouterr().out
+        assert not out, f"{out[:200]!r} came on standard output, where --json puts the report: emit a Notice, or log it"
+
 
 def close_object(made: Any) -> None:
     """Close what a plugin made, where it can be closed."""
     close = getattr(made, "close", None)
     if callable(close):
-        close()
+        with one_answer():
+            close()
 
 
 def _within(module: str, package: str) -> bool:
@@ -324,7 +346,7 @@ def _within(module: str, package: str) -> bool:
 def _modules_of_others(entry: PluginEntry) -> set[str]:
     """Return the modules of the plugins that other distributions bring."""
     others = [other for other in Discovery().entries if other.distribution != entry.distribution]
-    return {other.target.partition(":")[0] for other in others} - {entry.target.partition(":")[0]}
+    return {other.module for other in others} - {entry.module}
 
 
 def _how_to_install(role: str, name: str) -> str:

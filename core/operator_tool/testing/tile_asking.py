@@ -15,19 +15,31 @@ from operator_tool.api import (
     DownloadError,
     NotModified,
     OperatorToolError,
+    ProviderInfo,
     RunContext,
     Tile,
     TileId,
     TileResult,
     WantedTile,
 )
+from operator_tool.plugin_host.blame import brief
 
+from .in_time import KIT_THREAD, note_held_up, one_answer, where_it_stands
 from .services.tile_service import THREAD_NAME
 
 _RESULTS = TileResult.__args__
 TOO_MANY_TILES = 1_000_000
 """What an endless iterator of wanted tiles names, as good as."""
 _EVERY_WAIT_ENDS = "every wait of a provider needs an end"
+
+
+def described(provider: Any) -> ProviderInfo:
+    """Return what a provider says of itself; fails where it does not come back, or says something else."""
+    with one_answer():
+        info = provider.describe()
+    if not isinstance(info, ProviderInfo):
+        pytest.fail(f"describe() gave {brief(info)}, not a ProviderInfo", pytrace=False)
+    return info
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,16 +87,21 @@ def ask(
             outcome.append(None)
 
     began_s = time.monotonic()
-    thread = threading.Thread(target=run, name="operator-tool-kit", daemon=True)
+    thread = threading.Thread(target=run, name=KIT_THREAD, daemon=True)
     thread.start()
     thread.join(budget_s)
     took_s = time.monotonic() - began_s
     if not outcome:
-        pytest.fail(
-            f"describe() and fetch() of {len(named)} tiles had not ended after {budget_s:g} s: {late}", pytrace=False
-        )
+        where = where_it_stands(thread)
+        stands = f", and stands in {where}" if where else ""
+        ended = f"describe() and fetch() of {len(named)} tiles had not ended after {budget_s:g} s{stands}"
+        if late is _EVERY_WAIT_ENDS:
+            note_held_up(ended)
+        pytest.fail(f"{ended}: {late}", pytrace=False)
     if (error := outcome[0]) is None or isinstance(error, OperatorToolError):
         return Asked(results=tuple(results), error=error, took_s=took_s)
+    if isinstance(error, pytest.fail.Exception):
+        pytest.fail(str(error), pytrace=False)
     raise AssertionError(
         f"{type(error).__name__} came out of the provider: {error}. Raise TryAgainError in a function of fetch_in_pool "
         "for what may pass, return Unreachable or Corrupt for one tile, and raise DownloadError for the whole provider."
@@ -93,10 +110,12 @@ def ask(
 
 def checked_result(result: object) -> Any:
     """Return a result of ``fetch``, if it is one."""
-    assert isinstance(result, _RESULTS), (
-        f"fetch() gave {result!r}: yield operator_tool.api's Tile, Absent, NotModified, Refused, Unreachable, Corrupt "
-        "or Placeholder for each wanted tile"
-    )
+    if not isinstance(result, _RESULTS):
+        pytest.fail(
+            f"fetch() gave {brief(result)}, not a TileResult: yield operator_tool.api's Tile, Absent, NotModified, "
+            "Refused, Unreachable, Corrupt or Placeholder for each wanted tile",
+            pytrace=False,
+        )
     return result
 
 
@@ -161,7 +180,7 @@ class Threads:
         return found
 
     def _new(self) -> list[threading.Thread]:
-        ours = (THREAD_NAME, "operator-tool-kit")
+        ours = (THREAD_NAME, KIT_THREAD)
         return [one for one in threading.enumerate() if one not in self._before and one.name not in ours]
 
 
@@ -193,7 +212,7 @@ def interrupt(
             if close is not None:
                 close()
 
-    thread = threading.Thread(target=run, name="operator-tool-kit", daemon=True)
+    thread = threading.Thread(target=run, name=KIT_THREAD, daemon=True)
     thread.start()
     until_s = time.monotonic() + 30.0
     while not when() and time.monotonic() < until_s and thread.is_alive():

@@ -14,7 +14,6 @@ from operator_tool.api import (
     MAX_ZOOM,
     Absent,
     OperatorToolError,
-    ProviderInfo,
     RunContext,
     Tile,
     TileId,
@@ -23,9 +22,11 @@ from operator_tool.api import (
 )
 from operator_tool.pictures import BadPictureError, check_picture
 
+from .in_time import one_answer
+from .left_open import LeftOpen
 from .making import Make
 from .plugin_contract import FactoryContract, close_object
-from .tile_asking import Threads, Wanting, around, ask, checked_result, interrupt, wanted
+from .tile_asking import Threads, Wanting, around, ask, checked_result, described, interrupt, wanted
 
 MANY_TILES = 500
 SIDE_BY_SIDE = 32
@@ -84,11 +85,10 @@ class TileProviderContract(FactoryContract):
         """The dataset keys the store and the cache: it is the same for the same settings, also of another object."""
         one, other = make(), make()
         try:
-            first, again, others = one.describe(), one.describe(), other.describe()
+            first, again, others = described(one), described(one), described(other)
         finally:
             close_object(one)
             close_object(other)
-        assert isinstance(first, ProviderInfo), f"describe() gave {first!r}, not a ProviderInfo"
         assert first == again, f"describe() says another thing the second time: {first}, {again}"
         assert first == others, (
             f"two providers of the same settings describe themselves otherwise: {first}, {others}. What was "
@@ -97,7 +97,7 @@ class TileProviderContract(FactoryContract):
 
     def test_describes_what_can_be(self, made: Any) -> None:
         """Zooms, bounds and the tiles' size make sense, and the dataset has a name."""
-        info = made.describe()
+        info = described(made)
         assert info.dataset.strip(), "describe() names no dataset: the URL without its secrets, a file's identity"
         assert info.dataset.isprintable(), f"the dataset {info.dataset!r} has characters that can't be shown"
         assert 0 <= info.min_zoom <= info.max_zoom <= MAX_ZOOM, f"zooms {info.min_zoom} to {info.max_zoom}"
@@ -111,7 +111,7 @@ class TileProviderContract(FactoryContract):
         self, made: Any, present_tiles: tuple[TileId, ...], pictures: dict[TileId, bytes]
     ) -> None:
         """Each tile is a whole picture of the declared size, in one of the declared formats."""
-        info = made.describe()
+        info = described(made)
         assert all(info.min_zoom <= tile.z <= info.max_zoom for tile in present_tiles), (
             f"present_tiles are of zooms that describe() doesn't have: {info.min_zoom} to {info.max_zoom}"
         )
@@ -128,7 +128,9 @@ class TileProviderContract(FactoryContract):
     ) -> None:
         """The same tile has the same bytes, asked again and asked of another object: a rerun must change nothing."""
         for attempt in ("the first time", "the second time"):
-            for result in made.fetch(wanted(present_tiles)):
+            with one_answer():
+                results = list(made.fetch(wanted(present_tiles)))
+            for result in results:
                 assert isinstance(checked_result(result), Tile), f"{attempt}: {result}"
                 assert result.data == pictures[result.id], f"tile {result.id} has other bytes {attempt}"
 
@@ -157,16 +159,17 @@ class TileProviderContract(FactoryContract):
 
     def test_pulls_only_what_it_works_on(self, made: Any, present_tiles: tuple[TileId, ...]) -> None:
         """The wanted tiles can be millions: few are pulled ahead of the results."""
-        made.describe()
+        described(made)
         tiles = Wanting(around(present_tiles), most=10 * self.pulls_ahead + 100)
-        results = made.fetch(tiles)
         taken = 0
-        for _result in results:
-            taken += 1
-            if taken == 20:
-                break
-        ahead = tiles.pulled - taken
-        _close(results)
+        with one_answer():
+            results = made.fetch(tiles)
+            for _result in results:
+                taken += 1
+                if taken == 20:
+                    break
+            ahead = tiles.pulled - taken
+            _close(results)
         assert taken, "fetch() gave no result"
         assert ahead <= self.pulls_ahead, (
             f"{tiles.pulled} wanted tiles were pulled for {taken} results: pull from the iterator when there is room "
@@ -180,7 +183,7 @@ class TileProviderContract(FactoryContract):
         """Once ``context.cancelled`` is set, ``fetch`` ends within a second, and leaves no thread."""
         threads = Threads()
         made = make(context=context)
-        made.describe()
+        described(made)
         tiles = Wanting(around(present_tiles))
         ended = interrupt(made, tiles, context, lambda: tiles.pulled > 5, budget_s=self.gives_up_within_s)
         assert ended is not None, _NOT_ENDED
@@ -192,26 +195,39 @@ class TileProviderContract(FactoryContract):
         """The core closes the iterator in the middle: that takes less than a second, and leaves no thread."""
         threads = Threads()
         made = make()
-        made.describe()
-        results = made.fetch(Wanting(around(present_tiles)))
-        next(iter(results))
+        described(made)
+        with one_answer():
+            results = made.fetch(Wanting(around(present_tiles)))
+            next(iter(results))
         began_s = time.monotonic()
-        _close(results)
+        with one_answer():
+            _close(results)
         close_object(made)
         took_s = time.monotonic() - began_s
         assert took_s <= self.gives_up_within_s, f"closing fetch()'s iterator and the provider took {took_s:.1f} s"
         assert not (left := threads.left()), f"threads are left after that: {', '.join(t.name for t in left)}"
 
+    def test_leaves_nothing_open(self, make: Make, present_tiles: tuple[TileId, ...]) -> None:
+        """After ``close`` no thread, file or socket of the provider's is left."""
+        self._used_and_closed(make, present_tiles)  # what is imported or made once stays
+        open_now = LeftOpen()
+        held = self._used_and_closed(make, present_tiles)
+        assert not (left := open_now.since()), (
+            f"after close() {', '.join(left[:5])} is left: close there all that was opened"
+        )
+        del held
+
     def test_can_be_closed_at_any_time(self, make: Make, present_tiles: tuple[TileId, ...]) -> None:
         """``close`` is harmless before anything was asked, after a stream that was given up, and a second time."""
         unused, amid = make(), make()
-        results = amid.fetch(wanted(present_tiles))
-        next(iter(results))
-        _close(results)
+        with one_answer():
+            results = amid.fetch(wanted(present_tiles))
+            next(iter(results))
+            _close(results)
         try:
             for made in (unused, amid):
-                made.close()
-                made.close()
+                close_object(made)
+                close_object(made)
         except Exception as error:  # whatever it is, it hides why the run ended
             raise AssertionError(f"close() raised {error!r}: it is called whatever happened before") from error
 
@@ -236,7 +252,7 @@ class TileProviderContract(FactoryContract):
         each = [dataclasses.replace(context, run_id=f"run-{number}") for number in range(SIDE_BY_SIDE)]
         providers = [make(context=one) for one in each]
         for one in providers:
-            one.describe()
+            described(one)
         threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(providers)]
         for thread in threads:
             thread.start()
@@ -244,8 +260,16 @@ class TileProviderContract(FactoryContract):
             thread.join(60)
         assert not any(thread.is_alive() for thread in threads), "some of 32 providers side by side never ended"
         for one in providers:
-            one.close()
+            close_object(one)
         assert not wrong, f"{len(wrong)} of 32 providers side by side went wrong: {'; '.join(wrong[:3])}"
+
+    def _used_and_closed(self, make: Make, tiles: tuple[TileId, ...]) -> Any:
+        made = make()
+        try:
+            ask(made, tiles[:2])
+        finally:
+            close_object(made)
+        return made
 
 
 _NOT_ENDED = (

@@ -26,7 +26,7 @@ from .pictures import picture_of
 from .plugin_contract import close_object
 from .services.tile_service import Script, TileAnswer, TileRequest, TileService, tile_of_path
 from .services.tile_service import tile_service as run_tile_service
-from .tile_asking import around, ask, assert_lost, wanted
+from .tile_asking import around, ask, assert_lost, described, wanted
 from .tile_web_silence import SilenceChecks
 
 _HTML = TileAnswer(body=b"<!DOCTYPE html><html><body>Your quota is used up.</body></html>", media_type="text/html")
@@ -215,7 +215,7 @@ class WebTileProviderContract(SilenceChecks):
         self, made: Any, tile_service: TileService, present_tiles: tuple[TileId, ...], form: str
     ) -> None:
         """429 with ``Retry-After``: nobody asks sooner, and the pause of one request is that of all."""
-        made.describe()
+        described(made)
         first: list[float] = []
 
         def refuse(request: TileRequest) -> TileAnswer | None:
@@ -265,7 +265,7 @@ class WebTileProviderContract(SilenceChecks):
         for result in asked.results:
             if isinstance(result, Tile):
                 try:
-                    check_picture(result.data, size_px=made.describe().tile_size_px)
+                    check_picture(result.data, size_px=described(made).tile_size_px)
                 except BadPictureError:
                     continue
             assert not isinstance(result, Tile | Absent | NotModified), (

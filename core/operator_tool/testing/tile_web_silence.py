@@ -11,10 +11,11 @@ import pytest
 
 from operator_tool.api import Deadline, RunContext, TileId
 
+from .in_time import one_answer
 from .making import Make, Options
 from .plugin_contract import close_object
 from .services.tile_service import TileAnswer, TileRequest, TileService
-from .tile_asking import Threads, Wanting, around, ask, assert_lost, interrupt
+from .tile_asking import Threads, Wanting, around, ask, assert_lost, described, interrupt
 from .tile_contract import TileProviderContract
 
 _NOT_ENDED = (
@@ -53,7 +54,7 @@ class SilenceChecks(TileProviderContract):
         """No wait goes beyond ``context.deadline``, also while the service is silent."""
         made = make(context=dataclasses.replace(context, deadline=Deadline.after(1.0)))
         try:
-            made.describe()
+            described(made)
             tile_service.answer_tiles(TileAnswer(silent=True))
             late = (
                 "context.deadline was 1 s away, and the service silent: give fetch_in_pool deadline=context.deadline, "
@@ -88,7 +89,7 @@ class SilenceChecks(TileProviderContract):
     ) -> None:
         threads = Threads()
         made = make(context=context)
-        made.describe()
+        described(made)
         answered = threading.Event()
 
         def fall_silent(_request: TileRequest) -> TileAnswer | None:
@@ -100,10 +101,12 @@ class SilenceChecks(TileProviderContract):
         tile_service.answer_tiles(fall_silent)
         try:
             if closing:
-                results = made.fetch(Wanting(around(present_tiles)))
-                next(iter(results))
+                with one_answer():
+                    results = made.fetch(Wanting(around(present_tiles)))
+                    next(iter(results))
                 began_s = time.monotonic()
-                results.close()
+                with one_answer():
+                    results.close()
                 close_object(made)
                 took_s = time.monotonic() - began_s
                 assert took_s <= self.gives_up_within_s, (

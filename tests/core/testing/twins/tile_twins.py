@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from operator_tool.api import (
@@ -313,6 +314,20 @@ class _Shared(Sound):
         return Tile(tile, self.picture(_Shared.at_hand)) if tile in TILES else Absent(tile)
 
 
+class _Opening(Sound):
+    def describe(self) -> ProviderInfo:
+        self._file = Path(__file__).open("rb")  # noqa: SIM115 - that is its weakness
+        return self.info
+
+
+class _Talking(Sound):
+    def describe(self) -> ProviderInfo:
+        sys.stdout.write("describing\n")
+        return self.info
+
+
+OPENING = Twin(_Opening, Settings, fails="test_leaves_nothing_open")
+TALKING = Twin(_Talking, Settings, fails="test_writes_nothing_to_standard_output")
 FORGETFUL = Twin(_Forgetful, Settings, fails="test_describes_itself_the_same_each_time")
 TOO_DEEP = Twin(_TooDeep, Settings, fails="test_describes_what_can_be")
 NAMELESS = Twin(_Nameless, Settings, fails="test_describes_what_can_be")
