@@ -69,13 +69,25 @@ class MockTransport:
     def connect(self) -> CompanionSession:
         """Open a session, where the script lets one be opened."""
         run = self._run = self._run or self._begin()
-        self._context.cancelled.wait(2 * self._script.link.latency_s)
+        self._travel_there_and_back()
         run.machine.befall(run.faults)
         run.machine.check_up(self.address)
         if (refused := run.faults.refusal()) is not None:
             raise _refusal(refused, self.address)
         link = Link(run.faults, run.machine, self._settings.seed)
         return MockSession(self._folder, self._script, link, self._seed(), self.address, self._context)
+
+    def _travel_there_and_back(self) -> None:
+        latency_s = self._script.link.latency_s
+        wait_s = self._context.deadline.remaining_s(2 * latency_s)
+        given_up = self._context.cancelled.wait(wait_s)
+        if wait_s < 2 * latency_s and not given_up:
+            raise CompanionError(
+                f"the companion at {self.address} can't be reached: no answer before the run's deadline (the script's"
+                f" link.latency_s is {latency_s:g})",
+                hint="Give the run more time, or the link a smaller latency_s.",
+                retryable=True,
+            )
 
     def _begin(self) -> _Run:
         """Begin the script: the folder is made, and the build counted, where this is one."""

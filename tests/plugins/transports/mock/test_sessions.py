@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import CompanionError, CompanionSession, ConfigError, LinkError, RunContext, RunLimits
+from operator_tool.api import CompanionError, CompanionSession, ConfigError, Deadline, LinkError, RunContext, RunLimits
 from operator_tool_plugins.transports.mock import make_companion_transport
 from operator_tool_plugins.transports.mock.settings import MockSettings
 from operator_tool_plugins.transports.mock.transport import MockTransport
@@ -24,15 +25,22 @@ class Rig:
         self.folder = folder
         self._runs = 0
 
-    def transport(self, script: str, seed: int = 0, folder: str = "companion") -> MockTransport:
+    def transport(
+        self, script: str, seed: int = 0, folder: str = "companion", within_s: float = math.inf
+    ) -> MockTransport:
         """Return the transport of another run."""
         self._runs += 1
         file = self.folder / "rig.toml"
         file.write_text(script)
         settings = MockSettings(script=file, seed=seed, companion_dir=self.folder / folder)
-        made = make_companion_transport(settings, RunContext(run_id=f"run{self._runs}", state_dir=self.folder))
+        made = make_companion_transport(settings, self.context(within_s))
         assert isinstance(made, MockTransport)
         return made
+
+    def context(self, within_s: float) -> RunContext:
+        """Return the run that was counted last."""
+        deadline = Deadline.after(within_s)
+        return RunContext(run_id=f"run{self._runs}", state_dir=self.folder, deadline=deadline)
 
 
 @pytest.fixture
@@ -189,3 +197,12 @@ def test_a_folder_that_can_t_be_used_is_named(rig: Rig) -> None:
     (rig.folder / "companion/mock.json").write_text("{")
     with pytest.raises(ConfigError, match=r"mock\.json can't be read"):
         rig.transport("").connect()
+
+
+@pytest.mark.timeout(60)
+def test_a_slow_link_is_waited_for_until_the_deadline(rig: Rig) -> None:
+    """A latency of an hour doesn't hold a run that has less time, and the error says whose latency it was."""
+    transport = rig.transport("[link]\nlatency_s = 3600\n", within_s=0.1)
+    with pytest.raises(CompanionError, match=r"no answer before the run's deadline .*latency_s is 3600") as caught:
+        transport.connect()
+    assert caught.value.retryable
