@@ -189,6 +189,7 @@ def test_a_wrappers_mistake_is_told_as_its_own(make: Make, mistake: str) -> None
 
     assert raised.value.exit_code == 12
     assert "listener 'rig-b' (acme-rig-b 3.1) wraps make_companion_transport and " + message in raised.value.message
+    assert raised.value.hint == "Update or remove acme-rig-b, or select another listener."
     assert seen("c") == ["PluginError"]
     assert seen("a") == ([] if mistake in ("before", "no yield") else ["there"])
 
