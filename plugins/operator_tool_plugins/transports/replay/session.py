@@ -99,8 +99,8 @@ class ReplayedSession:
             raise raised_again(put.fault)
         if (put.size_bytes, put.mode) != (len(data), mode):
             raise LinkError(
-                f"the recording has {escape_controls(path)} written with {put.size_bytes:,} bytes and mode {put.mode:04o}, and not with "
-                f"{len(data):,} and {mode:04o}",
+                f"the recording has {escape_controls(path)} written with {put.size_bytes:,} bytes and mode "
+                f"{put.mode:04o}, and not with {len(data):,} and {mode:04o}",
                 hint=OTHERWISE_HINT,
                 retryable=False,
             )
