@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 import socket
+import sys
 import threading
 import time
 import urllib.request
@@ -108,6 +109,17 @@ def rounding(settings: ApiSettings, context: RunContext) -> Resolve:
     def resolve(reference: str) -> Flight:
         flight = sound.weaken(settings, context)(reference)
         return _with_waypoints(flight, lambda point: {"lat_deg": round(point.lat_deg, 6)})
+
+    return resolve
+
+
+@twin("test_writes_nothing_to_standard_output")
+def talking(settings: ApiSettings, context: RunContext) -> Resolve:
+    """Print what it asks for."""
+
+    def resolve(reference: str) -> Flight:
+        sys.stdout.write("resolving\n")
+        return sound.weaken(settings, context)(reference)
 
     return resolve
 
