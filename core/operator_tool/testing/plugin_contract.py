@@ -320,10 +320,12 @@ class FactoryContract(PluginContract):
         assert not problems, "; ".join(dict.fromkeys(problems))
 
     def test_writes_nothing_to_standard_output(
-        self, made: Any, exercise: Callable[[Any], None], capfd: pytest.CaptureFixture[str]
+        self, make: Make, exercise: Callable[[Any], None], capfd: pytest.CaptureFixture[str]
     ) -> None:
         """Standard output is the report's, for whoever parses it."""
         capfd.readouterr()  # what came before is not the plugin's
+        with told_in_words():
+            made = make()
         with contextlib.suppress(OperatorToolError), one_answer():
             exercise(made)
         close_object(made)
