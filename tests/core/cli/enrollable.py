@@ -58,6 +58,11 @@ class Session:
     def __exit__(self, *_exception):
         pass
 
+    def run(self, argv, *, stdin=(), limits=None):
+        raise AssertionError(f"{argv} was run")
+
+    put = get = run
+
     def close(self):
         pass
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.aftermath import wait_until
 from tests.support.c10_rig import ask
 from tests.support.namespaces import private_mounts
 from tests.support.stage_bench import StageBench
@@ -244,6 +245,7 @@ def test_nobody_is_left_when_the_workstation_goes_away(bench: StageBench) -> Non
     begun, _ordered = bench.begin()
     with begun as agent:
         assert next(said for said in agent.lines() if said.get("line") == "forked")
+        wait_until(lambda: note.exists() and note.read_text().endswith("\n"), 20.0, "the child noted nothing")
         agent.hang_up()
         assert agent.process.wait() == 75
     (left,) = map(int, note.read_text().split())
