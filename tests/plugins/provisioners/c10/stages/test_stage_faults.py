@@ -247,7 +247,8 @@ def test_nobody_is_left_when_the_workstation_goes_away(bench: StageBench) -> Non
         assert next(said for said in agent.lines() if said.get("line") == "forked")
         wait_until(lambda: note.exists() and note.read_text().endswith("\n"), 20.0, "the child noted nothing")
         agent.hang_up()
-        assert agent.process.wait() == 75
+        # Its stage is killed first; who waits for that may end the agent before the watcher does.
+        assert agent.process.wait() in (75, 1)
     (left,) = map(int, note.read_text().split())
     assert not _is_alive(left)
 
