@@ -6,22 +6,15 @@ import contextlib
 import os
 import stat
 import tempfile
-import threading
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from operator_tool.api import (
     CompanionIdentity,
     CompanionSession,
     CompanionTransport,
     LinkError,
-    RemoteRun,
+    ProgramSession,
     RunContext,
-    RunLimits,
-    StreamedRun,
-    check_argv,
     hookimpl,
     start_process,
 )
@@ -46,39 +39,19 @@ class LocalTransport:
         return LocalSession(self._context)
 
 
-class LocalSession:
-    """Runs programs as subprocesses; a relative path is relative to the working folder."""
+class LocalSession(ProgramSession):
+    """Runs programs as subprocesses, each in a process group of its own, which ends with the run.
 
-    identity = CompanionIdentity(address=LocalTransport.address)
+    A relative path is relative to the working folder.
+    """
 
     def __init__(self, context: RunContext) -> None:
-        self._context = context
-        self._lock = threading.Lock()
-        self._runs: set[StreamedRun] = set()
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
-        """Start a program in a process group of its own, which ends with the run, background children included."""
-        check_argv(argv)
-        with self._lock:
-            self._check_open()
-            run = StreamedRun(
-                start_process(argv),
-                stdin=stdin,
-                limits=limits or RunLimits(),
-                context=self._context,
-                closed=self._forget,
-            )
-            self._runs.add(run)
-        return run
+        super().__init__(
+            CompanionIdentity(address=LocalTransport.address),
+            context,
+            start=lambda argv, _stall_s: start_process(argv),
+            close_link=lambda: None,
+        )
 
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
         """Write a file, whole or not at all."""
@@ -98,22 +71,6 @@ class LocalSession:
         if len(data) > max_bytes:
             raise LinkError(f"{path} is larger than {max_bytes:,} bytes", retryable=False)
         return data
-
-    def close(self) -> None:
-        """End all that still runs."""
-        with self._lock:
-            self._closed = True
-            runs = tuple(self._runs)
-        for run in runs:
-            run.abort()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LinkError("the session with the companion is closed")
-
-    def _forget(self, run: StreamedRun) -> None:
-        with self._lock:
-            self._runs.discard(run)
 
 
 def _read_regular(path: str, most_bytes: int) -> bytes:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from operator_tool.api import (
     CompanionIdentity,
     LinkError,
-    RemoteRun,
+    Program,
+    ProgramSession,
     RunContext,
-    RunLimits,
-    StreamedRun,
-    check_argv,
     escape_controls,
 )
 from operator_tool_plugins._recording import Connected, Got, Put
@@ -30,7 +26,7 @@ from .settings import ReplaySettings
 _File = TypeVar("_File", Put, Got)
 
 
-class ReplayedSession:
+class ReplayedSession(ProgramSession):
     """Gives each program and file of the recorded session once, the first that is asked for in so many words."""
 
     def __init__(
@@ -43,54 +39,22 @@ class ReplayedSession:
         later_s: float,
         note: Callable[[str], None],
     ) -> None:
-        self.identity = CompanionIdentity(
-            address=escape_controls(began.address),
-            fingerprint=None if began.fingerprint is None else escape_controls(began.fingerprint),
+        super().__init__(
+            CompanionIdentity(
+                address=escape_controls(began.address),
+                fingerprint=None if began.fingerprint is None else escape_controls(began.fingerprint),
+            ),
+            context,
+            start=lambda argv, _stall_s: self._played(argv),
+            close_link=lambda: None,
         )
         self._translation = translation
         self._settings = settings
-        self._context = context
         self._later_s = later_s
         self._note = note
         self._cut_short = played.cut_short
         self._left = list(played.runs)
         self._files = list(played.files)
-        self._lock = threading.Lock()
-        self._runs: set[StreamedRun] = set()
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def run(self, argv: Sequence[str], *, stdin: Iterable[bytes] = (), limits: RunLimits | None = None) -> RemoteRun:
-        """Start a program of the recording. Raises ``LinkError`` for one that it hasn't."""
-        check_argv(argv)
-        with self._lock:
-            self._check_open()
-            played = self._taken(argv)
-            translation = self._translation.and_of(played.argv, argv)
-            for was, now in other_versions(played.argv, argv).items():
-                self._note(
-                    f"the recorded program is {escape_controls(was, limit=100)}, and this run's is "
-                    f"{escape_controls(now, limit=100)}: what that one said is played"
-                )
-            if played.ended is not None and played.ended.not_started and played.ended.fault is not None:
-                raise raised_again(played.ended.fault)
-            script = AgentScript(played, self._later_s) if is_agent(played) else Script(played)
-            run = StreamedRun(
-                ReplayedProgram(played, script, translation, self._settings),
-                stdin=stdin,
-                limits=limits or RunLimits(),
-                context=self._context,
-                closed=self._forget,
-            )
-            self._runs.add(run)
-        return run
 
     def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
         """Let a file that was written in the recording be written again, to nowhere."""
@@ -115,13 +79,20 @@ class ReplayedSession:
             raise LinkError(f"{escape_controls(path)} is larger than {max_bytes:,} bytes", retryable=False)
         return data
 
-    def close(self) -> None:
-        """End all that still runs."""
+    def _played(self, argv: Sequence[str]) -> Program:
+        """Return a program of the recording. Raises ``LinkError`` for one that it hasn't."""
         with self._lock:
-            self._closed = True
-            runs = tuple(self._runs)
-        for run in runs:
-            run.abort()
+            played = self._taken(argv)
+        for was, now in other_versions(played.argv, argv).items():
+            self._note(
+                f"the recorded program is {escape_controls(was, limit=100)}, and this run's is "
+                f"{escape_controls(now, limit=100)}: what that one said is played"
+            )
+        if played.ended is not None and played.ended.not_started and played.ended.fault is not None:
+            raise raised_again(played.ended.fault)
+        script = AgentScript(played, self._later_s) if is_agent(played) else Script(played)
+        translation = self._translation.and_of(played.argv, argv)
+        return ReplayedProgram(played, script, translation, self._settings)
 
     def _taken(self, argv: Sequence[str]) -> PlayedRun:
         for place, played in enumerate(self._left):
@@ -135,8 +106,8 @@ class ReplayedSession:
         )
 
     def _file(self, kind: type[_File], path: str, done: str) -> _File:
+        self._check_open()
         with self._lock:
-            self._check_open()
             for place, played in enumerate(self._files):
                 if isinstance(played, kind) and is_same_program((played.path,), (path,), self._translation):
                     del self._files[place]
@@ -150,11 +121,3 @@ class ReplayedSession:
     @property
     def _why_not(self) -> str:
         return ", in which it was cut short" if self._cut_short else ""
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LinkError("the session with the companion is closed")
-
-    def _forget(self, run: StreamedRun) -> None:
-        with self._lock:
-            self._runs.discard(run)
