@@ -103,6 +103,7 @@ from .programs.pipe_end import PipeEnd
 from .programs.process import start_process
 from .programs.program import PROGRAM_TICK_S, Program, check_argv
 from .programs.session import ProgramSession
+from .programs.shell_line import shell_line
 from .programs.streamed_run import StreamedRun
 from .retry_after import retry_after_s
 from .roles import (
@@ -272,6 +273,7 @@ __all__ = [
     "fetch_in_pool",
     "hookimpl",
     "retry_after_s",
+    "shell_line",
     "sniff_picture_format",
     "start_process",
     "tile_of_answer",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shlex
 import threading
 from collections.abc import Sequence
 from select import POLLIN, POLLOUT
 
-from operator_tool.api import LinkError, LinkStalledError, PipeEnd
+from operator_tool.api import LinkError, LinkStalledError, PipeEnd, shell_line
 
 from .master import Master
 from .mux import MuxSession
@@ -23,9 +22,9 @@ _PIPE_BYTES = 1024 * 1024
 
 def start(master: Master, argv: Sequence[str]) -> MuxProgram:
     """Start a program. Raises ``LinkError``."""
-    # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
+    # The account's shell, whichever it is, reads this line.
     # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
-    command = os.fsencode(f"exec {shlex.join(argv)}")
+    command = os.fsencode(f"exec {shell_line(argv)}")
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
         descriptors = []
         ends = []

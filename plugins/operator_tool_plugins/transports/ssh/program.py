@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shlex
 from collections.abc import Sequence
 
 from paramiko import Channel, Message  # type: ignore[import-untyped]
 from paramiko.common import cMSG_CHANNEL_REQUEST  # type: ignore[import-untyped]
 
-from operator_tool.api import PROGRAM_TICK_S, Deadline, LinkError
+from operator_tool.api import PROGRAM_TICK_S, Deadline, LinkError, shell_line
 
 from .link import Link
 
@@ -28,10 +27,10 @@ def start(link: Link, argv: Sequence[str], *, stall_s: float) -> ChannelProgram:
     """Start a program; a write that is stalled for ``stall_s`` closes the link. Raises ``LinkError``."""
     channel = link.open_channel()
     channel.settimeout(PROGRAM_TICK_S)
-    # The account's shell reads this line: each argument is quoted, so nothing in it is expanded.
+    # The account's shell, whichever it is, reads this line.
     # "exec": a login shell that stays in between would turn a killed program into status 137, and outlive it.
     request = _request(channel, "exec", want_reply=True)
-    request.add_string(os.fsencode(f"exec {shlex.join(argv)}"))
+    request.add_string(os.fsencode(f"exec {shell_line(argv)}"))
     channel.event_ready = False
     # Its answer is not awaited: what the program is sent follows at once. A refusal closes the channel.
     _send(link, request, min(stall_s, _CONTROL_S))

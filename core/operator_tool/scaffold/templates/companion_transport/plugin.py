@@ -63,7 +63,7 @@ class Transport:
 
     def _start(self, argv: Sequence[str], _stalled_s: float) -> api.Program:
         """Start a program; what it says and takes goes through the command's own pipes."""
-        arguments = [shlex.join(argv)] if self._settings.shell and self._settings.command else argv
+        arguments = [api.shell_line(argv)] if self._settings.shell and self._settings.command else argv
         return api.start_process([*self._settings.command, *arguments])
 
 
