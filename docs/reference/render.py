@@ -117,7 +117,19 @@ def _type(words: str) -> str:
 
 def report_schema() -> str:
     """Return the JSON Schema of the report that ``--json`` and ``--report`` give."""
-    return json.dumps(msgspec.json.schema(api.CacheBuildReport), indent=2) + "\n"
+    return json.dumps(_canonical(msgspec.json.schema(api.CacheBuildReport)), indent=2, sort_keys=True) + "\n"
+
+
+def _canonical(schema: Any) -> Any:
+    """Return a JSON Schema as every version of msgspec would write it: same meaning, one order, one indentation."""
+    if isinstance(schema, dict):
+        plain = {key: _canonical(value) for key, value in schema.items()}
+        if isinstance(plain.get("description"), str):
+            plain["description"] = inspect.cleandoc(plain["description"])
+        if isinstance(plain.get("anyOf"), list):
+            plain["anyOf"].sort(key=lambda choice: json.dumps(choice, sort_keys=True))
+        return plain
+    return [_canonical(item) for item in schema] if isinstance(schema, list) else schema
 
 
 PAGES = {"contract.md": contract_page, "settings.md": settings_page, "report.schema.json": report_schema}
