@@ -27,7 +27,7 @@ from operator_tool.api import (
     sniff_picture_format,
 )
 
-from ._sample_tile import is_vector, tile_size_px
+from ._sample_tile import kind_of_members, kind_of_samples, not_pictures, tile_size_px
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,11 +61,9 @@ class MbtilesProvider:
             metadata = _metadata(connection)
             sample = _sample(connection)
             zooms = _zooms(connection, metadata) if sample is not None else (0, MAX_ZOOM)
-        if metadata.get("format", "").lower() in ("pbf", "mvt") or (sample is not None and is_vector(sample)):
-            raise ConfigError(
-                f"{self._path} holds vector tiles, and a drone's camera is matched with pictures",
-                hint="Choose an MBTiles file with jpg, png or webp tiles.",
-            )
+        kind = kind_of_members(metadata) or kind_of_samples([sample or b""])
+        if kind is not None:
+            raise not_pictures(str(self._path), kind, choose="an MBTiles file")
         return ProviderInfo(
             dataset=self._dataset(metadata),
             min_zoom=zooms[0],

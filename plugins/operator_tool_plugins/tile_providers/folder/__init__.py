@@ -30,7 +30,7 @@ from operator_tool.api import (
     sniff_picture_format,
 )
 
-from .._sample_tile import is_vector, tile_size_px
+from .._sample_tile import kind_of_members, kind_of_samples, kind_of_word, not_pictures, tile_size_px
 from .held_zoom import HeldZoom
 from .look import Layout, Look, look_at
 from .plain_file import close_file, read_tile
@@ -87,11 +87,9 @@ class FolderProvider:
         Raises ``ConfigError`` when it is not a folder of pictures in Web Mercator.
         """
         settings, look = self._settings, self._first_look()
-        if _is_vector(look):
-            raise ConfigError(
-                f"{settings.path} holds vector tiles, and a drone's camera is matched with pictures",
-                hint="Choose a folder with jpg, png or webp tiles.",
-            )
+        kind = _kind(look)
+        if kind is not None:
+            raise not_pictures(str(settings.path), kind, choose="a folder")
         min_zoom = look.zooms[0] if settings.min_zoom is None else settings.min_zoom
         max_zoom = look.zooms[-1] if settings.max_zoom is None else settings.max_zoom
         if min_zoom > max_zoom:
@@ -176,10 +174,9 @@ class FolderProvider:
             )
 
 
-def _is_vector(look: Look) -> bool:
-    if {look.sample_ending.lower(), look.text("format").lower()} & {"pbf", "mvt"}:
-        return True
-    return is_vector(look.sample)
+def _kind(look: Look) -> str | None:
+    words = kind_of_word(look.sample_ending) or kind_of_members({"format": look.text("format")})
+    return words or kind_of_samples([look.sample])
 
 
 @hookimpl.plugin_settings

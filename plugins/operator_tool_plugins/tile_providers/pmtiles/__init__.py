@@ -19,7 +19,7 @@ from operator_tool.api import (
 )
 
 from .._http.settings import WebSettings
-from .._sample_tile import is_vector, tile_size_px
+from .._sample_tile import kind_of_samples, not_pictures, tile_size_px
 from .archive import Archive, Source
 from .from_file import FileSource
 from .from_http import HttpSource
@@ -66,11 +66,9 @@ class PmtilesProvider:
         header = archive.header
         sample = archive.sample()
         picture_format = sniff_picture_format(sample)
-        if is_vector(sample):
-            raise ConfigError(
-                f"{self._source.named} holds vector tiles, and a drone's camera is matched with pictures",
-                hint="Choose an archive with jpg, png or webp tiles.",
-            )
+        kind = kind_of_samples([sample])
+        if kind is not None:
+            raise not_pictures(self._source.named, kind, choose="an archive")
         picture_format = header.picture_format or picture_format
         return ProviderInfo(
             dataset=self._settings.dataset or self._source.dataset(archive),
