@@ -20,7 +20,7 @@ from operator_tool.api import (
 from ._http.address import check_address
 from ._http.engine import HttpEngine
 from ._http.exchange import Request
-from ._http.settings import WebSettings
+from ._http.settings import TileServerSettings
 from ._http.site import Site
 from ._http.tilejson import TileJson, read_tilejson
 from ._http.url_template import UrlTemplate, parse_url_template
@@ -28,7 +28,7 @@ from ._http.url_template import UrlTemplate, parse_url_template
 _API_KEY = "{api_key}"
 
 
-class XyzSettings(WebSettings, frozen=True, kw_only=True):
+class XyzSettings(TileServerSettings, frozen=True, kw_only=True):
     """The settings of the provider ``xyz``."""
 
     url: Annotated[

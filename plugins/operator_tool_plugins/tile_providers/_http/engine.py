@@ -10,15 +10,16 @@ import contextlib
 import heapq
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from operator_tool.api import (
     Corrupt,
     DownloadError,
+    Refused,
     RunContext,
     TileResult,
     TryAgainError,
@@ -34,13 +35,15 @@ from .handle import MAX_BODY_BYTES, WHOLE_TIMEOUT_S, Handle, StarvedError, Trans
 from .no_tile import NoTile
 from .pace import Pace
 from .picture_reply import BusyError, GatewayError, ThrottledError, looks_like_html, raise_for_server, tile_result
+from .refusal import Doubtful, Doubts, RefusalError
 from .settings import WebSettings
 from .site import Site
 from .transfers import Transfers
 
 RequestOf = Callable[[WantedTile], Request]
-Judge = Callable[[WantedTile, Reply], TileResult]
-"""What a reply says of a tile; raises ``TryAgainError`` for what may pass, ``DownloadError`` for the whole server."""
+Judge = Callable[[WantedTile, Reply], TileResult | Doubtful]
+"""What a reply says of a tile; raises ``TryAgainError`` for what may pass, ``DownloadError`` for the whole server, and
+``RefusalError`` where only the other answers tell of which it is."""
 
 _ATTEMPTS = 4
 _THROTTLED_ATTEMPTS = 12
@@ -60,6 +63,18 @@ class _Job(msgspec.Struct):
     redirects: int = 0
 
 
+class _Taker(Protocol):
+    """Takes the replies of one stream, and returns what is settled by each."""
+
+    def reply(self, job: _Job, reply: Reply) -> Sequence[Any]:
+        """Take a reply that is no redirect; raises what is said of the whole server, or may pass."""
+        ...
+
+    def refusal(self, refusal: RefusalError) -> Sequence[Any]:
+        """Take a refusal; raises it where it is about the whole server."""
+        ...
+
+
 class HttpEngine:
     """One provider's engine; ``fetch`` and ``get`` share its pace, so that a pause holds for both."""
 
@@ -69,6 +84,7 @@ class HttpEngine:
         self._most = settings.max_connections
         self._pace = Pace(settings.max_rate, settings.max_pause_s)
         self._breaker = CircuitBreaker(site.host, connections=settings.max_connections)
+        self._doubts = Doubts(connections=settings.max_connections)
         self.no_tile = NoTile.of(settings)
         """What marks a placeholder of this server."""
 
@@ -76,21 +92,14 @@ class HttpEngine:
         """Return the reply to one request: a document, a part of a file.
 
         It is tried again, paused and redirected as tiles are. Raises ``DownloadError`` when it can't be had, and when
-        the server refuses it (401, 403); other statuses are the caller's to judge.
+        the server refuses it (401, 403) or the proxy does (407); other statuses are the caller's to judge.
         """
-        replies: list[Reply] = []
-
-        def keep(job: _Job, reply: Reply) -> None:
-            raise_for_server(reply, host=self._site.host)
-            replies.append(msgspec.structs.replace(reply, url=job.request.url))
-
-        jobs = iter([_Job(None, request)])
-        for problem in self._run(jobs, keep, connections=1, cap_bytes=max_bytes):
-            if problem is not None:
-                raise DownloadError(problem)
-        if not replies:
+        document = _Document(self._site)
+        for problem in self._run(iter([_Job(None, request)]), document, connections=1, cap_bytes=max_bytes):
+            raise DownloadError(problem)
+        if document.taken is None:
             raise DownloadError(f"the request to {self._site.host} was given up")
-        return replies[0]
+        return document.taken
 
     def fetch(
         self, wanted: Iterator[WantedTile], request_of: RequestOf, judge: Judge | None = None
@@ -100,30 +109,23 @@ class HttpEngine:
         The wanted tile's ETag goes out byte for byte as ``If-None-Match``. Raises ``DownloadError`` when the server
         refuses, isn't trusted, asks for a longer pause than is allowed, or answers nothing of use for a while.
         """
-        judged = judge or self.judge
+        taker = _Tiles(judge or self.judge, self._doubts, self._breaker)
         jobs = (_Job(tile, request_of(tile)) for tile in wanted)
+        yield from self._run(jobs, taker, connections=self._most, cap_bytes=MAX_BODY_BYTES)
+        if not self._context.cancelled.is_set():
+            yield from self._doubts.end()
 
-        def take(job: _Job, reply: Reply) -> TileResult:
-            assert job.tile is not None
-            result = judged(job.tile, reply)
-            self._breaker.saw_html(isinstance(result, Corrupt) and looks_like_html(reply))
-            return result
-
-        yield from self._run(jobs, take, connections=self._most, cap_bytes=MAX_BODY_BYTES)
-
-    def judge(self, tile: WantedTile, reply: Reply) -> TileResult:
+    def judge(self, tile: WantedTile, reply: Reply) -> TileResult | Doubtful:
         """Return what a reply says of a tile, as web servers of pictures mean it."""
-        return tile_result(tile, reply, host=self._site.host, no_tile=self.no_tile)
+        return tile_result(tile, reply, host=self._site.host, name=self._site.name, no_tile=self.no_tile)
 
     def close(self) -> None:
         """Nothing is held between two streams."""
 
-    def _run(
-        self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any], *, connections: int, cap_bytes: int
-    ) -> Generator[Any]:
-        """Yield what ``take`` makes of each reply, or what is said of a job that failed."""
+    def _run(self, jobs: Iterator[_Job], taker: _Taker, *, connections: int, cap_bytes: int) -> Generator[Any]:
+        """Yield what ``taker`` makes of each reply, or what is said of a job that failed."""
         with contextlib.closing(self._stream(connections, cap_bytes)) as stream:
-            yield from stream.run(jobs, take)
+            yield from stream.run(jobs, taker)
 
     def _stream(self, connections: int, cap_bytes: int) -> _Stream:
         import pycurl
@@ -160,6 +162,7 @@ class _Stream:
         self._context = context
         self._cap_bytes = cap_bytes
         self._keep = frozenset(name for name, _ in no_tile.headers)
+        self._absent_status = no_tile.status
         self._concurrency = Concurrency(connections)
         self._transfers = Transfers(pycurl, connections=connections)
         self._job_of: dict[Handle, _Job] = {}
@@ -169,7 +172,7 @@ class _Stream:
         self._back_s = float("-inf")
         """When whoever pulls the results last came back from something long: nothing was read meanwhile."""
 
-    def run(self, jobs: Iterator[_Job], take: Callable[[_Job, Reply], Any]) -> Generator[Any]:
+    def run(self, jobs: Iterator[_Job], taker: _Taker) -> Generator[Any]:
         """Work until every job has its result; see ``HttpEngine._run``."""
         exhausted = False
         while True:
@@ -181,7 +184,7 @@ class _Stream:
             if exhausted and not self._transfers and not self._waiting:
                 return
             self._transfers.wait(self._idle_s(exhausted))
-            results, error = self._collect(take)
+            results, error = self._collect(taker)
             if error is None:
                 # The server works on these while whoever pulls the results works on those.
                 exhausted = self._start_what_may(jobs, exhausted)
@@ -247,7 +250,7 @@ class _Stream:
             at_s = max(at_s, self._waiting[0][0]) if self._waiting else float("inf")
         return max(0.0, at_s - time.monotonic())
 
-    def _collect(self, take: Callable[[_Job, Reply], Any]) -> tuple[list[Any], DownloadError | None]:
+    def _collect(self, taker: _Taker) -> tuple[list[Any], DownloadError | None]:
         """Return what the finished requests gave, and what ends the stream after them."""
         results: list[Any] = []
         ending: DownloadError | None = None
@@ -259,15 +262,15 @@ class _Stream:
                 if problem is not None:
                     raise problem
                 reply = handle.reply()
-                if reply.status in _REDIRECT_STATUS:
-                    self._redirect(job, reply)
-                    continue
-                result = take(job, reply)
+                if reply.status in _REDIRECT_STATUS and (job.tile is None or reply.status not in self._absent_status):
+                    settled = self._redirect(job, reply, taker)
+                else:
+                    settled = taker.reply(job, reply)
                 now_s = time.monotonic()
                 self._breaker.answered()
                 self._pace.answered(now_s)
                 self._concurrency.finished(handle.began_s, now_s)
-                results.append(result)
+                results += settled
             except (TransferError, TryAgainError) as passing:
                 try:
                     given_up = self._again(job, passing, handle.began_s)
@@ -279,22 +282,32 @@ class _Stream:
                 ending = ending or error
         return results, ending
 
-    def _redirect(self, job: _Job, reply: Reply) -> None:
+    def _redirect(self, job: _Job, reply: Reply, taker: _Taker) -> Sequence[Any]:
+        """Have a job ask where a server sends it; return what is settled where it may not."""
+        site = self._site
         target = joined(job.request.url, reply.headers.get("location", ""))
-        if target is None or not self._site.allows(target):
-            raise DownloadError(
-                f"{self._site.host} redirects (HTTP {reply.status}) to another host or to nowhere: not followed",
-                hint=f"Set {self._site.name}.url to where the tiles are, or list that host in"
-                f" {self._site.name}.redirect_hosts.",
-                retryable=False,
+        if target is None or not site.allows(target):
+            return taker.refusal(
+                self._astray(
+                    job,
+                    f"{site.host} redirects (HTTP {reply.status}) to another host or to nowhere: not followed",
+                    hint=f"Set {site.name}.url to where the tiles are, or list that host in {site.name}.redirect_hosts."
+                    f" Where that means that there is no such tile, set {site.name}.absent_status={reply.status}.",
+                )
             )
         if job.redirects >= _REDIRECTS:
-            raise DownloadError(
-                f"{self._site.host} redirects more than {_REDIRECTS} times for one tile", retryable=False
+            return taker.refusal(
+                self._astray(job, f"{site.host} redirects more than {_REDIRECTS} times for one tile", hint="")
             )
         request = Request(target, job.request.headers, None if reply.status == 303 else job.request.body)
         following = _Job(job.tile, request, job.attempts, job.redirects + 1)
         heapq.heappush(self._waiting, (0.0, next(self._order), following))
+        return ()
+
+    def _astray(self, job: _Job, problem: str, *, hint: str) -> RefusalError:
+        """Return the error for a redirect that is not followed; servers send what they lack to a page that says so."""
+        of_tile = Refused(job.tile.id, problem) if job.tile is not None else None
+        return RefusalError(problem, of_tile=of_tile, hint=hint)
 
     def _again(self, job: _Job, error: TransferError | TryAgainError, began_s: float) -> list[Any]:
         """Have a job tried again; return what is said of it when it was tried often enough."""
@@ -336,3 +349,40 @@ class _Stream:
             f"{problem}; to go on would mean to wait {asked} what {self._site.name}.max_pause_s allows",
             hint="Run the same command again after that: the tiles that were stored are kept.",
         )
+
+
+class _Document:
+    """Takes the reply to the request for one document."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.taken: Reply | None = None
+
+    def reply(self, job: _Job, reply: Reply) -> Sequence[Any]:
+        raise_for_server(reply, host=self._site.host, name=self._site.name)
+        self.taken = msgspec.structs.replace(reply, url=job.request.url)
+        return ()
+
+    def refusal(self, refusal: RefusalError) -> Sequence[Any]:
+        raise refusal
+
+
+class _Tiles:
+    """Takes the replies to requests for tiles."""
+
+    def __init__(self, judge: Judge, doubts: Doubts, breaker: CircuitBreaker) -> None:
+        self._judge = judge
+        self._doubts = doubts
+        self._breaker = breaker
+
+    def reply(self, job: _Job, reply: Reply) -> Sequence[TileResult]:
+        assert job.tile is not None
+        try:
+            answer = self._judge(job.tile, reply)
+        except RefusalError as refusal:
+            return self.refusal(refusal)
+        self._breaker.saw_html(isinstance(answer, Corrupt) and looks_like_html(reply))
+        return self._doubts.answered(answer)
+
+    def refusal(self, refusal: RefusalError) -> Sequence[TileResult]:
+        return self._doubts.refused(refusal)

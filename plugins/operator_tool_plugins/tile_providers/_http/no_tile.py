@@ -1,4 +1,4 @@
-"""How a server says that the picture it sends is none: "no imagery here" in a header, or by well-known bytes."""
+"""How a server says that it has no picture: by a status, "no imagery here" in a header, or well-known bytes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import hashlib
 import msgspec
 
 from .exchange import Reply
-from .settings import WebSettings
+from .settings import TileServerSettings, WebSettings
 
 
 class NoTile(msgspec.Struct, frozen=True):
-    """What marks a placeholder of one server."""
+    """What marks a missing tile of one server, or a placeholder."""
 
     headers: tuple[tuple[str, str], ...] = ()
     """Names and values in lower case."""
     sha256: frozenset[str] = frozenset()
+    status: frozenset[int] = frozenset()
+    """Those that say that there is no such tile, besides those that always do."""
 
     @classmethod
     def of(cls, settings: WebSettings) -> NoTile:
         """Return what the settings say."""
         headers = tuple((name.lower(), value.lower()) for name, value in settings.no_tile_headers.items())
-        return cls(headers, frozenset(settings.no_tile_sha256))
+        status = settings.absent_status if isinstance(settings, TileServerSettings) else ()
+        return cls(headers, frozenset(settings.no_tile_sha256), frozenset(status))
 
     def reason(self, reply: Reply) -> str | None:
         """Return why a reply is a placeholder, None where it isn't."""

@@ -8,6 +8,7 @@ from operator_tool.api import (
     DownloadError,
     NotModified,
     Placeholder,
+    Refused,
     Tile,
     TileResult,
     TryAgainError,
@@ -20,6 +21,7 @@ from operator_tool.api import (
 from .exchange import Reply
 from .handle import MAX_BODY_BYTES
 from .no_tile import NoTile
+from .refusal import REFUSALS, Doubtful, refusal_of, says_no_such_object
 
 _MAX_ETAG_CHARACTERS = 1024
 
@@ -36,32 +38,46 @@ class GatewayError(TryAgainError):
     """Somebody on the way answered that the server itself does not (502, 504)."""
 
 
-def tile_result(tile: WantedTile, reply: Reply, *, host: str, no_tile: NoTile) -> TileResult:
+def tile_result(tile: WantedTile, reply: Reply, *, host: str, name: str, no_tile: NoTile) -> TileResult | Doubtful:
     """Return what a reply says of a tile; raise ``DownloadError`` or ``TryAgainError`` when it is of the whole server.
 
-    No text of it holds more of the request than ``host``.
+    Raises ``RefusalError`` where only the other answers tell which. ``name`` is the provider's. No text holds more of
+    the request than ``host``.
     """
-    raise_for_server(reply, host=host)
     status = reply.status
+    if status in no_tile.status:
+        return Absent(tile.id, f"HTTP {status}, which {name}.absent_status names")
+    if says_no_such_object(reply):
+        return Absent(tile.id, f"the storage says that there is no such object (HTTP {status})")
+    if status in REFUSALS:
+        raise refusal_of(reply, Refused(tile.id, ""), host=host, name=name)
+    raise_for_server(reply, host=host, name=name)
     if status in (204, 404, 410):
         return Absent(tile.id, f"HTTP {status}")
     if status == 304 and tile.etag is not None:
         return NotModified(tile.id)
+    if status == 400:
+        return Doubtful(Absent(tile.id, "HTTP 400"), Corrupt(tile.id, f"{host} answered HTTP 400"))
     if status != 200:
         return Corrupt(tile.id, f"{host} answered HTTP {status}")
     placeholder = no_tile.reason(reply)
     if placeholder is not None:
         return Placeholder(tile.id, placeholder)
+    if reply.body == b"":
+        said = "an empty answer (HTTP 200)"
+        return Doubtful(Absent(tile.id, said), Corrupt(tile.id, f"{host} gave {said}"))
     return picture(tile, reply)
 
 
-def raise_for_server(reply: Reply, *, host: str) -> None:
+def raise_for_server(reply: Reply, *, host: str, name: str) -> None:
     """Raise what a status says of the whole server: refused, throttled, failing. Returns for all others."""
     status = reply.status
     if status in (401, 403):
+        raise refusal_of(reply, None, host=host, name=name)
+    if status == 407:
         raise DownloadError(
-            f"{host} refused the request (HTTP {status})",
-            hint="Check the provider's api_key and what it allows; the tiles that were stored are kept.",
+            f"the proxy of {name} wants a user and a password (HTTP {status}), and none are sent to a proxy",
+            hint=f"Check {name}.proxy: name one that asks for none.",
             retryable=False,
         )
     if status in (429, 503):

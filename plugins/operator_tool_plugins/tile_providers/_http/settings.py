@@ -59,3 +59,15 @@ class WebSettings(PluginSettings, frozen=True, kw_only=True):
         str,
         Meta(description="Names the data behind the address; made from it when empty. Change it for other imagery."),
     ] = ""
+
+
+class TileServerSettings(WebSettings, frozen=True, kw_only=True):
+    """The settings of a provider that asks for each tile by an address of its own."""
+
+    absent_status: Annotated[
+        tuple[Annotated[int, Meta(ge=300, le=599)], ...],
+        Meta(
+            description="HTTP statuses by which the server says that it has no such tile, besides 204, 404 and 410;"
+            " such as 403."
+        ),
+    ] = ()

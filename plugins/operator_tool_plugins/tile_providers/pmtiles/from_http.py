@@ -109,7 +109,7 @@ class HttpSource:
             return self._request(spans[tile.id])
 
         def judge(tile: WantedTile, reply: Reply) -> TileResult:
-            raise_for_server(reply, host=self.site.host)
+            raise_for_server(reply, host=self.site.host, name=self.site.name)
             data = self._part(reply, spans[tile.id])
             placeholder = self._engine.no_tile.reason(reply)
             return Placeholder(tile.id, placeholder) if placeholder else archive.picture(tile.id, data)

@@ -22,14 +22,14 @@ from operator_tool.api import (
 from .._http.address import check_address
 from .._http.engine import HttpEngine
 from .._http.exchange import Request
-from .._http.settings import WebSettings
+from .._http.settings import TileServerSettings
 from .._http.site import Site
 from .._http.url_template import UrlTemplate, parse_url_template
 from .inventory import Inventory
 from .sieve import Sieve
 
 
-class SatelliteSettings(WebSettings, frozen=True, kw_only=True):
+class SatelliteSettings(TileServerSettings, frozen=True, kw_only=True):
     """The settings of the provider ``satellite``."""
 
     url: Annotated[

@@ -22,6 +22,7 @@ from operator_tool.api import (
 from .._http.address import check_address
 from .._http.engine import HttpEngine
 from .._http.exchange import Reply, Request
+from .._http.refusal import Doubtful
 from .._http.site import Site
 from .capabilities import MAX_BYTES, Capabilities, read_capabilities
 from .choice import Choice, choose
@@ -32,7 +33,7 @@ from .tile_address import API_KEY, TileAddress, capabilities_url, tile_address
 from .xml_parts import BadXmlError
 
 _MOST_WAITING = 1_000
-_OF_THE_SERVER = frozenset({401, 403, 429, 503})
+_OF_THE_SERVER = frozenset({401, 402, 403, 407, 429, 451, 503})
 """Refused, or too much to do: what these say is not of the tile, whatever comes with them."""
 
 
@@ -155,7 +156,7 @@ class WmtsProvider:
         names += [f"{name}={value}" for name, value in choice.dimensions.items()]
         return ":".join(["wmts", self._settings.url, *(self._words.safe(name, limit=256) for name in names)])
 
-    def _judge(self, tile: WantedTile, reply: Reply) -> TileResult:
+    def _judge(self, tile: WantedTile, reply: Reply) -> TileResult | Doubtful:
         """Return what a reply says of a tile: as web servers mean it, and as a WMTS does in its exceptions."""
         report = exception_report(reply)
         if report is None or reply.status in _OF_THE_SERVER:

@@ -8,10 +8,10 @@ import msgspec
 
 from operator_tool.api import Meta
 
-from .._http.settings import WebSettings
+from .._http.settings import TileServerSettings
 
 
-class WmtsSettings(WebSettings, frozen=True, kw_only=True):
+class WmtsSettings(TileServerSettings, frozen=True, kw_only=True):
     """The settings of the provider ``wmts``."""
 
     url: Annotated[
