@@ -8,6 +8,7 @@ One tree; each class carries the exit code that a script sees and a hint for the
     ├── ConfigError                        11   configuration, permissions of the tool's own files
     ├── PluginError                        12   a selected plugin is missing, broken, ambiguous
     ├── DownloadError                      20   tiles could not be got
+    │   ├── TilesRefusedError              20   the provider refused every tile that it was asked for
     │   └── GapsError                      20   more gaps than were allowed
     ├── BuildError                         21   the remote build failed, or its report can't be relied on
     ├── TransferError                      22   the link, or the companion's disk, failed while sending
@@ -87,6 +88,15 @@ class DownloadError(OperatorToolError):
     exit_code = 20
     default_hint = "Run the same command again: tiles that were stored are not fetched again."
     default_retryable = True
+
+
+class TilesRefusedError(DownloadError):
+    """The provider refused every tile that it was asked for, the last one included: a wrong key, as a rule.
+
+    Where tiles of the same provider are held already, the refused ones are gaps, and the run goes on.
+    """
+
+    default_retryable = False
 
 
 class GapsError(DownloadError):

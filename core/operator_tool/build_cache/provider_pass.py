@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from operator_tool.api.build import GapCause
-from operator_tool.api.errors import DownloadError, PluginError
+from operator_tool.api.errors import DownloadError, PluginError, TilesRefusedError
 from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import (
@@ -60,8 +60,6 @@ _CAUSES = {
     Corrupt: GapCause.CORRUPT,
     Placeholder: GapCause.PLACEHOLDER,
 }
-
-
 _MAY_PASS = frozenset({GapCause.CORRUPT, GapCause.UNREACHABLE})
 
 
@@ -114,13 +112,24 @@ class ProviderPass:
     def run(self, ranges: Iterable[TileRange]) -> None:
         """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
         committed in any case."""
-        self._ask(_OneAtATime(self._wanted(ranges)))
+        self._ask_unless_refused(_OneAtATime(self._wanted(ranges)))
         again, self._second_looks = self._second_looks, None
         if again:
-            self._ask(_OneAtATime(wanted for wanted, _, _ in again))
+            self._ask_unless_refused(_OneAtATime(wanted for wanted, _, _ in again))
         self._hand_on_held()
         for packed in sorted(self._outstanding):
             self._miss(unpack(packed), GapCause.UNREACHABLE, f"{self.name} gave no answer")
+
+    def _ask_unless_refused(self, wanted: _OneAtATime) -> None:
+        """Ask, and note as missing what is refused by a provider that gave the tiles that are held."""
+        try:
+            self._ask(wanted)
+        except TilesRefusedError as refused:
+            if not self.tally.reused:
+                raise
+            for packed in sorted(self._outstanding - {pack(tile.id) for tile, _, _ in self._second_looks or ()}):
+                self._outstanding.discard(packed)
+                self._not_got(unpack(packed), GapCause.REFUSED, refused.message, self._stale.pop(packed, None))
 
     def _ask(self, wanted: _OneAtATime) -> None:
         results: object = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from operator_tool.api import (
     Tile,
     TileId,
     TileResult,
+    TilesRefusedError,
     Unreachable,
     WantedTile,
 )
@@ -278,3 +279,37 @@ def test_a_provider_that_may_not_be_downloaded_from_is_refused_before_anything(b
     assert (report.exit_code, report.retryable) == (20, False)
     assert "terms" in report.message
     assert provider.asked == []
+
+
+class RefusingProvider(MemoryProvider):
+    """Refuses all that it is asked for, and says so at the end."""
+
+    def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+        self.asked += [tile.id for tile in wanted]
+        if self.asked:
+            raise TilesRefusedError("refused")
+        yield from ()
+
+
+def test_tiles_that_are_refused_again_are_gaps_where_the_others_are_held(bench: Bench) -> None:
+    """Only the refused ones are asked for by a rerun, so that all that it asks for is refused, and no key is wrong."""
+    first = tiles_of(bench)[0]
+    bench.providers = [("memory", MemoryProvider(answer=lambda t: Refused(t.id, "no") if t.id == first else _given(t)))]
+    assert bench.build().outcome is BuildCacheOutcome.FAILURE
+    refusing = RefusingProvider()
+    bench.providers = [("memory", refusing)]
+    report = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=1))
+    assert report.outcome is BuildCacheOutcome.SUCCESS
+    assert report.tiles.by_cause == {"refused": 1}
+    assert refusing.asked == [first]
+
+
+def test_a_provider_that_refuses_all_ends_the_run_where_none_of_it_is_held(bench: Bench) -> None:
+    """A wrong key is no gap, whatever is allowed."""
+    bench.providers = [("memory", RefusingProvider())]
+    report = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=10_000))
+    assert (report.outcome, report.failure_exception_type) == (BuildCacheOutcome.FAILURE, "TilesRefusedError")
+
+
+def _given(tile: WantedTile) -> Tile:
+    return Tile(tile.id, picture_of(tile.id))

@@ -6,7 +6,16 @@ import re
 
 import msgspec
 
-from operator_tool.api import Absent, DownloadError, NotModified, Placeholder, Refused, Tile, TileResult
+from operator_tool.api import (
+    Absent,
+    DownloadError,
+    NotModified,
+    Placeholder,
+    Refused,
+    Tile,
+    TileResult,
+    TilesRefusedError,
+)
 
 from .exchange import Reply
 
@@ -82,10 +91,13 @@ class Doubts:
         return []
 
     def end(self) -> list[TileResult]:
-        """Return what is left when no more tiles are asked for; raise the refusal where all requests were refused."""
+        """Return what is left when no more tiles are asked for.
+
+        Raises ``TilesRefusedError`` where all were refused.
+        """
         refusal, self._refusal, self._refused = self._refusal, None, []
         if refusal is not None:
-            raise refusal
+            raise TilesRefusedError(refusal.message, hint=refusal.hint)
         left, self._held = [one.otherwise for one in self._held], []
         return left
 
