@@ -129,3 +129,6 @@ class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: bool = False
     """True for imagery that is made up; the report says so plainly, and no picture of it counts as a placeholder for
     its looks."""
+    notes: tuple[str, ...] = ()
+    """What the operator should know of it and that stops nothing, one sentence each, such as metadata that don't fit
+    the tiles. They stand in the plan and in the report."""

@@ -21,6 +21,7 @@ from operator_tool.api import (
     ProviderKey,
     TakeoffOrigin,
     Waypoint,
+    escape_controls,
 )
 from operator_tool.geo.area import Ground, area_of
 from operator_tool.geo.coverage import Coverage, coverage_of
@@ -123,7 +124,7 @@ def make_plan(
         camera=choice.camera,
         heights_m=choice.heights_m,
         findings=findings,
-        notes=(*choice.notes, *ground.notes),
+        notes=(*choice.notes, *ground.notes, *_provider_notes(providers)),
         route=route,
         ground=ground,
         coverage=coverage,
@@ -149,6 +150,10 @@ def _place(waypoint: Waypoint) -> _Place:
         # JSON has no such number: it would pass for an altitude that was not given.
         raise PlanError(f"{place_name(waypoint)} has no finite altitude", hint="Mend the waypoint's altitude.")
     return float(waypoint.lat_deg), float(waypoint.lon_deg), None if altitude_m is None else float(altitude_m)
+
+
+def _provider_notes(providers: Sequence[tuple[str, ProviderInfo]]) -> tuple[str, ...]:
+    return tuple(f"{name}: {escape_controls(note, limit=500)}" for name, info in providers for note in info.notes[:20])
 
 
 def _check_terms(providers: Sequence[tuple[str, ProviderInfo]]) -> None:

@@ -80,8 +80,19 @@ def test_case_138_names_and_notes_do_not_change_the_content_key() -> None:
     renamed = msgspec.structs.replace(_FLIGHT, id="other", name="Other", source="file:b.plan", notes=("A note.",))
     commented = _moved(renamed, 1, objective="look", source="items[3]", alt_frame=AltitudeFrame.AMSL)
     other_request = _with(flight="other", max_tiles=77_777, dry_run=True, lock_timeout_s=9.0, zooms=(16, 15))
-    attributed = ("xyz", msgspec.structs.replace(_ORTHOPHOTO[1], attribution="© Somebody", version="2"))
+    attributed = (
+        "xyz",
+        msgspec.structs.replace(_ORTHOPHOTO[1], attribution="© Somebody", version="2", notes=("A note.",)),
+    )
     assert _plan(commented, other_request, (attributed,)).content_key == _plan().content_key
+
+
+def test_what_a_provider_notes_stands_in_the_plan_with_its_name() -> None:
+    """Made harmless, and never more of it than can be read."""
+    noted = msgspec.structs.replace(_ORTHOPHOTO[1], notes=("Its \x1b bounds are wrong.", *map(str, range(90_000))))
+    first, *more = _plan(providers=(("xyz", noted),)).notes
+    assert first == "xyz: Its \\x1b bounds are wrong."
+    assert len(more) < 50
 
 
 def test_case_138_the_order_of_keys_in_the_payload_does_not_change_the_content_key() -> None:
