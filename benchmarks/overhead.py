@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tile_download.pictures import imagery_jpegs
 
-from operator_tool.api import AreaRequest, BuildCacheRequest, CacheOrder, RunContext, TileRecord
+from operator_tool.api import AreaRequest, BuildCacheRequest, CacheGaps, CacheOrder, RunContext, TileRecord
 from operator_tool.api.tiles import Tile, TileId, WantedTile
 from operator_tool.build_cache.arrivals import BATCH_TILES
 from operator_tool.build_cache.lock import companion_lock
@@ -54,6 +54,9 @@ class _Supply:
 
     def batches(self) -> list[list[TileRecord]]:
         return [self._records]
+
+    def gaps(self) -> CacheGaps:
+        return CacheGaps()
 
 
 def _lacking(store: TileStore, plan: CachePlan) -> Iterator[WantedTile]:

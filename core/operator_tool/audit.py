@@ -82,7 +82,7 @@ def line_of_build(report: CacheBuildReport, begun: AuditLine, *, companion: str 
         simulated=reached.simulated if reached else "",
         companion_id=reached.id if reached else "",
         failure_exception_type=report.failure_exception_type,
-        message=report.message,
+        message=report.message or (report.verdict if report.gaps is not None and report.gaps.missing else ""),
         generation_before=reached.generation_before if reached else None,
         generation_after=reached.generation_after if reached else None,
         signer=reached.signer if reached else None,

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from operator_tool.api import (
     AreaRequest,
+    CacheGaps,
     CacheInputs,
     CacheOrder,
     CompanionSession,
@@ -58,6 +59,7 @@ class Supply:
         self.records = [record_of(place, data) for place, data in enumerate(pictures)]
         self.read_tiles = 0
         self._batch_tiles = batch_tiles
+        self.lacking = CacheGaps()
 
     def batches(self) -> Iterator[Sequence[TileRecord]]:
         """Yield the records in batches."""
@@ -68,6 +70,10 @@ class Supply:
         """Return one picture."""
         self.read_tiles += 1
         return self.pictures[record.sha256]
+
+    def gaps(self) -> CacheGaps:
+        """Return what the cache will lack."""
+        return self.lacking
 
 
 def supply_of(tiles: int, *, size_bytes: int = 2000, first_seed: int = 0, changed: Sequence[int] = ()) -> Supply:

@@ -7,7 +7,7 @@ import enum
 import msgspec
 
 from .flight import Camera, TakeoffOrigin
-from .order import AreaRequest
+from .order import AreaRequest, CacheGaps, GapPlace
 
 
 class FailurePhase(enum.StrEnum):
@@ -76,6 +76,10 @@ class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_gsd_m: float | None = None
     """Imagery whose pixels are larger on the ground, at the finest zoom, is refused; None: 0.5 where neither zooms nor
     a camera say how sharp it must be, and where a sector says how fresh; else any is taken."""
+    replace: bool = False
+    """A young cache of another flight or operator may be replaced."""
+    replace_after_s: float = 1800.0
+    """A cache of another flight or operator that is older than this may be replaced in any case."""
     dry_run: bool = False
     lock_timeout_s: float = 0.0
 
@@ -132,6 +136,10 @@ class TileCounts(msgspec.Struct, frozen=True, kw_only=True):
     """All gaps, the absent ones among them."""
     by_cause: dict[str, int] = {}
     """The gaps by their cause."""
+    by_zoom: dict[str, int] = {}
+    """The gaps by their zoom; zooms without one are left out."""
+    nearest_gap: GapPlace | None = None
+    """The gap that is nearest to the route."""
     unchanged: int = 0
     """Of the reused ones: those that the provider was asked about, and confirmed without sending them."""
     undated: int = 0
@@ -215,6 +223,11 @@ class CacheBuildReport(msgspec.Struct, frozen=True, kw_only=True):
     area: AreaRequest | None = None
     zooms: tuple[int, ...] = ()
     content_key: str = ""
+    verdict: str = ""
+    """What an operator acts on: ``built``, ``built WITH GAPS``, ``already there``, ``downloaded`` and the like; empty
+    where the run failed."""
+    gaps: CacheGaps | None = None
+    """What the cache lacks that was built or found, or the store for it; None where that is not known."""
     tiles: TileCounts = TileCounts()
     bytes: ByteCounts = ByteCounts()
     provider: tuple[ProviderShare, ...] = ()

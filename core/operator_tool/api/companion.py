@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from .order import CacheGaps
+
 
 class CompanionIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a session is with."""
@@ -83,6 +85,22 @@ class CompanionHoldings(msgspec.Struct, frozen=True, kw_only=True):
     """The last lines of the companion's own log, the oldest first; ``event`` and ``time`` are in each."""
 
 
+class CurrentCache(msgspec.Struct, frozen=True, kw_only=True):
+    """What the current generation says of itself. What it does not say is None, or empty."""
+
+    content_key: str = ""
+    flight_id: str = ""
+    operator: str = ""
+    """Who built it: user@workstation."""
+    created_at: int | None = None
+    """Seconds since 1970, by the clock of the workstation that built it: a companion's own clock is often wrong."""
+    tiles: int | None = None
+    allow_gaps: int | None = None
+    """How many gaps its build allowed."""
+    gaps: CacheGaps | None = None
+    """The tiles of its plan that it lacks."""
+
+
 class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     """What the companion answered when it was asked whether it can be built."""
 
@@ -90,6 +108,8 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     agent_version: str
     generation: str | None = None
     """The name of the current generation, None when there is none."""
+    current: CurrentCache | None = None
+    """What that generation says of itself; None when there is none, or where the provisioner does not tell."""
     up_to_date: bool = False
     """The current generation has the order's content key, and its bytes are known to be what was built: they were read
     just now, or since the companion started and are untouched (``facts["verified"]`` may say which)."""

@@ -76,6 +76,30 @@ class CacheInputs(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
 
+class GapPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """One tile that is missing, and the place on the route that is nearest to it."""
+
+    z: int
+    x: int
+    y: int
+    route_m: int
+    """Whole metres along the route to that place."""
+    waypoint: int
+    """The ordinal of the waypoint that this leg starts from."""
+    off_m: int
+    """Whole metres from that place to the tile's centre."""
+
+
+class CacheGaps(msgspec.Struct, frozen=True, kw_only=True):
+    """The tiles of a plan that a cache lacks."""
+
+    missing: int = 0
+    by_zoom: dict[str, int] = {}
+    """How many of them at each zoom; zooms without a gap are left out. Empty where that is not known."""
+    nearest: GapPlace | None = None
+    """The gap that is nearest to the route; None where there is none, or where that is not known."""
+
+
 class CacheOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One build, as the provisioner is told of it."""
 
@@ -94,6 +118,10 @@ class CacheOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Only ask: nothing may be written on the companion."""
     operator: str = ""
     """Who builds: user@workstation, for the companion's audit and for whoever finds the lock held."""
+    replaces: str | None = None
+    """The name of the current generation that the operator agreed to replace, empty for none; None where nothing was
+    agreed. A provisioner whose companion has another one current by the time of the switch refuses with a
+    ``NotReadyError``, unless that one is of this very run."""
 
 
 class TileRecord(msgspec.Struct, frozen=True, gc=False):
@@ -118,6 +146,10 @@ class TileSupply(Protocol):
 
     def read(self, record: TileRecord) -> bytes:
         """Return one picture, verified against its SHA-256, from the thread that pulls the batches."""
+        ...
+
+    def gaps(self) -> CacheGaps:
+        """Return what the cache will lack; known once ``batches`` has come to its end."""
         ...
 
 

@@ -27,10 +27,12 @@ from operator_tool.tile_store import DamagedTileError
 from .answers import of_the_companion
 from .companion_link import CompanionLink
 from .download import Download, TakenBackError
+from .gap_verdict import UNKNOWN_GAPS, gaps_there, order_of_the_current
 from .lock import CompanionLock, companion_lock
 from .notebook import Notebook
 from .parts import CompanionParts
 from .plan import CachePlan
+from .replacing import replaced_cache_words
 from .supplies import Reading, Supplies
 
 _Result = TypeVar("_Result")
@@ -65,14 +67,22 @@ class CompanionBuild:
         )
 
     def ask(self, order: CacheOrder) -> tuple[CompanionState, CompanionIdentity]:
-        """Ask the companion and write nothing. Raises what it can't answer, or isn't ready for."""
+        """Ask the companion and write nothing. Raises what it can't answer, or isn't ready for.
+
+        A cache of the same plan that was built allowing another number of gaps has another content key: where that is
+        what is current, the companion is asked once more, about that one.
+        """
         with self._link() as link:
-            return self._ask(link, order), link.session.identity
+            state = self._ask(link, order)
+            same = order_of_the_current(state, order)
+            return self._ask(link, same) if same is not None else state, link.session.identity
 
     def build(self, plan: CachePlan, request: BuildCacheRequest, order: CacheOrder) -> BuildCacheOutcome:
         """Build. Raises ``BuildLockHeldError`` before anything was begun, and whatever fails."""
         if request.dry_run:
-            self.ask(order)
+            state, _ = self.ask(order)
+            if not state.up_to_date:
+                self._agree_to_replace(state, order, request)
             return BuildCacheOutcome.DRY_RUN
         with (
             companion_lock(
@@ -105,12 +115,15 @@ class CompanionBuild:
     ) -> BuildCacheOutcome:
         state = self._ask(link, order)
         if state.up_to_date and self._still_right(plan, request, state):
+            self._note_gaps_there(state, order)
             how = f" ({state.facts['verified']})" if "verified" in state.facts else ""
             self._notebook.notes.append(
                 f"every byte of the companion's {state.verified_tiles:,} tiles was verified{how}"
             )
             return BuildCacheOutcome.NO_OP
         failpoint("companion.after_ask")
+        self._agree_to_replace(state, order, request)
+        order = msgspec.structs.replace(order, replaces=state.generation or "")
         transferred = self._begun_again_once(
             lambda anew: self._download_and_transfer(plan, request, order, link, anew=anew)
         )
@@ -124,6 +137,18 @@ class CompanionBuild:
         failpoint("build.after_build")
         self._note_built(built, transferred)
         return BuildCacheOutcome.SUCCESS
+
+    def _note_gaps_there(self, state: CompanionState, order: CacheOrder) -> None:
+        self._notebook.gaps = gaps_there(state, order.wanted_tiles)
+        if self._notebook.gaps is None:
+            self._notebook.notes.append(UNKNOWN_GAPS)
+
+    def _agree_to_replace(self, state: CompanionState, order: CacheOrder, request: BuildCacheRequest) -> None:
+        """Say whose cache is replaced, before a byte is fetched or sent. Raises ``NotReadyError`` where it must not."""
+        words = replaced_cache_words(state, order, request)
+        if words:
+            self._notebook.notes.append(words)
+            self._context.emit(Notice(text=words))
 
     def _ask(self, link: CompanionLink, order: CacheOrder) -> CompanionState:
         with self._notebook.phase("companion", self._parts.transport.address):

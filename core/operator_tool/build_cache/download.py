@@ -15,7 +15,7 @@ from operator_tool.api.build import ProviderShare, TileCounts
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import DownloadError
 from operator_tool.api.events import PhaseFinished, PhaseProgress, PhaseStarted
-from operator_tool.api.order import TileRecord
+from operator_tool.api.order import CacheGaps, TileRecord
 from operator_tool.api.roles import TileProvider
 from operator_tool.failpoints import failpoint
 from operator_tool.geo.coverage import TileRange
@@ -26,7 +26,7 @@ from operator_tool.tile_store.disk import check_room
 from .freshness import FreshnessGate
 from .ledger import Ledger
 from .misses import ranges_of
-from .outcome import gaps_error, provider_share, tile_counts
+from .outcome import cache_gaps, gaps_error, provider_share, tile_counts
 from .plan import CachePlan
 from .provider_pass import ProviderPass
 from .reach import Reach
@@ -109,6 +109,10 @@ class Download:
         """Tell whether the download has come to its end, waiting so long for it."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
+
+    def gaps(self) -> CacheGaps:
+        """Return what the cache will lack; known once the batches have come to their end."""
+        return cache_gaps(self._plan, self._passes)
 
     @property
     def downloaded_bytes(self) -> int:

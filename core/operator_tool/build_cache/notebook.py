@@ -30,9 +30,11 @@ from operator_tool.api.errors import (
     TransferError,
 )
 from operator_tool.api.events import Notice, PhaseFinished, PhaseStarted
+from operator_tool.api.order import CacheGaps
 from operator_tool.overdue import HINT, OverdueRun
 
 from .download import Download
+from .gap_verdict import verdict_of
 from .plan import CachePlan, flight_sha256
 
 _PHASE_OF = {
@@ -63,6 +65,9 @@ class Notebook:
         self.shares: tuple[ProviderShare, ...] = ()
         self.companion: CompanionSummary | None = None
         self.notes: list[str] = []
+        self.gaps: CacheGaps | None = None
+        """Of the companion's cache that was found there; of what is built the download tells."""
+        self.command = "build-cache"
         self._flight: FlightSummary | None = None
         self._context = context
         self._plugins = plugins
@@ -129,6 +134,13 @@ class Notebook:
         self.notes.append(note)
         self._context.emit(Notice(text=note))
 
+    def _gaps(self, outcome: BuildCacheOutcome) -> CacheGaps | None:
+        if outcome is BuildCacheOutcome.NO_OP:
+            return self.gaps
+        if outcome is not BuildCacheOutcome.SUCCESS:
+            return None
+        return CacheGaps(missing=self.tiles.missing, by_zoom=self.tiles.by_zoom, nearest=self.tiles.nearest_gap)
+
     def branch(self, context: RunContext) -> Notebook:
         """Return a notebook that goes on from what stands here, for one companion's part of the run."""
         other = Notebook(context, self._plugins)
@@ -142,6 +154,7 @@ class Notebook:
     def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:
         """Return the report of this run, as far as it came."""
         plan = self.plan
+        gaps = self._gaps(outcome)
         return CacheBuildReport(
             run_id=self._context.run_id,
             outcome=outcome,
@@ -160,6 +173,8 @@ class Notebook:
             area=plan.area if plan else None,
             zooms=plan.zooms if plan else (),
             content_key=plan.content_key if plan else "",
+            verdict=verdict_of(outcome, gaps, command=self.command),
+            gaps=gaps,
             tiles=self.tiles,
             bytes=self.bytes,
             provider=self.shares,

@@ -124,6 +124,7 @@ class Orchestrator:
             )
 
     def _reported(self, command: str, work: Callable[[], BuildCacheOutcome]) -> CacheBuildReport:
+        self._notebook.command = command
         self._context.emit(RunStarted(run_id=self._context.run_id, command=command))
         try:
             with endings_as_errors():

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from operator_tool.api.build import Gap, GapCause, ProviderShare, TileCounts
 from operator_tool.api.errors import GapsError
+from operator_tool.api.order import CacheGaps
 from operator_tool.api.tiles import TileId
 from operator_tool.geo.route import place_on_route
 
 from .misses import KEPT, Miss
+from .nearest_gap import nearest_gap
 from .plan import CachePlan
 from .provider_pass import ProviderPass
 
@@ -35,6 +37,7 @@ def tile_counts(plan: CachePlan, passes: Sequence[ProviderPass]) -> TileCounts:
     last = passes[-1]
     gaps = tuple(_gap(plan, tile_id, passes) for tile_id in list(last.misses.first))
     by_cause = Counter(gap.cause for gap in gaps) if len(last.misses) <= KEPT else last.misses.by_cause
+    lacking = cache_gaps(plan, passes)
     return TileCounts(
         wanted=plan.coverage.count,
         reused=sum(one.tally.reused for one in passes),
@@ -42,10 +45,23 @@ def tile_counts(plan: CachePlan, passes: Sequence[ProviderPass]) -> TileCounts:
         absent=by_cause[GapCause.ABSENT],
         missing=len(last.misses),
         by_cause={str(cause): by_cause[cause] for cause in GapCause if by_cause[cause]},
+        by_zoom=lacking.by_zoom,
+        nearest_gap=lacking.nearest,
         unchanged=sum(one.tally.unchanged for one in passes),
         undated=sum(one.tally.undated for one in passes),
         downgraded=sum(one.tally.downgraded for one in passes),
         gaps=gaps,
+    )
+
+
+def cache_gaps(plan: CachePlan, passes: Sequence[ProviderPass]) -> CacheGaps:
+    """Return what no provider gave: how much at each zoom, and which of it is nearest to the route."""
+    missed = passes[-1].misses.packed if passes else ()
+    by_zoom = Counter(packed >> 58 for packed in missed)
+    return CacheGaps(
+        missing=len(missed),
+        by_zoom={str(zoom): by_zoom[zoom] for zoom in sorted(by_zoom)},
+        nearest=nearest_gap(plan.route, missed),
     )
 
 

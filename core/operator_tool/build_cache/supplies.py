@@ -11,7 +11,7 @@ from pathlib import Path
 from operator_tool.api.build import BuildCacheRequest
 from operator_tool.api.context import RunContext
 from operator_tool.api.errors import DownloadError
-from operator_tool.api.order import TileRecord
+from operator_tool.api.order import CacheGaps, TileRecord
 from operator_tool.api.roles import TileProvider
 from operator_tool.failpoints import failpoint
 from operator_tool.pictures import Repeats
@@ -40,6 +40,10 @@ class Reading:
         picture = self._download.read(record)
         failpoint("transfer.after_read")
         return picture
+
+    def gaps(self) -> CacheGaps:
+        """As the download's."""
+        return self._download.gaps()
 
 
 class Supplies:

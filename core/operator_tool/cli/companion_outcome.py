@@ -9,6 +9,7 @@ import msgspec
 from operator_tool.api.companion import (
     CompanionIdentity,
     CompanionState,
+    CurrentCache,
     GcReport,
     RollbackReport,
     SignerEnrolment,
@@ -16,6 +17,8 @@ from operator_tool.api.companion import (
 )
 from operator_tool.api.errors import NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
+from operator_tool.build_cache.gap_verdict import gaps_words
+from operator_tool.build_cache.replacing import whose_words
 from operator_tool.redaction import REDACTOR
 
 from .exits import say
@@ -150,6 +153,9 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
         yield "id", state.companion_id or "not known"
         yield "agent", state.agent_version or "not installed"
         yield "generation", state.generation or "none: no cache yet"
+        if state.current is not None:
+            yield "built", whose_words(state)
+            yield "gaps", _gaps(state.current)
         if state.free_bytes is not None:
             yield "free space", f"{state.free_bytes / 1e6:,.1f} MB"
         yield from state.facts.items()
@@ -163,6 +169,12 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
         yield from rollback_rows(outcome.rollback)
     if outcome.gc is not None:
         yield from gc_rows(outcome.gc)
+
+
+def _gaps(current: CurrentCache) -> str:
+    if current.gaps is None or current.tiles is None:
+        return "not known: its manifest does not say"
+    return gaps_words(current.gaps, current.tiles + current.gaps.missing)
 
 
 def harmless(text: str) -> str:

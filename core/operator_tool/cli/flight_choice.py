@@ -99,6 +99,8 @@ def request_of(
         max_gsd_m=options.max_gsd,
         max_tiles=options.max_tiles,
         allow_gaps=options.allow_gaps,
+        replace=options.replace,
+        replace_after_s=options.replace_after,
         dry_run=options.dry_run,
         lock_timeout_s=options.lock_timeout,
     )

@@ -122,6 +122,8 @@ class RunOptions(CompanionOptions):
     max_age: float | None = None
     allow_gaps: int = 0
     report: Path | None = None
+    replace: bool = False
+    replace_after: float = 1800.0
     dry_run: bool = False
 
 
@@ -228,6 +230,15 @@ def companion_options(function: _Function) -> _Function:
         which_companion_options,
         provisioner_option,
         click.option("--dry-run", is_flag=True, help="Plan and ask the companion; write nothing."),
+        click.option("--replace", is_flag=True, help="Replace a young cache of another flight or operator."),
+        click.option(
+            "--replace-after",
+            type=Age(),
+            default="30m",
+            show_default=True,
+            metavar="AGE",
+            help="From this age on another's cache needs no --replace.",
+        ),
         lock_timeout_option,
     )
 

@@ -9,7 +9,9 @@ import msgspec
 
 from operator_tool.api.companion import CompanionIdentity, CompanionState
 from operator_tool.api.errors import CompanionError, NotReadyError, OperatorToolError, VerifyError
+from operator_tool.api.order import CacheGaps
 from operator_tool.audit import AuditLine
+from operator_tool.build_cache.gap_verdict import UNKNOWN_GAPS, gaps_there, gaps_words, with_gaps
 from operator_tool.build_cache.plan import CachePlan
 
 from .assembly import open_run, open_tool
@@ -22,8 +24,12 @@ from .reporting import as_document
 from .simulation import with_simulation
 
 _REACHED, _AGENT, _BUILDABLE, _CURRENT, _VERIFIED = "reached", "agent", "can be built", "this cache", "verified"
-_FILES = "files"
+_FILES, _GAPS = "files", "gaps"
 _BUILD_IT = "Run build-cache with the same options."
+_FILL_THEM = (
+    "Run build-cache with a further --provider that has these tiles. To fly with the gaps, allow them by this very"
+    " command: --allow-gaps"
+)
 _PUT_THEM_THERE = "Put each required file where it is named, and ask again."
 
 
@@ -42,6 +48,10 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     """Its name in the inventory; empty where it was named by its address."""
     ready: bool = False
+    verdict: str = "not ready"
+    """``ready``, ``ready WITH GAPS``, ``ready, gaps unknown`` or ``not ready``."""
+    gaps: CacheGaps | None = None
+    """What the cache lacks that was verified there; None where none was, or where that is not known."""
     exit_code: int = 0
     message: str = ""
     remediation: str = ""
@@ -69,20 +79,28 @@ def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
 def judged(
     plan: CachePlan, state: CompanionState, identity: CompanionIdentity, *, name: str = "", simulated: str = ""
 ) -> Readiness:
-    """Return what a companion's answer comes to for the cache of that plan."""
+    """Return what a companion's answer comes to for the cache of that plan.
+
+    A cache that lacks more tiles than the plan allows is not ready: that its build allowed them is not this command's
+    word.
+    """
+    gaps, notes = None, state.notes
     agent = Check(name=_AGENT, ok=bool(state.agent_version), detail=state.agent_version or "not installed")
     buildable = Check(name=_BUILDABLE, ok=not state.problems, detail="; ".join(state.problems))
     generation = state.generation or "none: there is no cache yet"
+    key = (state.current.content_key if state.current is not None else "") or plan.content_key
     if state.damage:
         code, hint = VerifyError.exit_code, VerifyError.default_hint
-        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan.content_key}")
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {key}")
         verified = Check(name=_VERIFIED, ok=False, detail=f"the cache is damaged: {state.damage}")
     elif state.up_to_date:
         code, hint = 0, ""
-        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {plan.content_key}")
+        current = Check(name=_CURRENT, ok=True, detail=f"{generation}, content key {key}")
         how = state.facts.get("verified", "")
         every = f"every byte of {state.verified_tiles:,} tiles" + (f" ({how})" if how else "")
         verified = Check(name=_VERIFIED, ok=True, detail=every)
+        gaps = gaps_there(state, plan.coverage.count)
+        notes = notes if gaps is not None else (*notes, UNKNOWN_GAPS)
     else:
         code, hint = NotReadyError.exit_code, _BUILD_IT
         found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
@@ -90,13 +108,18 @@ def judged(
         found = f"{generation} has this flight's tiles, but {differs}" if differs else found
         current = Check(name=_CURRENT, ok=False, detail=found)
         verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
+    holes = _gaps_check(plan, gaps)
+    if gaps is not None and not holes.ok:
+        code, hint = NotReadyError.exit_code, f"{_FILL_THEM} {gaps.missing}."
     files = Check(name=_FILES, ok=not state.missing_files, detail="; ".join(state.missing_files))
     if state.missing_files and code == 0:
         code, hint = NotReadyError.exit_code, _PUT_THEM_THERE
-    checks = (_reached(state, identity, simulated), agent, buildable, current, verified, files)
+    checks = (_reached(state, identity, simulated), agent, buildable, current, verified, holes, files)
     return Readiness(
         name=name,
         ready=code == 0,
+        verdict=with_gaps("ready", gaps) if code == 0 else "not ready",
+        gaps=gaps,
         exit_code=code,
         message="; ".join(f"{check.name}: {check.detail}" for check in checks if check.ok is False),
         remediation=hint,
@@ -107,7 +130,7 @@ def judged(
         generation=state.generation,
         content_key=plan.content_key,
         checks=checks,
-        notes=state.notes,
+        notes=notes,
     )
 
 
@@ -126,12 +149,20 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
         for note in one.notes:
             say(f"{indent}note {harmless(note)}")
         if one.ready:
-            say(f"{indent}{'the SIMULATED companion is ' if one.simulated else ''}ready to fly this flight")
+            who = "the SIMULATED companion is " if one.simulated else ""
+            say(f"{indent}{who}{ready_words(one)}")
             continue
         verdict = "not ready to fly this flight" if one.checks else f"error: {one.message}"
         say(f"{indent}{harmless(verdict)}", err=True)
         say(f"{indent}next: {harmless(one.remediation)}", err=True)
     return code
+
+
+def ready_words(one: Readiness) -> str:
+    """Return the verdict on a companion that is ready, its gaps with it."""
+    if one.gaps is None:
+        return "ready to fly this flight, gaps unknown"
+    return f"{one.verdict} to fly this flight"
 
 
 def _ask(options: RunOptions) -> Readiness:
@@ -181,6 +212,18 @@ def _lines(
     ]
 
 
+def _gaps_check(plan: CachePlan, gaps: CacheGaps | None) -> Check:
+    if gaps is None:
+        return Check(name=_GAPS, ok=None, detail="not known")
+    allowed = plan.inputs.allow_gaps
+    words = gaps_words(gaps, plan.coverage.count)
+    return Check(
+        name=_GAPS,
+        ok=gaps.missing <= allowed,
+        detail=f"{words}; this command allows {allowed:,}" if gaps.missing else words,
+    )
+
+
 def _reached(state: CompanionState, identity: CompanionIdentity, simulated: str) -> Check:
     address = with_simulation(identity.address, simulated)
     parts = [address, f"host key {identity.fingerprint}" if identity.fingerprint else "", state.companion_id]
@@ -189,7 +232,7 @@ def _reached(state: CompanionState, identity: CompanionIdentity, simulated: str)
 
 def _checks_of(error: OperatorToolError) -> tuple[Check, ...]:
     """Return what an error says of the companion; nothing where it is not about the companion."""
-    unseen = tuple(Check(name=name, ok=None) for name in (_CURRENT, _VERIFIED, _FILES))
+    unseen = tuple(Check(name=name, ok=None) for name in (_CURRENT, _VERIFIED, _GAPS, _FILES))
     match error:
         case NotReadyError():
             reasons = Check(name=_BUILDABLE, ok=False, detail="; ".join(error.reasons))

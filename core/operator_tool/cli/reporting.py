@@ -13,6 +13,7 @@ from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetRe
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.audit import line_of_build
+from operator_tool.build_cache.gap_verdict import gaps_words
 from operator_tool.failpoints import failpoint
 from operator_tool.overdue import ended_after
 from operator_tool.redaction import REDACTOR
@@ -97,6 +98,10 @@ def as_text(report: CacheBuildReport) -> str:
 
 def _rows(report: CacheBuildReport) -> list[tuple[str, str]]:
     rows = [("outcome", _outcome(report))]
+    if report.verdict:
+        rows.append(("verdict", report.verdict))
+    if report.gaps is not None and report.gaps.missing:
+        rows.append(("gaps", gaps_words(report.gaps, report.tiles.wanted)))
     if report.message:
         rows.append(("failed", report.message))
     if report.remediation:

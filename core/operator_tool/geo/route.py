@@ -57,6 +57,8 @@ class RoutePlace(msgspec.Struct, frozen=True):
     """Metres from the first waypoint."""
     waypoint: int
     """The ordinal of the waypoint that this leg starts from."""
+    distance: float = 0.0
+    """How far away it was looked for from, in the Mercator square."""
 
 
 class Stop(NamedTuple):
@@ -110,9 +112,9 @@ def place_on_route(route: Route, tile: TileId) -> RoutePlace:
             distance, fraction = _distance_to_piece(x, y, route, piece)
             if distance < nearest[0]:
                 nearest = (distance, piece, fraction)
-    _, piece, fraction = nearest
+    distance, piece, fraction = nearest
     from_m, to_m = route.along_m[piece], route.along_m[piece + 1]
-    return RoutePlace(from_m + (to_m - from_m) * fraction, route.waypoint[piece])
+    return RoutePlace(from_m + (to_m - from_m) * fraction, route.waypoint[piece], distance)
 
 
 class _Line:

@@ -133,6 +133,8 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
     problems: Annotated[tuple[str, ...], Meta(description="Why it can't be built.")] = ()
     unfit: Annotated[str, Meta(description="Why its program can't run there.")] = ""
     up_to_date: Annotated[bool, Meta(description="Whether the cache is the one asked for.")] = False
+    lacks: Annotated[int, Meta(description="How many tiles are missing.")] = 0
+    counts: Annotated[bool, Meta(description="Whether it says how many tiles it verified.")] = True
     differs: Annotated[str, Meta(description="Why the cache is built anew.")] = ""
     missing: Annotated[str, Meta(description="Which file a flight needs, and what was seen of it.")] = ""
     damage: Annotated[str, Meta(description="What is wrong with it.")] = ""
@@ -207,7 +209,9 @@ class Keeper:
             raise NotReadyError((self.settings.unfit,))
         return CompanionState(
             companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab",
-            up_to_date=self.settings.up_to_date, verified_tiles=12, damage=self.settings.damage,
+            up_to_date=self.settings.up_to_date,
+            verified_tiles=(order.wanted_tiles - self.settings.lacks) * self.settings.counts,
+            damage=self.settings.damage,
             missing_files=(self.settings.missing,) if self.settings.missing else (),
             facts={"verified": "since boot"} | ({"differs": self.settings.differs} if self.settings.differs else {}),
         )

@@ -262,10 +262,10 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
     """Every check has its line; nothing is made on the workstation."""
     result = verify_ready(run, "-o", "keeper.up_to_date=true")
     assert result.return_value == 0, result.output
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok"] * 6 + ["ready"]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok"] * 7 + ["ready"]
     assert "fake://alpha.example" in result.stdout
     assert OFFERED in result.stdout
-    assert "every byte of 12 tiles (since boot)" in result.stdout
+    assert "every byte of 421 tiles (since boot)" in result.stdout
     assert not (tmp_path / "data").exists()
 
 
@@ -275,26 +275,32 @@ def test_verify_ready_is_0_only_for_this_flights_cache_verified_just_now(run: Ru
         (
             "keeper.up_to_date=false",
             31,
-            ["ok", "ok", "ok", "FAIL", "-", "ok"],
+            ["ok", "ok", "ok", "FAIL", "-", "-", "ok"],
             "this flight's cache has the content key",
         ),
-        ("keeper.differs=it has other stages", 31, ["ok", "ok", "ok", "FAIL", "-", "ok"], "but it has other stages"),
-        ("keeper.damage=tile 1/2/3 is torn", 23, ["ok", "ok", "ok", "ok", "FAIL", "ok"], "tile 1/2/3 is torn"),
+        (
+            "keeper.differs=it has other stages",
+            31,
+            ["ok", "ok", "ok", "FAIL", "-", "-", "ok"],
+            "but it has other stages",
+        ),
+        ("keeper.damage=tile 1/2/3 is torn", 23, ["ok", "ok", "ok", "ok", "FAIL", "-", "ok"], "tile 1/2/3 is torn"),
         (
             "keeper.missing=/etc/cam.yaml is missing",
             31,
-            ["ok", "ok", "ok", "ok", "ok", "FAIL"],
+            ["ok", "ok", "ok", "ok", "ok", "ok", "FAIL"],
             "/etc/cam.yaml is missing",
         ),
-        ("keeper.unfit=no space", 31, ["ok", "-", "FAIL", "-", "-", "-"], "no space"),
-        ("fake.fails=no answer", 30, ["FAIL", "-", "-", "-", "-", "-"], "no answer"),
+        ("keeper.lacks=3", 31, ["ok", "ok", "ok", "ok", "ok", "FAIL", "ok"], "3 of 421 tiles are missing"),
+        ("keeper.unfit=no space", 31, ["ok", "-", "FAIL", "-", "-", "-", "-"], "no space"),
+        ("fake.fails=no answer", 30, ["FAIL", "-", "-", "-", "-", "-", "-"], "no answer"),
     ],
 )
 def test_verify_ready_says_what_is_not_as_it_must_be(
     run: Run, setting: str, code: int, words: list[str], said: str
 ) -> None:
     """The check that failed is named with what was seen; what could not be looked at is not called good."""
-    lies_there = ("-o", "keeper.up_to_date=true") if "missing" in setting else ()
+    lies_there = ("-o", "keeper.up_to_date=true") if "missing" in setting or "lacks" in setting else ()
     result = verify_ready(run, "-o", setting, *lies_there)
     assert result.return_value == code
     assert [line.split()[0] for line in result.stdout.splitlines()] == words
@@ -304,6 +310,25 @@ def test_verify_ready_says_what_is_not_as_it_must_be(
     assert one["ready"] is False
     assert said in one["message"]
     assert [check["ok"] for check in one["checks"]] == [{"ok": True, "FAIL": False, "-": None}[word] for word in words]
+
+
+@pytest.mark.parametrize(("allowed", "code"), [(2, 31), (3, 0), (4000, 0)])
+def test_gaps_are_ready_only_where_this_very_command_allows_them(run: Run, allowed: int, code: int) -> None:
+    """The number that is missing stands in the verdict; what the build allowed does not count."""
+    there = ("-o", "keeper.up_to_date=true", "-o", "keeper.lacks=3", "--allow-gaps", str(allowed))
+    one = only(verify_ready(run, *there, "--json"))
+    assert (one["exit_code"], one["gaps"]["missing"]) == (code, 3)
+    assert one["verdict"] == ("not ready" if code else "ready WITH GAPS")
+    assert ("ready WITH GAPS" in verify_ready(run, *there).stdout) == (code == 0)
+
+
+def test_a_provisioner_that_does_not_count_leaves_the_gaps_unknown(run: Run) -> None:
+    """It is told, in the verdict and in a note; it is no gap that was found."""
+    there = ("-o", "keeper.up_to_date=true", "-o", "keeper.counts=false", "--json")
+    one = only(verify_ready(run, *there))
+    assert (one["exit_code"], one["gaps"], one["verdict"]) == (0, None, "ready, gaps unknown")
+    assert len(one["notes"]) == 1
+    assert [check["ok"] for check in one["checks"] if check["name"] == "gaps"] == [None]
 
 
 def test_verify_ready_of_several_is_the_first_failure(run: Run, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from operator_tool.api import (
     BuildError,
+    CacheGaps,
     CacheOrder,
     LinkError,
     Notice,
@@ -24,7 +25,7 @@ from .conversation import Conversation, NoAgentError, Progress, request_line
 from .escaping import printable
 from .manifest import DATABASE, FileEntry, Manifest, manifest_of
 from .place import Place
-from .prepare import Greeting, writing_request
+from .prepare import Greeting, replaced_error, writing_request
 from .report import AgentFailureError, Count
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
@@ -75,10 +76,11 @@ def prepare_build(
     table: TileTable,
     tiles_digest: str,
     signer: Signer | None,
+    gaps: CacheGaps,
     artefacts: Sequence[FileEntry] = (),
 ) -> PreparedBuild:
     """Return the build of what was offered, as the generation after those that the greeting told of."""
-    manifest = manifest_of(context, order, greeting, table, tiles_digest, artefacts)
+    manifest = manifest_of(context, order, greeting, table, tiles_digest, artefacts, gaps)
     request: dict[str, object] = {
         **writing_request(place, settings, order),
         **_signed(manifest, signer),
@@ -114,6 +116,8 @@ def build(
             said=said,
         )
     except AgentFailureError as error:
+        if error.code == "replaced":
+            raise replaced_error(error) from None
         kind = VerifyError if error.code == "verify" else BuildError
         hint, retryable = (_RESTARTS_HINT, False) if error.code == "attempts" else (None, None)
         if steps.ready and kind is BuildError and error.code not in _BEFORE_THE_SWITCH:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 import msgspec
 
-from operator_tool.api import CacheInputs, CacheOrder, RunContext, TakeoffOrigin, TileTable
+from operator_tool.api import CacheGaps, CacheInputs, CacheOrder, RunContext, TakeoffOrigin, TileTable
 
 from .report import Count
 
@@ -57,9 +58,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: bool
     operator: str
     created_by: str
+    created_at: int
+    """Seconds since 1970, by the workstation's clock."""
     nonce: str
     """The agent's own, of the process that was asked: a signature over it can't be an older one."""
     metadata: dict[str, str]
+    gaps: CacheGaps
+    """The tiles of the plan that it lacks."""
     artefacts: tuple[FileEntry, ...] = ()
     stages: tuple[StageEntry, ...] = ()
     files: tuple[FileEntry, ...] = ()
@@ -89,6 +94,7 @@ def manifest_of(
     table: TileTable,
     tiles_digest: str,
     artefacts: Sequence[FileEntry],
+    gaps: CacheGaps,
 ) -> Manifest:
     """Return the order for what was offered, as the generation after those that the companion told of."""
     flight = order.flight
@@ -113,8 +119,10 @@ def manifest_of(
         synthetic=order.synthetic,
         operator=order.operator,
         created_by=context.user_agent,
+        created_at=int(time.time()),
         nonce=companion.nonce,
         metadata=_metadata(order, table),
+        gaps=gaps,
         artefacts=tuple(artefacts),
         stages=tuple(companion.stages),
     )

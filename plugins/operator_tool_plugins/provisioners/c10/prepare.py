@@ -10,11 +10,14 @@ import msgspec
 
 from operator_tool.api import (
     BuildLockHeldError,
+    CacheGaps,
     CacheOrder,
     CompanionError,
     CompanionSession,
     CompanionState,
+    CurrentCache,
     EnrolledSigner,
+    GapPlace,
     NotReadyError,
     RunContext,
 )
@@ -38,20 +41,44 @@ _SILENCE_S = 30.0
 _OVERHEAD = 1.08
 """An MBTiles file over its pictures' bytes: 5 % measured with pictures of 15 kB, and some for smaller ones."""
 _CLOCK_SKEW_S = 300
+_REPLACED_HINT = "Ask whoever built it. Run the same command again: it looks first at what is current by then."
 _INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10.agent_dir can be written."
+
+
+class _Place(msgspec.Struct, frozen=True):
+    z: Count
+    x: Count
+    y: Count
+    route_m: Count
+    waypoint: Count
+    off_m: Count
+
+
+class _Gaps(msgspec.Struct, frozen=True):
+    missing: Count
+    by_zoom: dict[str, Count] = {}
+    nearest: _Place | None = None
 
 
 class CurrentGeneration(msgspec.Struct, frozen=True):
     """The generation that ``current`` points to."""
 
     name: str
-    seq: Count
+    seq: Count = 0
     content_key: str = ""
     run_id: str = ""
     tiles_digest: str = ""
     """These three from its manifest: whose build it is."""
     differs: str = ""
     """Why a build would make another of it, though it has the content key that was asked for."""
+    flight_id: str = ""
+    operator: str = ""
+    created_at: Count | None = None
+    """By the clock of the workstation that built it."""
+    tiles: Count | None = None
+    allow_gaps: Count | None = None
+    gaps: _Gaps | None = None
+    """These from its manifest, too; None where it does not say."""
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -109,6 +136,7 @@ def writing_request(place: Place, settings: C10Settings, order: CacheOrder) -> d
         "root": place.root,
         "content_key": order.content_key,
         "operator": order.operator,
+        "replaces": order.replaces,
         "lock_wait_s": settings.lock_wait_s,
         "orphan_wait_s": ORPHAN_WAIT_S,
     }
@@ -242,6 +270,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
         companion_id=printable(greeting.companion_id, at_most=64),
         agent_version=agent_version(greeting),
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
+        current=current_cache(greeting.current),
         up_to_date=up_to_date,
         verified_tiles=verified.tiles if verified is not None and verified.ok else 0,
         tiles_digest=verified.tiles_digest if verified is not None and verified.ok else None,
@@ -251,6 +280,39 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
         notes=tuple(notes),
         facts=facts,
     )
+
+
+def current_cache(current: CurrentGeneration | None) -> CurrentCache | None:
+    """Return what the current generation says of itself, printable; None where there is none."""
+    if current is None:
+        return None
+    gaps = current.gaps
+    place = gaps.nearest if gaps is not None else None
+    return CurrentCache(
+        content_key=printable(current.content_key, at_most=64),
+        flight_id=printable(current.flight_id, at_most=200),
+        operator=printable(current.operator, at_most=200),
+        created_at=current.created_at,
+        tiles=current.tiles,
+        allow_gaps=current.allow_gaps,
+        gaps=None
+        if gaps is None
+        else CacheGaps(
+            missing=gaps.missing,
+            by_zoom={printable(zoom, at_most=2): number for zoom, number in sorted(gaps.by_zoom.items())},
+            nearest=None if place is None else GapPlace(**msgspec.structs.asdict(place)),
+        ),
+    )
+
+
+def replaced_error(error: AgentFailureError) -> NotReadyError:
+    """Return what an operator is told where another cache became current since this build was agreed to."""
+    try:
+        there = msgspec.convert(error.details.get("current"), CurrentGeneration)
+        whose = printable(f"flight {there.flight_id or 'not known'}, by {there.operator or 'an unknown operator'}")
+    except (msgspec.ValidationError, OverflowError):
+        whose = "it does not say whose that is"
+    return NotReadyError((f"{printable(error.message)} ({whose}); nothing was switched",), hint=_REPLACED_HINT)
 
 
 def reasons_of(greeting: Greeting, settings: C10Settings) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from operator_tool.api import (
+    CacheGaps,
     CacheOrder,
     CompanionSession,
     CompanionState,
@@ -52,6 +53,7 @@ class C10Provisioner:
         self._greeting: Greeting | None = None
         self._greeted_process: tuple[Conversation, int] | None = None
         self._table: TileTable | None = None
+        self._gaps = CacheGaps()
         self._sent = Sent()
         self._following: PreparedBuild | None = None
         self._build_was_asked = False
@@ -145,6 +147,7 @@ class C10Provisioner:
         greeting = self._greeted(conversation, place, order)
 
         def follow(table: TileTable, digest: str) -> bytes:
+            self._gaps = tiles.gaps()
             if self._signer is not None:
                 # Whoever holds the key may be asked and take their time: the link must not be silent meanwhile.
                 return b""
@@ -203,7 +206,7 @@ class C10Provisioner:
     ) -> PreparedBuild:
         artefacts = self._listed_artefacts()
         return prepare_build(
-            place, self._settings, self._context, order, greeting, table, digest, self._signer, artefacts
+            place, self._settings, self._context, order, greeting, table, digest, self._signer, self._gaps, artefacts
         )
 
     def _listed_artefacts(self) -> list[FileEntry]:

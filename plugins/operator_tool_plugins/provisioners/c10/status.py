@@ -14,7 +14,16 @@ from .escaping import printable
 from .holdings import StatusGreeting, holdings_of
 from .install import install_agent
 from .place import Place
-from .prepare import Greeting, agent_version, greet_without_order, greeted, notes_of, reasons_of, space_reasons
+from .prepare import (
+    Greeting,
+    agent_version,
+    current_cache,
+    greet_without_order,
+    greeted,
+    notes_of,
+    reasons_of,
+    space_reasons,
+)
 from .report import holder_text
 from .settings import C10Settings
 from .signing import signer_of, signing_reasons
@@ -64,6 +73,7 @@ def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> Compani
         companion_id=printable(greeting.companion_id, at_most=64),
         agent_version=agent_version(greeting),
         generation=printable(greeting.current.name, at_most=64) if greeting.current else None,
+        current=current_cache(greeting.current),
         free_bytes=greeting.free_bytes,
         missing_files=missing,
         notes=(*notes_of(greeting), *(f"not ready to fly: the required file {seen}" for seen in missing)),

@@ -15,6 +15,7 @@ from operator_tool.api import (
     BuildLockHeldError,
     CacheOrder,
     Notice,
+    OperatorToolError,
     RunContext,
     TileRecord,
     TileSupply,
@@ -25,7 +26,7 @@ from operator_tool.api import (
 
 from .conversation import Conversation, NoAgentError, Progress
 from .place import Place
-from .prepare import writing_request
+from .prepare import replaced_error, writing_request
 from .process import PING_S
 from .report import AgentFailureError, Count, holder_text
 from .settings import C10Settings
@@ -291,8 +292,10 @@ class Sender:
         return answer
 
 
-def as_transfer_error(error: AgentFailureError, what: str) -> BuildLockHeldError | TransferError:
+def as_transfer_error(error: AgentFailureError, what: str) -> OperatorToolError:
     """Return what an operator is told where the agent could not take ``what``."""
+    if error.code == "replaced":
+        return replaced_error(error)
     if error.code == "busy":
         holder = holder_text(error.details.get("holder"))
         return BuildLockHeldError(

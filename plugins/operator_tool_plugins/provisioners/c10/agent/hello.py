@@ -15,6 +15,7 @@ from . import PROTOCOL, VERSION
 from .call import Call
 from .faults import AgentError, free_space
 from .generations.manifest import read_manifest
+from .generations.origin import origin_of
 from .generations.soundness import FULL, QUICK, check_generation
 from .generations.state import highest_seq
 from .generations.trust import is_verified_since_boot, look, note_verified
@@ -105,6 +106,7 @@ def _described(current: Generation, key: str, required: Required) -> Dict[str, o
     said: Dict[str, object] = {"name": current.name, "seq": current.seq}
     try:
         manifest = read_manifest(current.path)
+        said = {**said, **origin_of(current.path)}
     except AgentError:
         return {**said, "content_key": "", "run_id": "", "tiles_digest": ""}
     return {

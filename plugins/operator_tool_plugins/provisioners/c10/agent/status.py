@@ -5,14 +5,13 @@ Nothing is written, and no generation is read but its manifest.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Dict, List
 
 from . import hello
 from .call import Call
 from .faults import AgentError
-from .generations.manifest import read_manifest_bytes
+from .generations.origin import origin_of
 from .generations.verify import memory_problems
 from .keeping.audit import last_lines
 from .keeping.known import kept
@@ -20,7 +19,6 @@ from .keeping.removal import disk_bytes, names_in
 from .layout import Generation, Layout
 
 _AUDIT_LINES = 5
-_MAX_TEXT = 200
 _MAX_NAMES = 100
 
 
@@ -49,15 +47,9 @@ def _described(generation: Generation, why: List[str]) -> Dict[str, object]:
         "problem": "",
     }
     try:
-        fields = json.loads(read_manifest_bytes(generation.path).decode("utf-8"))
-        flight = fields.get("flight", {})
-        texts = {name: fields.get(name, "") for name in ("run_id", "created_by")}
-        texts["flight_id"] = flight.get("id", "")
+        return {**said, **origin_of(generation.path)}
     except AgentError as error:
         return {**said, "problem": error.message}
-    except (ValueError, AttributeError, RecursionError) as error:
-        return {**said, "problem": "the manifest can't be read: %s" % error}
-    return {**said, **{name: str(text)[:_MAX_TEXT] for name, text in texts.items()}}
 
 
 def _sizes(folder: str) -> Dict[str, int]:

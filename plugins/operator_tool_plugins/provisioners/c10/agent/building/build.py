@@ -9,6 +9,7 @@ from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError
 from ..generations.manifest import Manifest, parse_manifest
+from ..generations.origin import refuse_to_replace_another
 from ..generations.state import highest_seq
 from ..guard import BuildLock, patience_of
 from ..layout import MAX_SEQ, Layout, companion_id
@@ -37,6 +38,7 @@ def run(call: Call) -> Dict[str, object]:
         attempts.begin(layout, order.run_id)
         if not take_back(layout, order.content_key):
             raise AgentError("staging", "nothing was received for this cache")
+        refuse_to_replace_another(layout, request.text_or_none("replaces"), order.run_id)
         taken = highest_seq(layout)
         if not taken < order.seq <= min(taken + MAX_SEQ_STEP, MAX_SEQ):
             raise AgentError("seq", "seq %d does not follow %d: another build came between" % (order.seq, taken))

@@ -14,6 +14,7 @@ from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError, free_space
 from ..generations.manifest import read_manifest
+from ..generations.origin import refuse_to_replace_another
 from ..guard import BuildLock, patience_of
 from ..layout import Layout
 from ..volume import check_mounted
@@ -54,6 +55,7 @@ def run(call: Call) -> Dict[str, object]:
 
     with BuildLock(layout).acquire(patience_of(call, 5.0), note):
         failpoint("receive.after_lock")
+        refuse_to_replace_another(layout, request.text_or_none("replaces"), request.text("run_id"))
         with open_staging(layout, content_key, tick) as staging:
             failpoint("receive.after_open")
             held = HeldPictures(layout, content_key)

@@ -1,0 +1,71 @@
+"""What a cache lacks, told from what a companion says of it; and the verdicts that an operator acts on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from operator_tool.api.build import BuildCacheOutcome
+from operator_tool.api.companion import CompanionState
+from operator_tool.api.order import CacheGaps, CacheOrder
+
+WITH_GAPS = "WITH GAPS"
+UNKNOWN_GAPS = "whether tiles are missing from it is not known: the provisioner does not say how many tiles it verified"
+
+_VERDICTS = {
+    BuildCacheOutcome.SUCCESS: "built",
+    BuildCacheOutcome.NO_OP: "already there",
+    BuildCacheOutcome.DRY_RUN: "not built, as asked for",
+}
+
+
+def gaps_there(state: CompanionState, wanted_tiles: int) -> CacheGaps | None:
+    """Return what the companion's verified cache lacks of so many tiles; None where the provisioner can't tell.
+
+    The number comes from the tiles that were verified. What the cache says of itself is believed where it agrees.
+    """
+    if not 0 < state.verified_tiles <= wanted_tiles:
+        return None
+    missing = wanted_tiles - state.verified_tiles
+    said = state.current.gaps if state.current is not None else None
+    return said if said is not None and said.missing == missing else CacheGaps(missing=missing)
+
+
+def order_of_the_current(state: CompanionState, order: CacheOrder) -> CacheOrder | None:
+    """Return the order of the current cache, where it is of the same plan and only allowed another number of gaps."""
+    current = state.current
+    if current is None or current.allow_gaps is None or current.content_key == order.content_key:
+        return None
+    inputs = msgspec.structs.replace(order.inputs, allow_gaps=current.allow_gaps)
+    if inputs.content_key != current.content_key:
+        return None
+    return msgspec.structs.replace(order, inputs=inputs, content_key=inputs.content_key)
+
+
+def with_gaps(word: str, gaps: CacheGaps | None) -> str:
+    """Return a verdict, with its gaps where there are any."""
+    if gaps is None:
+        return f"{word}, gaps unknown"
+    return f"{word} {WITH_GAPS}" if gaps.missing else word
+
+
+def verdict_of(outcome: BuildCacheOutcome, gaps: CacheGaps | None, *, command: str) -> str:
+    """Return the verdict of a run; empty where it failed."""
+    word = _VERDICTS.get(outcome, "")
+    if not word or outcome is BuildCacheOutcome.DRY_RUN:
+        return word
+    return with_gaps("downloaded" if command == "download" else word, gaps)
+
+
+def gaps_words(gaps: CacheGaps, wanted_tiles: int) -> str:
+    """Return how many tiles are missing, at which zooms, and where the nearest one is."""
+    if not gaps.missing:
+        return "none: every tile of the plan is there"
+    words = f"{gaps.missing:,} of {wanted_tiles:,} tiles are missing"
+    if gaps.by_zoom:
+        words += " (" + ", ".join(f"zoom {zoom}: {number:,}" for zoom, number in gaps.by_zoom.items()) + ")"
+    if (place := gaps.nearest) is not None:
+        words += (
+            f"; the nearest to the route is {place.z}/{place.x}/{place.y}, {place.off_m:,} m from the place at"
+            f" {place.route_m:,} m of the route, after waypoint {place.waypoint}"
+        )
+    return words
