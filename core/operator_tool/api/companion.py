@@ -90,6 +90,7 @@ class CurrentCache(msgspec.Struct, frozen=True, kw_only=True):
 
     content_key: str = ""
     flight_id: str = ""
+    flight_name: str = ""
     operator: str = ""
     """Who built it: user@workstation."""
     created_at: int | None = None

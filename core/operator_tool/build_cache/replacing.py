@@ -41,7 +41,8 @@ def replaced_cache_words(
 def whose_words(state: CompanionState, *, now_s: float | None = None) -> str:
     """Return which generation is current, of which flight it is, by whom, and how old."""
     current = state.current or CurrentCache()
-    flight = f"flight {current.flight_id}" if current.flight_id else "a flight that is not known"
+    name = f" ({current.flight_name})" if current.flight_name and current.flight_name != current.flight_id else ""
+    flight = f"flight {current.flight_id}{name}" if current.flight_id else "a flight that is not known"
     who = current.operator or "an unknown operator"
     return f"{state.generation}, the cache of {flight}, built by {who} {_age_words(current, now_s)}"
 

@@ -72,6 +72,7 @@ class CurrentGeneration(msgspec.Struct, frozen=True):
     differs: str = ""
     """Why a build would make another of it, though it has the content key that was asked for."""
     flight_id: str = ""
+    flight_name: str = ""
     operator: str = ""
     created_at: Count | None = None
     """By the clock of the workstation that built it."""
@@ -291,6 +292,7 @@ def current_cache(current: CurrentGeneration | None) -> CurrentCache | None:
     return CurrentCache(
         content_key=printable(current.content_key, at_most=64),
         flight_id=printable(current.flight_id, at_most=200),
+        flight_name=printable(current.flight_name, at_most=200),
         operator=printable(current.operator, at_most=200),
         created_at=current.created_at,
         tiles=current.tiles,

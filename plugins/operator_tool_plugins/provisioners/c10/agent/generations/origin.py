@@ -27,6 +27,7 @@ def origin_of(path: str) -> Dict[str, object]:
     flight, inputs = _object(said.get("flight")), _object(said.get("inputs"))
     return {
         "flight_id": _text(flight.get("id")),
+        "flight_name": _text(flight.get("name")),
         "operator": _text(said.get("operator")),
         "created_by": _text(said.get("created_by")),
         "run_id": _text(said.get("run_id")),
