@@ -103,6 +103,19 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     image_height_px: int
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Geometry of the source that is not taken for what is flown, such as a track beside a route.
+
+    Where it lies outside of the planned ground, the plan warns of it by its name.
+    """
+
+    name: str
+    """What it is and where it stands, such as ``the track 'Ridge' (line 12)``; for people."""
+    places: tuple[Place, ...]
+    is_line: bool = False
+    """The places are joined by a line, and not single ones."""
+
+
 class Flight(msgspec.Struct, frozen=True, kw_only=True):
     """A resolved flight: at least one waypoint, ordinals contiguous from 0, every coordinate finite and in range."""
 
@@ -122,6 +135,8 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
     rally_points: tuple[RallyPoint, ...] = ()
     camera: Camera | None = None
     """The camera that the flight was planned for."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What else the source draws, and the flight doesn't follow."""
     notes: tuple[str, ...] = ()
     """What was left out or assumed while reading, one sentence each."""
 

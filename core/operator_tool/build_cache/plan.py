@@ -29,6 +29,7 @@ from operator_tool.geo.route import Route, place_name, route_of
 from operator_tool.sectors import Sector
 
 from .ground_key import ground_sha256
+from .left_out import left_out_findings
 from .plausibility import Finding, check_plausible
 from .sharpness import MAX_GSD_M, check_sharpness
 from .zooms import ZoomsFrom, choose_zooms
@@ -123,7 +124,7 @@ def make_plan(
         zooms_reason=choice.reason,
         camera=choice.camera,
         heights_m=choice.heights_m,
-        findings=findings,
+        findings=(*findings, *left_out_findings(flight, coverage)),
         notes=(*choice.notes, *ground.notes, *_provider_notes(providers)),
         route=route,
         ground=ground,

@@ -31,6 +31,10 @@ def resolve_flight(source: FlightSource, reference: str, *, limit_s: float = ANS
             raise PluginError(
                 f"{_WHO} gave waypoint {expected} at {waypoint.alt_m} m, about {waypoint.loiter_radius_m} m"
             )
+    for left_out in flight.left_out:
+        for lat_deg, lon_deg in left_out.places:
+            if not (-90.0 <= lat_deg <= 90.0 and -180.0 <= lon_deg <= 180.0):
+                raise PluginError(f"{who} gave {left_out.name}, left out, at {lat_deg}, {lon_deg}")
     return flight
 
 

@@ -62,6 +62,9 @@ def lines_of(flight: Flight, findings: Sequence[Finding], *, whole: bool) -> Ite
     rally_points = [f"{_place(one.lat_deg, one.lon_deg)}{_above_home(one.alt_m)}" for one in flight.rally_points]
     yield from _listed("rally", rally_points, whole)
     yield f"camera     {_camera(flight)}"
+    yield from _listed(
+        "left out", [f"{one.name}: {_counted(len(one.places), 'place')}" for one in flight.left_out], whole
+    )
     for note in flight.notes:
         yield f"note       {note}"
     if problem:

@@ -87,6 +87,7 @@ def read_flight(data: bytes, *, name: str, source: str, format_name: FormatName 
         fences=found.fences,
         rally_points=found.rally_points,
         camera=found.camera,
+        left_out=found.left_out,
         notes=found.notes,
     )
 

@@ -219,6 +219,6 @@ def _recognised_text(data: bytes) -> str | None:
 
     if is_wpl(data):
         return "wpl"
-    from .litchi_csv import header_of
+    from .table_columns import header_of
 
     return "litchi-csv" if header_of(data) else None

@@ -12,6 +12,7 @@ from operator_tool.api import (
     FlightFormatError,
     GroundPolygon,
     HomePosition,
+    LeftOut,
     Place,
     RallyPoint,
     Waypoint,
@@ -34,6 +35,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     camera: Camera | None = None
     name: str | None = None
     """The name that the file gives itself, escaped; None: the file's own name stands for it."""
+    left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
 
 

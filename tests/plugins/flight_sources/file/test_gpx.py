@@ -32,7 +32,7 @@ def test_the_segments_of_tracks_are_joined() -> None:
     assert flight.notes == ("4 lines, joined in the file's order.",)
 
 
-def test_a_route_and_a_track_are_never_mixed() -> None:
+def test_a_route_and_another_track_are_never_mixed() -> None:
     """The route is what was planned; the track and single waypoints are counted as left out."""
     flight = read(gpx(f'<wpt lat="1" lon="2"/>{TRACK}{ROUTE}'))
     assert positions(flight.waypoints) == [(48.0000000001, 11), (48.1, 11.1)]
@@ -77,10 +77,64 @@ def test_the_file_names_itself() -> None:
     assert read(gpx(ROUTE + ROUTE)).name == "ridge"
 
 
-def test_points_of_extensions_are_no_points_of_the_route() -> None:
-    """Garmin writes the road between two points so."""
-    inside = '<extensions><g:rpt lat="1" lon="1"/><rtept lat="2" lon="2"/></extensions>'
-    assert len(read(gpx(ROUTE.replace("<ele>", f"{inside}<ele>"))).waypoints) == 2
+def test_the_path_that_garmin_writes_between_two_points_is_part_of_the_route() -> None:
+    """As ``gpxx:rpt`` in the first of the two; another point in there is left out, and kept with its place."""
+    inside = '<extensions><g:x><g:rpt lat="48.02" lon="11.05"/><rtept lat="2" lon="3"/></g:x></extensions>'
+    flight = read(gpx(ROUTE.replace("<ele>", f"{inside}<ele>")))
+    assert positions(flight.waypoints) == [(48.0000000001, 11), (48.02, 11.05), (48.1, 11.1)]
+    assert [one.places for one in flight.left_out] == [((2, 3),)]
+
+
+COARSE = '<rte><rtept lat="48.1" lon="11.2"/><rtept lat="48.15" lon="11.2"/></rte>'
+FINE = ((48.1001, 11.2), (48.125, 11.245), (48.1501, 11.2))
+
+
+def track_of(*places: tuple[float, float]) -> str:
+    """A track through these places."""
+    points = "".join(f'<trkpt lat="{lat}" lon="{lon}"/>' for lat, lon in places)
+    return f"<trk><name>T</name><trkseg>{points}</trkseg></trk>"
+
+
+def test_of_one_path_that_is_drawn_twice_the_finer_is_taken() -> None:
+    """OsmAnd writes the clicked points as a route, and the path through them as a track; the coarse one is kept as left
+    out. A track of another path counts for nothing, nor does a coarser one."""
+    flight = read(gpx(track_of((48.1, 11.2), (48.12, 11.2), (48.2, 11.2)) + track_of(*FINE) + COARSE))
+    assert positions(flight.waypoints) == list(FINE)
+    assert [(one.is_line, one.places) for one in flight.left_out] == [
+        (True, ((48.1, 11.2), (48.15, 11.2))),
+        (True, ((48.1, 11.2), (48.12, 11.2), (48.2, 11.2))),
+    ]
+    coarser = read(
+        gpx(COARSE.replace("<rtept", '<rtept lat="48.1" lon="11.2"/><rtept', 1) + track_of(FINE[0], FINE[2]))
+    )
+    assert positions(coarser.waypoints) == [(48.1, 11.2), (48.1, 11.2), (48.15, 11.2)]
+
+
+def test_a_track_that_ends_elsewhere_or_passes_a_point_by_is_another_path() -> None:
+    """It is left out, and the plan says whether it lies outside of the ground."""
+    three = COARSE.replace("</rte>", '<rtept lat="48.2" lon="11.2"/></rte>')
+    for route, track in (
+        (COARSE, (*FINE, (48.16, 11.2))),
+        (COARSE, FINE[::-1]),
+        (three, (*FINE[:2], (48.16, 11.22), (48.2, 11.2))),
+    ):
+        flight = read(gpx(track_of(*track) + route))
+        assert len(flight.waypoints) == route.count("<rtept")
+        assert [one.places for one in flight.left_out] == [track]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "lat_deg"),
+    [
+        ('lat="33.9" latRef="S"', -33.9),
+        ('lat="33.9S"', -33.9),
+        ('lat="-33.9" latRef="S"', -33.9),
+        ('lat="+33.9N"', 33.9),
+    ],
+)
+def test_the_letter_of_a_hemisphere_is_read(attributes: str, lat_deg: float) -> None:
+    """Beside the number or in an attribute of its own."""
+    assert read(gpx(f'<rte><rtept {attributes} lon="18.4"/></rte>')).waypoints[0].lat_deg == lat_deg
 
 
 def test_single_waypoints_alone_are_no_route() -> None:

@@ -103,6 +103,124 @@ def test_what_is_wrong_is_named_by_line_and_column(lines: tuple[str, ...], messa
     assert refusal(*lines).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("N/S,E/W", "S,W"),
+        ("GPSLatitudeRef,GPSLongitudeRef", "South,West"),
+        ("lat_dir,lon_dir", "s,w"),
+        ("latitude_hemisphere,Longitude Hemisphere", "S,W"),
+        ("hemisphere,note", "SW,x"),
+        ("lat_sign,lon_sign", "-,-1"),
+        ("NS Indicator,EW Indicator", "S,W"),
+    ],
+)
+def test_columns_of_hemispheres_give_the_sign(names: str, cells: str) -> None:
+    """Loggers and EXIF write unsigned degrees; a number that has its minus already keeps it."""
+    found = read(f"latitude,longitude,{names}", f"33.9,18.4,{cells}", f"-33.9,-18.4,{cells}")
+    assert positions(found.waypoints) == [(-33.9, -18.4)] * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [("33.9S,18.4W", (-33.9, -18.4)), ("N33.9,e 18.4", (33.9, 18.4)), ("33.9 °S,+18.4", (-33.9, 18.4))],
+)
+def test_a_letter_beside_the_number_gives_the_sign(row: str, place: tuple[float, float]) -> None:
+    """Before or behind it."""
+    assert positions(read("latitude,longitude", row).waypoints) == [place]
+
+
+@pytest.mark.parametrize(
+    ("names", "row", "named"),
+    [
+        ("N/S", "-33.9,18.4,N", "n/s"),
+        ("N/S", "+33.9,18.4,S", "n/s"),
+        ("N/S", "33.9N,18.4,S", "n/s"),
+        ("N/S", "33.9,18.4,", "n/s"),
+        ("N/S", "33.9,18.4,E", "n/s"),
+        ("E/W", "33.9,18.4,O", "e/w"),  # Ost, or Ouest
+        ("lon_ref", "33.9,-18.4,E", "lon_ref"),
+        ("N/S,lat_ref", "33.9,18.4,S,N", "lat_ref"),
+        ("which", "33.9,18.4,S", "which"),
+        ("crs", "33.9,18.4,EPSG:25832", "crs"),
+        ("GPSMapDatum", "33.9,18.4,TOKYO", "gpsmapdatum"),
+        ("angle_unit", "0.59,0.32,rad", "angle_unit"),
+        ("units", "0.59,0.32,radians", "units"),
+        ("lat_min", "33,18.4,54.2", "lat_min"),
+        ("UTM zone", "37.77,122.42,10S", "utmzone"),
+        ("altitude(m),altitude_unit", "33.9,18.4,100,ft", "altitude_unit"),
+        ("altitude(m),altitude_ref", "33.9,18.4,100,barometric", "altitude_ref"),
+    ],
+)
+def test_what_a_column_says_of_a_position_is_understood_or_refused(names: str, row: str, named: str) -> None:
+    """A sign and a letter that disagree, a letter under another name, and other units and systems than degrees of
+    WGS 84: each is refused with its column."""
+    assert named in refusal(f"latitude,longitude,{names}", row)
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("datum", "WGS-84"),
+        ("datum", "2026-05-01"),  # the date, in half of Europe
+        ("crs", "EPSG:4326"),
+        ("crs", "87.5"),  # a course
+        ("unit", "alpha"),
+        ("heading", "S"),
+        ("wind", "W"),
+        ("moved", "N"),  # no
+        ("lat_min,lat_max", "33.1,34.2"),
+        ("lat_min", "0"),
+        ("UTM zone", "34H"),
+        ("GPSDestLatitude,GPSDestLatitudeRef", "50,N"),
+        ("time zone", "10"),
+    ],
+)
+def test_what_says_nothing_against_a_position_is_passed_over(names: str, cells: str) -> None:
+    """The table is read as it stands."""
+    assert positions(read(f"latitude,longitude,{names}", f"-33.9,18.4,{cells}").waypoints) == [(-33.9, 18.4)]
+
+
+def test_all_winds_of_a_compass_are_no_hemisphere() -> None:
+    """North, south, east and west in one column are directions."""
+    assert read("latitude,longitude,way", "48,11,S", "48,11,E").waypoints
+
+
+def test_altitudes_have_their_unit_and_their_level_in_columns_of_their_own() -> None:
+    """Feet, below the sea, above the ground."""
+    found = read("latitude,longitude,altitude,altitude_unit,altitude_ref", "48,11,100,ft,AGL", "48,11,9,m,1")
+    assert [(one.alt_m, one.alt_frame) for one in found.waypoints] == [
+        (pytest.approx(30.48), AltitudeFrame.TERRAIN),
+        (-9, AltitudeFrame.AMSL),
+    ]
+
+
+def test_degrees_and_minutes_in_one_number_are_refused() -> None:
+    """As NMEA writes them: 0054.3 is 54.3 minutes north."""
+    assert "degrees and minutes" in refusal("latitude,longitude", "0054.3,18.4")
+
+
+def test_decimal_commas_that_part_the_columns_are_refused() -> None:
+    """Else 48,1,11,2 would be 48 north and 1 east."""
+    with pytest.raises(FlightFormatError) as caught:
+        read("latitude,longitude,altitude(m)", "48,1,11,2,50")
+    assert "decimal commas" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_the_line_by_which_excel_names_the_delimiter_is_read(first: str) -> None:
+    """It stands before the names of the columns."""
+    found = read(first, "latitude;longitude;altitude(m)", "48,1;11,2;50")
+    assert positions(found.waypoints) == [(48.1, 11.2)]
+    assert found.waypoints[0].source == "line 3"
+
+
+def test_other_positions_of_a_row_are_kept_as_left_out() -> None:
+    """Where a line ends, say; what the camera looks at is no place that is flown to."""
+    found = read("latitude,longitude,end_latitude,end_longitude,poi_latitude,poi_longitude", "48,11,48.5,11.5,1,2")
+    assert [one.places for one in found.left_out] == [((48.5, 11.5),)]
+
+
 def test_a_header_alone_is_no_route() -> None:
     """It is a mission without waypoints."""
     with pytest.raises(NoRouteError, match="no waypoint below"):
