@@ -108,9 +108,11 @@ class CompanionState(msgspec.Struct, frozen=True, kw_only=True):
     companion_id: str
     agent_version: str
     generation: str | None = None
-    """The name of the current generation, None when there is none."""
+    """The name of the current generation, None when there is none, or where ``unknown`` says why it can't be told."""
     current: CurrentCache | None = None
     """What that generation says of itself; None when there is none, or where the provisioner does not tell."""
+    unknown: str = ""
+    """Why it could not be found out what lies there, where it couldn't; empty where it was."""
     up_to_date: bool = False
     """The current generation has the order's content key, and its bytes are known to be what was built: they were read
     just now, or since the companion started and are untouched (``facts["verified"]`` may say which)."""

@@ -152,7 +152,8 @@ def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:
     if (state := outcome.state) is not None:
         yield "id", state.companion_id or "not known"
         yield "agent", state.agent_version or "not installed"
-        yield "generation", state.generation or "none: no cache yet"
+        unknown = f"not known: {state.unknown}" if state.unknown else "none: no cache yet"
+        yield "generation", state.generation or unknown
         if state.current is not None:
             yield "built", whose_words(state)
             yield "gaps", _gaps(state.current)

@@ -85,9 +85,12 @@ def judged(
     word.
     """
     gaps, notes = None, state.notes
-    agent = Check(name=_AGENT, ok=bool(state.agent_version), detail=state.agent_version or "not installed")
-    buildable = Check(name=_BUILDABLE, ok=not state.problems, detail="; ".join(state.problems))
-    generation = state.generation or "none: there is no cache yet"
+    # A cache that was read and verified without it is flown without it, too.
+    missing = None if state.up_to_date else False
+    agent = Check(name=_AGENT, ok=bool(state.agent_version) or missing, detail=state.agent_version or "not installed")
+    buildable = Check(name=_BUILDABLE, ok=_seen(state, not state.problems), detail="; ".join(state.problems))
+    unknown = f"not known: {state.unknown}" if state.unknown else "none: there is no cache yet"
+    generation = state.generation or unknown
     key = (state.current.content_key if state.current is not None else "") or plan.content_key
     if state.damage:
         code, hint = VerifyError.exit_code, VerifyError.default_hint
@@ -106,12 +109,13 @@ def judged(
         found = f"the current generation is {generation}; this flight's cache has the content key {plan.content_key}"
         differs = state.facts.get("differs", "")
         found = f"{generation} has this flight's tiles, but {differs}" if differs else found
-        current = Check(name=_CURRENT, ok=False, detail=found)
-        verified = Check(name=_VERIFIED, ok=None, detail="another cache, or none, lies there")
+        current = Check(name=_CURRENT, ok=_seen(state, False), detail=found)
+        seen = "it could not be looked at" if state.unknown else "another cache, or none, lies there"
+        verified = Check(name=_VERIFIED, ok=None, detail=seen)
     holes = _gaps_check(plan, gaps)
     if gaps is not None and not holes.ok:
         code, hint = NotReadyError.exit_code, f"{_FILL_THEM} {gaps.missing}."
-    files = Check(name=_FILES, ok=not state.missing_files, detail="; ".join(state.missing_files))
+    files = Check(name=_FILES, ok=_seen(state, not state.missing_files), detail="; ".join(state.missing_files))
     if state.missing_files and code == 0:
         code, hint = NotReadyError.exit_code, _PUT_THEM_THERE
     checks = (_reached(state, identity, simulated), agent, buildable, current, verified, holes, files)
@@ -132,6 +136,10 @@ def judged(
         checks=checks,
         notes=notes,
     )
+
+
+def _seen(state: CompanionState, ok: bool) -> bool | None:
+    return None if state.unknown else ok
 
 
 def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:

@@ -10,25 +10,27 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
-from operator_tool.api import CacheOrder, ConfigError, Notice, RunContext, TransferError
+from operator_tool.api import CacheOrder, ConfigError, Meta, Notice, RunContext, TransferError
 
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
+from .fields import MAX_ITEMS, Count, as_fields
 from .manifest import FileEntry
 from .place import Place
 from .prepare import writing_request
 from .process import PING_S
-from .report import AgentFailureError, Count
+from .report import AgentFailureError
 from .settings import C10Settings
 from .transfer import as_transfer_error
 from .wire import FRAME_BYTES, artefact_frame, ping_frame, seal_frame
 
 MAX_ARTEFACT_BYTES = 4 * 1024 * 1024 * 1024
 _TICK_S = 0.2
+_Wanted = Annotated[list[tuple[Count, Count]], Meta(max_length=MAX_ITEMS)]
 _CHANGED_HINT = "Run the same command again once nobody writes to it."
 
 
@@ -131,8 +133,8 @@ class ArtefactSender:
     def answered(self, wanted: object) -> None:
         """Take in which files are wanted, each from which byte on."""
         try:
-            files = msgspec.convert(wanted, list[tuple[Count, Count]])
-        except msgspec.ValidationError as error:
+            files = as_fields(wanted, _Wanted)
+        except ValueError as error:
             raise TransferError(f"which artefacts the companion wants can't be read: {error}") from None
         places = [place for place, _offset in files]
         if self._answered or places != sorted(set(places)) or not all(map(self._can_be, files)):

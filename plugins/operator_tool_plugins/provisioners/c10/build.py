@@ -4,7 +4,7 @@ commit is given, the report judged."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from operator_tool.api import (
     CacheGaps,
     CacheOrder,
     LinkError,
+    Meta,
     Notice,
     RemoteBuildReport,
     RunContext,
@@ -23,15 +24,17 @@ from operator_tool.api import (
 
 from .conversation import Conversation, NoAgentError, Progress, request_line
 from .escaping import printable
+from .fields import MAX_ITEMS, Count, Hex64, Seq, Text, Word, as_fields
 from .manifest import DATABASE, FileEntry, Manifest, manifest_of
 from .place import Place
 from .prepare import Greeting, replaced_error, writing_request
-from .report import AgentFailureError, Count
+from .report import AgentFailureError
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
 
 _MAX_NOTES = 20
+_Made = Annotated[tuple[FileEntry, ...], Meta(max_length=MAX_ITEMS)]
 _ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
 _BEFORE_THE_SWITCH = ("armed", "not_committed")
 """The agent's codes for why it did not switch, though it was told to."""
@@ -42,14 +45,14 @@ _RESTARTS_HINT = "The drone still has its old cache. Don't build again before it
 class Built(msgspec.Struct, frozen=True):
     """The report of ``build``."""
 
-    generation: str
-    previous_generation: str | None
-    seq: Count
+    generation: Word
+    previous_generation: Word | None
+    seq: Seq
     tiles: Count
     bytes: Count
-    tiles_digest: str
+    tiles_digest: Hex64
     files: Count
-    signer: str
+    signer: Text
     tidied: dict[str, Any] = {}
     """What became of what nobody needs any more; told, and not judged: the switch is made."""
 
@@ -181,9 +184,10 @@ class _Steps:
         if self.final is not None:
             raise BuildError("the companion said twice which files it made")
         try:
-            files = msgspec.convert(said, tuple[FileEntry, ...])
-        except msgspec.ValidationError as error:
-            raise BuildError(f"what the companion says that it made can't be relied on: {error}") from None
+            files = as_fields(said, _Made)
+        except ValueError as error:
+            seen = printable(str(error), at_most=500)
+            raise BuildError(f"what the companion says that it made can't be relied on: {seen}") from None
         stages = tuple(f"stages/{stage.name}/" for stage in self._prepared.manifest.stages)
         strange = [file.path for file in files if file.path != DATABASE and not file.path.startswith(stages)]
         if strange or DATABASE not in {file.path for file in files}:

@@ -42,10 +42,17 @@ class Conversation:
     """Calls the agent's verbs over one session: one process, begun with the first call, ended with the last."""
 
     def __init__(
-        self, session: CompanionSession, argv: tuple[str, ...], settings: C10Settings, context: RunContext
+        self,
+        session: CompanionSession,
+        argv: tuple[str, ...],
+        settings: C10Settings,
+        context: RunContext,
+        first: bytes = b"",
     ) -> None:
+        """``first`` is what each process hears before its first request."""
         self.session = session
         self._argv = argv
+        self._first = first
         self._run_s = settings.run_s
         self._stuck_s = settings.stuck_s
         longest_s = max(_LIMITS.silence_s, settings.silence_s, settings.no_progress_s)
@@ -116,7 +123,7 @@ class Conversation:
 
     def _opened(self) -> AgentProcess:
         if self._process is None:
-            self._process = AgentProcess(self.session, self._argv, self._limits)
+            self._process = AgentProcess(self.session, self._argv, self._limits, self._first)
             self.processes += 1
         return self._process
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import re
 import socket
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -13,6 +15,7 @@ from operator_tool.api import (
     CompanionError,
     ConfigError,
     EnrolledSigner,
+    Meta,
     NotReadyError,
     RunContext,
     SignerEnrolment,
@@ -20,16 +23,17 @@ from operator_tool.api import (
     UsageError,
 )
 
+from .aside import no_agent
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
+from .fields import MAX_ITEMS, Text, Texts, Word
 from .place import Place
-from .prepare import ORPHAN_WAIT_S, Greeting, greet_to_stay, greet_without_order
+from .prepare import ORPHAN_WAIT_S, Enrolled, Greeting, greet_to_stay, greet_without_order
 from .report import AgentFailureError, holder_text
 from .settings import C10Settings
 from .signing import SETTING, Signer, signer_of
 from .wire import PROTOCOL
 
-_INSTALL = "operator-tool companion install puts it there."
 _KEY_HINT = f"Set {SETTING} to an Ed25519 key that only signs: ssh-keygen -t ed25519 -f FILE makes one."
 _SIGNED_BY = "--signed-by"
 _NO_NAME = re.compile(r"[^A-Za-z0-9._@+-]+")
@@ -40,11 +44,11 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{_MAX_NAME - 1}}}")
 class Enrolment(msgspec.Struct, frozen=True):
     """The report of ``enrol_signer``."""
 
-    principal: str
-    fingerprint: str
-    signers: list[EnrolledSigner]
-    revoked: list[str]
-    written_to: str
+    principal: Word
+    fingerprint: Word
+    signers: Annotated[list[Enrolled], Meta(max_length=MAX_ITEMS)]
+    revoked: Texts
+    written_to: Text
 
 
 def offered_signer(
@@ -57,7 +61,7 @@ def offered_signer(
     try:
         greeting = greet_without_order(conversation, place, settings, context)
     except NoAgentError as error:
-        raise _no_agent(place, error) from None
+        raise no_agent(conversation.session, place, settings, context, error) from None
     if greeting.reasons:
         raise NotReadyError(tuple(printable(reason) for reason in greeting.reasons))
     return SignerOffer(
@@ -96,7 +100,7 @@ def enrol_signer(
     except AgentFailureError as error:
         raise _refused(error) from None
     except NoAgentError as error:
-        raise _no_agent(place, error) from None
+        raise no_agent(conversation.session, place, settings, context, error) from None
     known = {one.fingerprint for one in done.signers}
     if done.fingerprint != offer.fingerprint or offer.fingerprint not in known:
         raise CompanionError(
@@ -180,12 +184,7 @@ def _refused(error: AgentFailureError) -> CompanionError | NotReadyError | Build
     return CompanionError(f"the companion did not enrol the key: {error}", hint=hint)
 
 
-def _no_agent(place: Place, error: NoAgentError) -> CompanionError:
-    why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
-    return CompanionError(f"the agent is not installed at {place.agent}{why}", hint=_INSTALL)
-
-
-def _shown(signers: list[EnrolledSigner]) -> tuple[EnrolledSigner, ...]:
+def _shown(signers: Sequence[EnrolledSigner]) -> tuple[EnrolledSigner, ...]:
     return tuple(
         EnrolledSigner(
             principal=printable(one.principal, at_most=64), fingerprint=printable(one.fingerprint, at_most=64)

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from operator_tool.api import CompanionHoldings, EnrolledSigner, KeptGeneration
+from operator_tool.api import CompanionHoldings, EnrolledSigner, KeptGeneration, Meta
 
 from .escaping import printable
+from .fields import MAX_ITEMS, Count, Seq, Text, Texts, Word
 from .prepare import Greeting
-from .report import Count
 
 _MAX_FIELDS = 40
+_MAX_EVENTS = 100
+_Sizes = Annotated[dict[Text, Count], Meta(max_length=MAX_ITEMS)]
 
 
 class _Held(msgspec.Struct, frozen=True):
-    name: str
-    seq: Count
+    name: Word
+    seq: Seq
     bytes: Count
-    kept_for: list[str]
-    problem: str = ""
-    flight_id: str = ""
-    run_id: str = ""
-    created_by: str = ""
+    kept_for: Texts
+    problem: Text = ""
+    flight_id: Text = ""
+    run_id: Text = ""
+    created_by: Text = ""
 
 
 class StatusGreeting(Greeting, frozen=True, kw_only=True):
     """The report of ``status``: that of ``hello``, and more."""
 
-    generations: list[_Held]
-    stagings: dict[str, Count]
-    quarantine: dict[str, Count]
-    audit: list[dict[str, object]]
-    notes: list[str]
+    generations: Annotated[list[_Held], Meta(max_length=MAX_ITEMS)]
+    stagings: _Sizes
+    quarantine: _Sizes
+    audit: Annotated[list[dict[Word, object]], Meta(max_length=_MAX_EVENTS)]
+    notes: Texts
 
 
 def holdings_of(greeting: StatusGreeting) -> CompanionHoldings:

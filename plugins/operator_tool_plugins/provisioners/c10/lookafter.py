@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from operator_tool.api import (
     CompanionError,
     GcReport,
     KeptGeneration,
+    Meta,
+    Notice,
     NotReadyError,
     OperatorToolError,
     Removal,
@@ -22,17 +24,18 @@ from operator_tool.api import (
     VerifyError,
 )
 
+from .aside import READ_FROM_MEMORY, Aside, no_agent
 from .conversation import Conversation, NoAgentError
 from .enrol import own_name
 from .escaping import printable
+from .fields import MAX_ITEMS, Count, Seq, Text, Texts, Word, as_fields
 from .place import Place
 from .prepare import ORPHAN_WAIT_S, Greeting, greet_to_stay
-from .report import AgentFailureError, Count, holder_text
+from .report import AgentFailureError, holder_text
 from .settings import C10Settings
 from .signing import Signer, signer_of, signing_reasons
 from .wire import PROTOCOL
 
-_INSTALL = "operator-tool companion install puts it there."
 _UNCHANGED = "What was current is current still. Look with operator-tool companion status for another to go back to."
 _LOOK_FIRST = (
     "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run"
@@ -45,62 +48,65 @@ T = TypeVar("T")
 
 
 class _Problem(msgspec.Struct, frozen=True):
-    problem: str
-    code: str = ""
-    path: str = ""
+    problem: Text
+    code: Word = ""
+    path: Text = ""
     """The file, where it is about one."""
-    name: str = ""
+    name: Text = ""
     """The generation, where it is about one."""
 
 
+_Problems = Annotated[list[_Problem], Meta(max_length=MAX_ITEMS)]
+
+
 class _Looked(msgspec.Struct, frozen=True):
-    name: str
-    how: str
+    name: Word
+    how: Text
     ok: bool
-    code: str = ""
-    problem: str = ""
-    problems: list[_Problem] = []
+    code: Word = ""
+    problem: Text = ""
+    problems: _Problems = []
 
 
 class _Verified(msgspec.Struct, frozen=True):
     """The report of ``verify``, and the details of one that failed."""
 
-    generations: list[_Looked]
-    generation: str | None = None
-    problems: list[_Problem] = []
+    generations: Annotated[list[_Looked], Meta(max_length=MAX_ITEMS)]
+    generation: Word | None = None
+    problems: _Problems = []
     """Those of generations, too."""
 
 
 class _Switched(msgspec.Struct, frozen=True):
     """The report of ``rollback``."""
 
-    generation: str
-    previous_generation: str | None
-    seq: Count
+    generation: Word
+    previous_generation: Word | None
+    seq: Seq
     tiles: Count
-    signer: str
+    signer: Text
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    name: str
-    seq: Count
+    name: Word
+    seq: Seq
     bytes: Count
-    kept_for: list[str]
+    kept_for: Texts
 
 
 class _Gone(msgspec.Struct, frozen=True):
-    name: str
-    kind: str
+    name: Text
+    kind: Word
     bytes: Count
 
 
 class Tidied(msgspec.Struct, frozen=True):
     """The report of ``gc``."""
 
-    removed: list[_Gone]
-    kept: list[_Kept]
+    removed: Annotated[list[_Gone], Meta(max_length=MAX_ITEMS)]
+    kept: Annotated[list[_Kept], Meta(max_length=MAX_ITEMS)]
     freed_bytes: Count
-    notes: list[str]
+    notes: Texts
 
 
 class Caretaker:
@@ -114,7 +120,26 @@ class Caretaker:
 
     def verify(self, asked: SoundnessAsked) -> Soundness:
         """Have the companion look; what it finds is no failure of the asking."""
-        self._greet()
+        try:
+            self._greet()
+        except NoAgentError:
+            # Looking changes nothing: our own agent does it from memory.
+            return self._verify_aside(asked)
+        return self._verified(asked)
+
+    def _verify_aside(self, asked: SoundnessAsked) -> Soundness:
+        aside = Aside(self._conversation.session, self._place, self._settings, self._context)
+        reads = Caretaker(aside.conversation, self._place, self._settings, self._context)
+        try:
+            self._context.emit(Notice(text=f"{aside.installed().words}; {READ_FROM_MEMORY}"))
+            reads._greet()
+            return reads._verified(asked)
+        except NoAgentError as error:
+            raise self._no_agent(error) from None
+        finally:
+            aside.close()
+
+    def _verified(self, asked: SoundnessAsked) -> Soundness:
         fields: dict[str, object] = {
             "how": "quick" if asked.quick else "full",
             "sample": asked.sample,
@@ -134,7 +159,7 @@ class Caretaker:
         if signer is not None:
             # Whoever is to be asked for a passphrase is asked before the agent waits.
             signer.make_ready()
-        greeting = self._greet()
+        greeting = self._greet_to_change()
         fields: dict[str, object] = {"to": seq or 0}
         if greeting.signers is not None:
             fields |= _order(signer, greeting, seq or 0)
@@ -153,7 +178,7 @@ class Caretaker:
 
     def gc(self, *, dry_run: bool) -> GcReport:
         """Have it tidy."""
-        self._greet()
+        self._greet_to_change()
         try:
             return report_of(self._call("gc", {"dry_run": dry_run}, Tidied), dry_run=dry_run)
         except AgentFailureError as error:
@@ -161,8 +186,12 @@ class Caretaker:
 
     def _greet(self) -> Greeting:
         """See that it is the companion that is configured, with an agent that speaks as we do."""
+        return greet_to_stay(self._conversation, self._place, self._settings, self._context.run_id)
+
+    def _greet_to_change(self) -> Greeting:
+        """Likewise, with our own agent installed: what changes something is not done from memory."""
         try:
-            return greet_to_stay(self._conversation, self._place, self._settings, self._context.run_id)
+            return self._greet()
         except NoAgentError as error:
             raise self._no_agent(error) from None
 
@@ -184,8 +213,8 @@ class Caretaker:
             raise self._no_agent(error) from None
 
     def _no_agent(self, error: NoAgentError) -> CompanionError:
-        why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
-        return CompanionError(f"the agent is not installed at {self._place.agent}{why}", hint=_INSTALL)
+        self._conversation.close()
+        return no_agent(self._conversation.session, self._place, self._settings, self._context, error)
 
 
 def report_of(tidied: Tidied, *, dry_run: bool = False) -> GcReport:
@@ -233,9 +262,10 @@ def _order(signer: Signer | None, greeting: Greeting, seq: int) -> dict[str, obj
 
 def _details(error: AgentFailureError) -> _Verified:
     try:
-        return msgspec.convert(error.details, _Verified)
-    except (msgspec.ValidationError, OverflowError) as flaw:
-        raise CompanionError(f"verify: the companion's report can't be relied on: {flaw}") from None
+        return as_fields(error.details, _Verified)
+    except ValueError as flaw:
+        seen = printable(str(flaw), at_most=500)
+        raise CompanionError(f"verify: the companion's report can't be relied on: {seen}") from None
 
 
 def _soundness(verified: _Verified) -> Soundness:

@@ -10,7 +10,7 @@ import msgspec
 
 from operator_tool.api import CacheGaps, CacheInputs, CacheOrder, RunContext, TakeoffOrigin, TileTable
 
-from .report import Count
+from .fields import Count, Hex64, Word
 
 MANIFEST_FORMAT = 2
 DATABASE = "tiles.mbtiles"
@@ -20,15 +20,15 @@ class FileEntry(msgspec.Struct, frozen=True):
     """One file of a generation."""
 
     path: Annotated[str, msgspec.Meta(max_length=512)]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Hex64
     bytes: Count
 
 
 class StageEntry(msgspec.Struct, frozen=True):
     """One of the companion's own stages, as its greeting tells of it."""
 
-    name: str
-    digest: str
+    name: Word
+    digest: Hex64
 
 
 class ManifestFlight(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from operator_tool.api import (
     CurrentCache,
     EnrolledSigner,
     GapPlace,
+    Meta,
     NotReadyError,
     RunContext,
 )
@@ -25,11 +26,12 @@ from operator_tool.api import (
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
+from .fields import MAX_ITEMS, Clock, Count, Hex32, Key, Seq, Text, Texts, Word, as_fields
 from .gated import GATED_HINT, check_refused
 from .install import check_identity, install_agent
 from .manifest import FileEntry, StageEntry
 from .place import Place
-from .report import AgentFailureError, Count, holder_text
+from .report import AgentFailureError, holder_text
 from .settings import C10Settings
 from .signing import Signer, signing_reasons
 from .wire import PROTOCOL
@@ -56,24 +58,24 @@ class _Place(msgspec.Struct, frozen=True):
 
 class _Gaps(msgspec.Struct, frozen=True):
     missing: Count
-    by_zoom: dict[str, Count] = {}
+    by_zoom: Annotated[dict[Word, Count], Meta(max_length=64)] = {}
     nearest: _Place | None = None
 
 
 class CurrentGeneration(msgspec.Struct, frozen=True):
     """The generation that ``current`` points to."""
 
-    name: str
-    seq: Count = 0
-    content_key: str = ""
-    run_id: str = ""
-    tiles_digest: str = ""
+    name: Word
+    seq: Seq = 0
+    content_key: Key = ""
+    run_id: Text = ""
+    tiles_digest: Key = ""
     """These three from its manifest: whose build it is."""
-    differs: str = ""
+    differs: Text = ""
     """Why a build would make another of it, though it has the content key that was asked for."""
-    flight_id: str = ""
-    flight_name: str = ""
-    operator: str = ""
+    flight_id: Text = ""
+    flight_name: Text = ""
+    operator: Text = ""
     created_at: Count | None = None
     """By the clock of the workstation that built it."""
     tiles: Count | None = None
@@ -86,41 +88,48 @@ class Verified(msgspec.Struct, frozen=True):
     """Whether every byte of the current generation is what it was built as."""
 
     ok: bool
-    problem: str
+    problem: Text
     tiles: Count
-    tiles_digest: str
-    how: str = "full"
+    tiles_digest: Key
+    how: Word = "full"
     """``full``: all was read and hashed just now; ``since boot``: it was, and nobody has touched it since."""
+
+
+class Enrolled(EnrolledSigner, frozen=True):
+    """One whose signature it takes, as it says."""
+
+    principal: Word
+    fingerprint: Word
 
 
 class Greeting(msgspec.Struct, frozen=True):
     """The report of ``hello``."""
 
     protocol: Count
-    agent: str
-    agent_sha256: str
-    python: str
-    companion_id: str
-    boot_id: str
-    clock: int
-    root: str
-    reasons: list[str]
-    busy: dict[str, str] | None
-    highest_seq: Count
+    agent: Word
+    agent_sha256: Key
+    python: Word
+    companion_id: Hex32
+    boot_id: Word
+    clock: Clock
+    root: Text
+    reasons: Texts
+    busy: Annotated[dict[Word, Text], Meta(max_length=32)] | None
+    highest_seq: Seq
     current: CurrentGeneration | None
     verified: Verified | None
     staged_bytes: Count
     free_bytes: Count | None = None
     free_inodes: Count | None = None
-    machine: str = ""
-    nonce: str = ""
-    stages: list[StageEntry] = []
+    machine: Word = ""
+    nonce: Word = ""
+    stages: Annotated[list[StageEntry], Meta(max_length=MAX_ITEMS)] = []
     """The companion's own stages, in their order."""
-    missing_files: list[str] = []
+    missing_files: Texts = []
     """The required files that are not there to be read, each with what was seen."""
-    armed: str = ""
+    armed: Word = ""
     """``no``, ``yes``, ``unknown``, or ``not asked``."""
-    signers: list[EnrolledSigner] | None = None
+    signers: Annotated[list[Enrolled], Meta(max_length=MAX_ITEMS)] | None = None
     """Whose signature it takes; None where it takes what is not signed."""
     gated: bool = False
     """The login is locked to the agent's gate."""
@@ -220,7 +229,7 @@ def greet_installing(
     order: CacheOrder,
     artefacts: Sequence[FileEntry] = (),
 ) -> Greeting | None:
-    """Return what the agent answers, put there first if need be; None on a dry run when it isn't there."""
+    """Return what the agent answers, put there first if need be; None on a dry run where it isn't there."""
     bundle = agent_bundle()
     stderr = ""
     for installed in (False, True):
@@ -310,9 +319,9 @@ def current_cache(current: CurrentGeneration | None) -> CurrentCache | None:
 def replaced_error(error: AgentFailureError) -> NotReadyError:
     """Return what an operator is told where another cache became current since this build was agreed to."""
     try:
-        there = msgspec.convert(error.details.get("current"), CurrentGeneration)
+        there = as_fields(error.details.get("current"), CurrentGeneration)
         whose = printable(f"flight {there.flight_id or 'not known'}, by {there.operator or 'an unknown operator'}")
-    except (msgspec.ValidationError, OverflowError):
+    except ValueError:
         whose = "it does not say whose that is"
     return NotReadyError((f"{printable(error.message)} ({whose}); nothing was switched",), hint=_REPLACED_HINT)
 

@@ -33,10 +33,12 @@ class Feed(Protocol):
 class AgentProcess:
     """Starts ``serve``. A thread reads its lines, so that each wait for one has a limit of its own."""
 
-    def __init__(self, session: CompanionSession, argv: tuple[str, ...], limits: RunLimits) -> None:
+    def __init__(self, session: CompanionSession, argv: tuple[str, ...], limits: RunLimits, first: bytes = b"") -> None:
         self._outgoing: queue.SimpleQueue[bytes | Feed | None] = queue.SimpleQueue()
         self._incoming: queue.Queue[bytes | BaseException | None] = queue.Queue(_LINES_AHEAD)
         self._closed = False
+        if first:
+            self.say(first)
         self._run = session.run([*argv, "serve"], stdin=self._pieces(), limits=limits)
         self._reader = threading.Thread(target=self._read, name="companion-lines", daemon=True)
         self._reader.start()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import msgspec
-
-from operator_tool.api import LinkError, Meta, OperatorToolError
+from operator_tool.api import LinkError, OperatorToolError
 
 from .escaping import printable, printable_line
+from .fields import as_fields, parse_strictly
 from .wire import PROTOCOL
 
 MAX_REPORT_BYTES = 1024 * 1024
@@ -20,10 +18,13 @@ MAX_IDLE_BEATS = 6
 """Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: its report was lost."""
 _TAIL_LINES = 5
 _BEGIN = b'{"event":"begin"'
+_OTHER_PROTOCOL = (
+    "Use the same version of operator-tool on both: operator-tool companion install, or, where the login is locked to"
+    " the agent's gate, have the companion's administrator do it."
+)
 NOT_STARTED = (126, 127)
 """What a shell exits with when it can't start a program."""
 
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 T = TypeVar("T")
 
 
@@ -137,12 +138,11 @@ class Transcript:
         Raises ``AgentFailureError`` when the agent properly reported a failure of its own.
         """
         if self._protocol != PROTOCOL:
-            raise failure(
+            words = (
                 f"the companion's agent speaks protocol {printable(repr(self._protocol), at_most=20)}, "
-                f"this program speaks {PROTOCOL}",
-                hint="Use the same version of operator-tool on both: operator-tool companion install, or, where the"
-                " login is locked to the agent's gate, have the companion's administrator do it.",
+                f"this program speaks {PROTOCOL}"
             )
+            raise failure(words, hint=_OTHER_PROTOCOL)
         problem: str | None = None
         report: dict[str, Any] = {}
         try:
@@ -169,9 +169,10 @@ class Transcript:
         if self.ended and exit_status != 0:
             raise failure(f"{self.verb} reported success and yet ended with exit {exit_status}{seen}")
         try:
-            return msgspec.convert(report, into, strict=True)
-        except (msgspec.ValidationError, OverflowError) as error:
-            raise failure(f"{self.verb}: the companion's report can't be relied on: {error}") from None
+            return as_fields(report, into)
+        except ValueError as error:
+            seen = printable(str(error), at_most=500)
+            raise failure(f"{self.verb}: the companion's report can't be relied on: {seen}") from None
 
     def _report(self) -> dict[str, Any]:
         """Return the last line as a report of this very call; raises ``ValueError`` with the reason why it isn't."""
@@ -203,29 +204,6 @@ class Transcript:
         parts = [printable_line(line, at_most=300) for line in self._tail]
         parts += [printable(line, at_most=300) for line in stderr_tail.splitlines()[-_TAIL_LINES:]]
         return "; the last lines: " + " | ".join(parts) if parts else ""
-
-
-def parse_strictly(line: bytes) -> object:
-    """Return one line's JSON; raises ``ValueError`` on what two parsers could read differently.
-
-    A byte order mark and a carriage return are let be; duplicate keys, NaN and infinities are not.
-    """
-    text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _own_failure(report: dict[str, Any], exit_status: int | None) -> AgentFailureError:

@@ -13,6 +13,7 @@ from operator_tool.api import (
     CompanionSession,
     CompanionState,
     GcReport,
+    NotReadyError,
     RemoteBuildReport,
     RollbackReport,
     RunContext,
@@ -26,9 +27,11 @@ from operator_tool.api import (
 )
 
 from .artefacts import Artefact, listed, read_artefacts, send_artefacts
+from .aside import INSTALL, READ_FROM_MEMORY, Aside
 from .build import PreparedBuild, build, following_line, prepare_build, recovered
-from .conversation import Conversation
+from .conversation import Conversation, NoAgentError
 from .enrol import enrol_signer, offered_signer
+from .escaping import printable
 from .lookafter import Caretaker
 from .manifest import FileEntry
 from .place import Place, check_paths, place_for
@@ -73,8 +76,7 @@ class C10Provisioner:
             artefacts = self._listed_artefacts()
             greeting = greet_installing(session, conversation, place, self._settings, order, artefacts)
             if greeting is None:
-                note = f"the agent is not installed on the companion; it would be put at {place.agent}"
-                return CompanionState(companion_id="", agent_version="", notes=(note,))
+                return self._asked_aside(session, place, order, artefacts)
             self._note(conversation, greeting)
             self._signer = signer_of(self._settings, self._context)
             return self._made_ready(order, state_of(greeting, self._settings, order, self._signer))
@@ -188,6 +190,29 @@ class C10Provisioner:
         if self._signer is not None and not order.dry_run and not state.up_to_date:
             self._signer.make_ready()
         return state
+
+    def _asked_aside(
+        self, session: CompanionSession, place: Place, order: CacheOrder, artefacts: list[FileEntry]
+    ) -> CompanionState:
+        """Return what our own agent answers from memory where it isn't installed, and nothing may be written."""
+        aside = Aside(session, place, self._settings, self._context)
+        try:
+            installed = aside.installed()
+            greeting = greet(aside.conversation, place, self._settings, order, artefacts)
+        except NoAgentError as error:
+            why = printable(str(error), at_most=300).strip() or "its Python said nothing"
+            note = f"the agent at {place.agent} does not run, and can't be run from memory ({why}); {INSTALL}"
+            return CompanionState(companion_id="", agent_version="", unknown=why, notes=(note,))
+        finally:
+            aside.close()
+        note = f"{installed.words}; a build would put it at {place.agent}, and {INSTALL} as well"
+        self._signer = signer_of(self._settings, self._context)
+        try:
+            state = state_of(greeting, self._settings, order, self._signer)
+        except NotReadyError as error:
+            raise NotReadyError((*error.reasons, note), hint=error.hint) from None
+        notes = (note, READ_FROM_MEMORY, *state.notes)
+        return msgspec.structs.replace(state, agent_version=installed.version, notes=notes)
 
     def _note(self, conversation: Conversation, greeting: Greeting) -> None:
         self._greeting = greeting

@@ -9,7 +9,8 @@ import msgspec
 from operator_tool.api import Notice, RemoteLine, RunContext
 
 from .escaping import printable
-from .report import AgentFailureError, Count
+from .fields import Count, Seconds, Text, Word, as_fields
+from .report import AgentFailureError
 
 STAGE_HINT = (
     "The drone still has its old cache, and what was sent is kept. Mend the stage, which the companion's own"
@@ -22,20 +23,20 @@ _SHOWN_LINES = 5
 class StageEvent(msgspec.Struct, frozen=True):
     """One event of a stage: that it began or ended, or a line of it."""
 
-    stage: str
-    state: str = ""
-    line: str = ""
+    stage: Word
+    state: Word = ""
+    line: Text = ""
     left_out: Count = 0
     files: Count = 0
     bytes: Count = 0
-    took_s: float = 0.0
+    took_s: Seconds = 0.0
 
 
 def show_stage(context: RunContext, said: dict[str, Any]) -> None:
     """Show an event; one that can't be read is nobody's promise, and is let be."""
     try:
-        event = msgspec.convert(said, StageEvent)
-    except (msgspec.ValidationError, OverflowError):
+        event = as_fields(said, StageEvent)
+    except ValueError:
         return
     name = printable(event.stage, at_most=64)
     if event.state == "began":

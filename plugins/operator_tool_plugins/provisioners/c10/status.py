@@ -8,6 +8,7 @@ import msgspec
 
 from operator_tool.api import CompanionError, CompanionSession, CompanionState, ConfigError, RunContext
 
+from .aside import INSTALL, READ_FROM_MEMORY, Aside
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
 from .escaping import printable
@@ -28,8 +29,6 @@ from .report import holder_text
 from .settings import C10Settings
 from .signing import signer_of, signing_reasons
 from .wire import PROTOCOL
-
-_INSTALL = "operator-tool companion install puts it there"
 
 
 def install(
@@ -56,13 +55,36 @@ def status(conversation: Conversation, place: Place, settings: C10Settings, cont
     request: dict[str, object] = {"protocol": PROTOCOL, "run_id": context.run_id, "root": place.root}
     try:
         greeting = greeted(conversation, "status", StatusGreeting, request, settings, lambda _report: True)
-    except NoAgentError as error:
-        why = f" ({seen})" if (seen := printable(str(error), at_most=300).strip()) else ""
-        problem = f"the agent is not installed at {place.agent}{why}: {_INSTALL}"
-        return CompanionState(companion_id="", agent_version="", problems=(problem,))
+    except NoAgentError:
+        return _status_aside(conversation, place, settings, context)
     damaged = not greeting.gated and greeting.agent_sha256 != agent_bundle().sha256
-    problem = f"the agent at {place.agent} is not the file that belongs to this program: {_INSTALL}"
-    state = _state(greeting, settings, *([problem] if damaged else []), *_signing(greeting, settings, context))
+    problem = f"the agent at {place.agent} is not the file that belongs to this program: {INSTALL}"
+    return _held(greeting, settings, *([problem] if damaged else []), *_signing(greeting, settings, context))
+
+
+def _status_aside(
+    conversation: Conversation, place: Place, settings: C10Settings, context: RunContext
+) -> CompanionState:
+    """Return what our own agent reads from memory where it isn't installed: no agent there is not "no cache"."""
+    request: dict[str, object] = {"protocol": PROTOCOL, "run_id": context.run_id, "root": place.root}
+    aside = Aside(conversation.session, place, settings, context)
+    try:
+        installed = aside.installed()
+        greeting = greeted(aside.conversation, "status", StatusGreeting, request, settings, lambda _report: True)
+    except NoAgentError as error:
+        why = printable(str(error), at_most=300).strip() or "its Python said nothing"
+        problem = f"the agent at {place.agent} does not run, and can't be run from memory ({why}): {INSTALL}"
+        return CompanionState(companion_id="", agent_version="", unknown=why, problems=(problem,))
+    finally:
+        aside.close()
+    problem = f"{installed.words}: {INSTALL}"
+    state = _held(greeting, settings, problem, *_signing(greeting, settings, context))
+    notes = (READ_FROM_MEMORY, *state.notes)
+    return msgspec.structs.replace(state, agent_version=installed.version, notes=notes)
+
+
+def _held(greeting: StatusGreeting, settings: C10Settings, *problems: str) -> CompanionState:
+    state = _state(greeting, settings, *problems)
     notes = (*state.notes, *(printable(note) for note in greeting.notes))
     return msgspec.structs.replace(state, notes=notes, holdings=holdings_of(greeting))
 

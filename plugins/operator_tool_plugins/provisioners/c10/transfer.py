@@ -25,10 +25,11 @@ from operator_tool.api import (
 )
 
 from .conversation import Conversation, NoAgentError, Progress
+from .fields import Count
 from .place import Place
 from .prepare import replaced_error, writing_request
 from .process import PING_S
-from .report import AgentFailureError, Count, holder_text
+from .report import AgentFailureError, holder_text
 from .settings import C10Settings
 from .wire import (
     FRAME_BYTES,

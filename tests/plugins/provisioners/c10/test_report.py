@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from operator_tool.api import BuildError, LinkError, Meta
 from operator_tool_plugins.provisioners.c10.escaping import printable, printable_line
+from operator_tool_plugins.provisioners.c10.fields import parse_strictly
 from operator_tool_plugins.provisioners.c10.report import (
     MAX_IDLE_BEATS,
     AgentFailureError,
     Transcript,
-    parse_strictly,
 )
 from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 

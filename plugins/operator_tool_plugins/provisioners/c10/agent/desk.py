@@ -19,6 +19,7 @@ VERBS = {
     "receive": "receiving.receive",
     "build": "building.build",
     "status": "status",
+    "agents": "agents",
     "verify": "generations.verify",
     "rollback": "keeping.rollback",
     "gc": "keeping.tidy",
