@@ -118,6 +118,9 @@ class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
     max_zoom: int = MAX_ZOOM
     bounds_deg: tuple[float, float, float, float] | None = None
     """West, south, east, north; None where it does not say. Outside of it nothing is asked."""
+    extent_hint: str = ""
+    """What to do where the zooms or the bounds are wrong, such as "if that is wrong, set NAME.bounds". It follows the
+    reason why a tile beyond them is not asked for."""
     tile_size_px: int = 256
     """Width and height of every tile; a picture of another size is a gap."""
     formats: tuple[PictureFormat, ...] = ()

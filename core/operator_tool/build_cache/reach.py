@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from operator_tool.api.build import GapCause
+from operator_tool.api.escaping import escape_controls
 from operator_tool.api.tiles import ProviderInfo, TileId
 from operator_tool.geo.coverage import TileRange
 from operator_tool.geo.mercator import lat_deg_of, tile_bounds_deg
@@ -24,9 +25,9 @@ class Reach:
         """Return why the provider can't have these tiles, None when it may."""
         info = self._info
         if tiles.z > info.max_zoom:
-            return GapCause.TOO_COARSE, f"{self._name} ends at zoom {info.max_zoom}"
+            return GapCause.TOO_COARSE, f"{self._name} ends at zoom {info.max_zoom}{self._hint()}"
         if tiles.z < info.min_zoom:
-            return GapCause.OUT_OF_BOUNDS, f"{self._name} begins at zoom {info.min_zoom}"
+            return GapCause.OUT_OF_BOUNDS, f"{self._name} begins at zoom {info.min_zoom}{self._hint()}"
         if self._max_gsd_m is not None and tiles.z == self._finest_zoom:
             metres = tile_gsd_m(tiles.z, lat_deg_of((tiles.y + 0.5) / (1 << tiles.z)), info.tile_size_px)
             if metres > self._max_gsd_m:
@@ -35,8 +36,15 @@ class Reach:
                     f"{self._name} has {metres:.2f} m a pixel at zoom {tiles.z}, more than {self._max_gsd_m:g} m",
                 )
         if info.bounds_deg is not None and not _touches(tiles, info.bounds_deg):
-            return GapCause.OUT_OF_BOUNDS, f"{self._name} does not cover it"
+            covered = ", ".join(f"{degrees:.6g}" for degrees in info.bounds_deg)
+            return (
+                GapCause.OUT_OF_BOUNDS,
+                f"by its metadata {self._name} covers only {covered} (west, south, east, north){self._hint()}",
+            )
         return None
+
+    def _hint(self) -> str:
+        return f"; {escape_controls(self._info.extent_hint, limit=200)}" if self._info.extent_hint else ""
 
 
 def first_asked(chain: Sequence[Reach], tiles: TileRange) -> int | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from operator_tool.api.build import BuildCacheRequest
 from operator_tool.api.errors import PlanError
+from operator_tool.api.escaping import escape_controls
 from operator_tool.api.flight import Camera, Flight
 from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
 from operator_tool.geo.resolution import camera_gsd_m, footprint_m, tile_gsd_m, zoom_equal
@@ -224,7 +225,11 @@ def _range(low: float, high: float) -> str:
 
 
 def _what_they_have(providers: _Chain) -> str:
-    return "; ".join(f"{name} has zooms {info.min_zoom} to {info.max_zoom}" for name, info in providers)
+    return "; ".join(
+        f"{name} has zooms {info.min_zoom} to {info.max_zoom}"
+        + (f" by its metadata; {escape_controls(info.extent_hint, limit=200)}" if info.extent_hint else "")
+        for name, info in providers
+    )
 
 
 def _list(zooms: Sequence[int]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from operator_tool.api import (
-    MAX_ZOOM,
     ConfigError,
     Meta,
     PluginSettings,
@@ -20,10 +19,13 @@ from operator_tool.api import (
 from ._http.address import check_address
 from ._http.engine import HttpEngine
 from ._http.exchange import Request
+from ._http.extent import Extent, check_extent, extent_hint, extent_of
 from ._http.settings import TileServerSettings
 from ._http.site import Site
 from ._http.tilejson import TileJson, read_tilejson
 from ._http.url_template import UrlTemplate, parse_url_template
+from ._projection import check_said, said_of_address
+from ._sample_tile import kind_of_name, not_pictures
 
 _API_KEY = "{api_key}"
 
@@ -43,8 +45,6 @@ class XyzSettings(TileServerSettings, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=64, le=2048)] | None,
         Meta(description="The tiles' width and height in pixels; 256 where no TileJSON says another."),
     ] = None
-    min_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The coarsest zoom that the server has.")] = 0
-    max_zoom: Annotated[int, Meta(ge=0, le=MAX_ZOOM, description="The finest zoom that the server has.")] = MAX_ZOOM
 
 
 class XyzProvider:
@@ -52,14 +52,15 @@ class XyzProvider:
 
     def __init__(self, settings: XyzSettings, context: RunContext) -> None:
         self._settings = settings
-        if settings.min_zoom > settings.max_zoom:
-            raise ConfigError(f"xyz.min_zoom is {settings.min_zoom}, above xyz.max_zoom, {settings.max_zoom}")
+        check_extent(settings, name="xyz")
         wants_key = _API_KEY in settings.url
         if wants_key and settings.api_key is None:
             raise ConfigError("xyz.url has {api_key}, and xyz.api_key is not set")
         self._template: UrlTemplate | None = None
+        self._notes: tuple[str, ...] = ()
         if _is_template(settings.url):
             self._template = parse_url_template(settings.url, setting="xyz.url", subdomains=settings.subdomains)
+            self._notes = self._checked_tiles(settings.url)
             first, *more = self._template.samples()
             self._site = Site.of("xyz", first, settings, key_in_url=wants_key, also=more)
         else:
@@ -73,15 +74,21 @@ class XyzProvider:
         settings = self._settings
         template = self._templates()[0]
         document = self._document
+        announced = Extent()
+        if document is not None:
+            announced = Extent(min_zoom=document.minzoom, max_zoom=document.maxzoom, bounds_deg=document.bounds)
+        extent = extent_of(settings, announced, name="xyz")
         return ProviderInfo(
             dataset=settings.dataset or (settings.url if document is not None else template.text),
-            min_zoom=max(settings.min_zoom, document.minzoom) if document else settings.min_zoom,
-            max_zoom=min(settings.max_zoom, document.maxzoom) if document else settings.max_zoom,
-            bounds_deg=document.bounds if document else None,
-            tile_size_px=settings.tile_size or (document.tileSize if document else None) or 256,
-            attribution=settings.attribution or (document.attribution or "" if document else ""),
-            version=(document.version or "") if document else "",
+            min_zoom=extent.min_zoom,
+            max_zoom=extent.max_zoom,
+            bounds_deg=extent.bounds_deg,
+            extent_hint=extent_hint("xyz") if document is not None else "",
+            tile_size_px=settings.tile_size or (document.tile_size_px if document else None) or 256,
+            attribution=settings.attribution or (document.attribution if document else ""),
+            version=document.version if document else "",
             bulk_download=self._site.bulk_download,
+            notes=document.notes if document else self._notes,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
@@ -107,8 +114,23 @@ class XyzProvider:
         url = self._settings.url
         if self._document is None:
             reply = self._engine.get(Request(url.replace(_API_KEY, self._site.quoted_key)))
-            self._document = read_tilejson(reply, host=self._site.host, setting="xyz.url")
+            self._document = read_tilejson(
+                reply,
+                host=self._site.host,
+                setting="xyz.url",
+                projection=self._settings.projection,
+                tile_size_px=self._settings.tile_size,
+            )
         return tuple(self._checked(one) for one in self._document.tiles)
+
+    def _checked_tiles(self, url: str) -> tuple[str, ...]:
+        """Return what is to be noted of the operator's template; raise ``ConfigError`` for what can't be used."""
+        kind = kind_of_name(url)
+        if kind is not None:
+            raise not_pictures("what xyz.url names", kind, choose="a server")
+        return check_said(
+            said_of_address(url), of="xyz.url", setting="xyz.projection", answer=self._settings.projection
+        )
 
     def _key_for(self, template: UrlTemplate) -> str:
         """Return what ``{api_key}`` stands for: the key on the site's own hosts, nothing on one that is only listed."""

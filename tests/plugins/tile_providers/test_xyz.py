@@ -220,15 +220,50 @@ def test_tiles_of_a_listed_host_are_asked_without_the_key(server: TileServer) ->
         assert other.asked[0].path == "/10/1/7?k="
 
 
-@pytest.mark.parametrize("bounds", [[7, 48, 8, 47], [0, 0, 400, 1], ["NaN", 0, 1, 1]])
-def test_bounds_that_make_no_sense_are_as_good_as_none(server: TileServer, bounds: list[Any]) -> None:
-    """They only spare requests; a document is not refused for them unless they are no numbers."""
-    made = documented(server, {"tiles": ["/{z}/{x}/{y}"], "bounds": bounds})
-    if isinstance(bounds[0], str):
-        with pytest.raises(ConfigError, match="not TileJSON"):
-            made.describe()
-    else:
-        assert made.describe().bounds_deg is None
+def test_what_a_document_announces_is_overruled_by_the_settings(server: TileServer) -> None:
+    """A wrong extent has a way round, and the reason for what is not asked for names it."""
+    document = {"tiles": ["/{z}/{x}/{y}"], "bounds": [7, 47, 8, 48], "minzoom": 3, "maxzoom": 9}
+    told = documented(server, document).describe()
+    assert (told.min_zoom, told.max_zoom, told.bounds_deg) == (3, 9, (7.0, 47.0, 8.0, 48.0))
+    assert "xyz.bounds" in told.extent_hint
+    info = documented(server, document, bounds=(-180.0, -90.0, 180.0, 90.0), max_zoom=18).describe()
+    assert (info.min_zoom, info.max_zoom, info.bounds_deg) == (3, 18, (-180.0, -90.0, 180.0, 90.0))
+    with pytest.raises(ConfigError):
+        documented(server, document, min_zoom=12).describe()
+
+
+@pytest.mark.parametrize("bounds", [(8.0, 47.0, 8.0, 48.0), (7.0, 48.0, 8.0, 47.0), (0.0, 0.0, 400.0, 1.0)])
+def test_bounds_of_the_settings_that_are_no_ground_are_refused(bounds: tuple[float, float, float, float]) -> None:
+    """They are used strictly, other than those that a server announces."""
+    with pytest.raises(ConfigError) as caught:
+        provider("https://t.example/{z}/{x}/{y}", bounds=bounds)
+    assert "xyz.bounds" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://t.example/{z}/{x}/{y}.pbf",
+        "https://t.example/{z}/{x}/{y}.mvt?v=2",
+        "https://t.example/{z}/{x}/{y}.MLT",
+        "https://t.example/{z}/{x}/{y}@2x.avif",
+        "https://t.example/{z}/{x}/{y}.vector.pbf",
+        "https://t.example/{z}/{x}/{y}.json",
+        "https://t.example/{z}/{x}/{y}.gif",
+        "https://t.example/wmts/epsg4326/best/{z}/{y}/{x}.jpg",
+        "https://t.example/{z}/{y}/{x}?tileMatrixSet=WorldCRS84Quad",
+    ],
+)
+def test_a_template_of_what_can_not_be_used_is_refused_before_anything_is_asked(url: str) -> None:
+    """Vector tiles, other kinds of pictures and another projection, by what the address says."""
+    with pytest.raises(ConfigError):
+        provider(url)
+
+
+def test_the_operator_answers_for_the_projection_of_an_address() -> None:
+    """A word in a path may be no projection: then it is a note."""
+    made = provider("https://t.example/epsg4326/{z}/{x}/{y}.jpg", projection="web-mercator")
+    assert len(made.describe().notes) == 1
 
 
 def test_zooms_the_wrong_way_round_are_refused() -> None:

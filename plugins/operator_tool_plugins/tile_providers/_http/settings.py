@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from operator_tool.api import Meta, PluginSettings, Secret
+from operator_tool.api import MAX_ZOOM, Meta, PluginSettings, Secret
+
+from .._projection import PROJECTION_DESCRIPTION, ProjectionSetting
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north, in degrees."""
+_Zoom = Annotated[int, Meta(ge=0, le=MAX_ZOOM)]
 
 
 class WebSettings(PluginSettings, frozen=True, kw_only=True):
@@ -20,6 +27,10 @@ class WebSettings(PluginSettings, frozen=True, kw_only=True):
             " stands before the key."
         ),
     ] = "Authorization: Bearer"
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="A PEM file of the certificate authorities to trust instead of the system's, for https."),
+    ] = None
     headers: Annotated[dict[str, str], Meta(description="Further headers; none of them secret.")] = msgspec.field(
         default_factory=dict
     )
@@ -61,7 +72,26 @@ class WebSettings(PluginSettings, frozen=True, kw_only=True):
     ] = ""
 
 
-class TileServerSettings(WebSettings, frozen=True, kw_only=True):
+class ExtentSettings(WebSettings, frozen=True, kw_only=True):
+    """What overrules the extent and the projection that a server announces."""
+
+    bounds: Annotated[
+        Bounds | None,
+        Meta(
+            description="The ground that there are tiles of, as west,south,east,north in degrees, where what is"
+            " announced is wrong; -180,-90,180,90 is all of it."
+        ),
+    ] = None
+    min_zoom: Annotated[
+        _Zoom | None, Meta(description="The coarsest zoom that there is, where none or a wrong one is announced.")
+    ] = None
+    max_zoom: Annotated[
+        _Zoom | None, Meta(description="The finest zoom that there is, where none or a wrong one is announced.")
+    ] = None
+    projection: Annotated[ProjectionSetting, Meta(description=PROJECTION_DESCRIPTION)] = "auto"
+
+
+class TileServerSettings(ExtentSettings, frozen=True, kw_only=True):
     """The settings of a provider that asks for each tile by an address of its own."""
 
     absent_status: Annotated[

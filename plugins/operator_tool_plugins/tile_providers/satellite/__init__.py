@@ -22,9 +22,11 @@ from operator_tool.api import (
 from .._http.address import check_address
 from .._http.engine import HttpEngine
 from .._http.exchange import Request
+from .._http.extent import check_extent
 from .._http.settings import TileServerSettings
 from .._http.site import Site
 from .._http.url_template import UrlTemplate, parse_url_template
+from .._projection import check_said, said_of_address
 from .inventory import Inventory
 from .sieve import Sieve
 
@@ -55,12 +57,15 @@ class SatelliteProvider:
     def __init__(self, settings: SatelliteSettings, context: RunContext) -> None:
         self._settings = settings
         self._context = context
-        if settings.min_zoom > settings.max_zoom:
-            raise ConfigError(
-                f"satellite.min_zoom is {settings.min_zoom}, above satellite.max_zoom, {settings.max_zoom}"
-            )
+        check_extent(settings, name="satellite")
         base = _base_address(settings.url)
         self._template = _template(base, settings.tiles_path)
+        self._notes = check_said(
+            said_of_address(settings.tiles_path),
+            of="satellite.tiles_path",
+            setting="satellite.projection",
+            answer=settings.projection,
+        )
         inventory_url = base + settings.inventory_path if settings.inventory_path else ""
         if inventory_url:
             check_address(inventory_url, setting="satellite.inventory_path")
@@ -75,10 +80,12 @@ class SatelliteProvider:
             dataset=settings.dataset or self._template.text,
             min_zoom=settings.min_zoom,
             max_zoom=settings.max_zoom,
+            bounds_deg=settings.bounds,
             tile_size_px=settings.tile_size,
             formats=(PictureFormat.JPEG,),
             attribution=settings.attribution,
             bulk_download=self._site.bulk_download,
+            notes=self._notes,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
