@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
+from operator_tool.api.companion import CompanionIdentity
 from operator_tool.api.errors import PluginError
 from operator_tool.api.roles import CompanionSession, CompanionTransport, Provisioner, TileProvider
 from operator_tool.api.tiles import MAX_ZOOM, ProviderInfo
@@ -16,6 +19,9 @@ from operator_tool.plugin_host.protocols import meets
 MAX_ITEMS = 100_000
 """Of any one list in an answer, such as a flight's waypoints; a file's are fewer."""
 _MAX_NAME = 2000
+_MAX_NUMBER = 2**53 - 1
+_MAX_TEXT = 100_000
+_HALVES = re.compile("[\ud800-\udfff]")
 _MAX_TILE_SIZE_PX = 8192
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
@@ -38,7 +44,7 @@ def plain(who: str, answer: object, kind: type[_Answer], *, by: object) -> _Answ
             )
     try:
         return msgspec.convert(msgspec.to_builtins(answer, enc_hook=_of_a_builtin), kind)
-    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise PluginError(f"{who} gave a {kind.__name__} that is none: {str(error)[:200]}", hint=hint) from error
 
 
@@ -66,14 +72,45 @@ def opened(transport: CompanionTransport) -> CompanionSession:
     if not meets(session, CompanionSession):
         who = owner_of(transport, "the transport")
         raise PluginError(f"{who}: connect gave {no_such(session, CompanionSession)}", hint=hint_about(transport))
+    of_the_companion(transport, "identity", session.identity, CompanionIdentity)
     return session
 
 
-def of_the_companion(provisioner: Provisioner, method: str, answer: object, kind: type[_Answer]) -> _Answer:
-    """Return what a provisioner answered, as it is. Raises ``PluginError`` for what is something else."""
-    plain(f"{owner_of(provisioner, 'the provisioner')}: {method}", answer, kind, by=provisioner)
-    assert isinstance(answer, kind)
+def of_the_companion(
+    made: Provisioner | CompanionTransport, method: str, answer: object, kind: type[_Answer]
+) -> _Answer:
+    """Return what a provisioner or a transport answered, as plain data: it breaks nothing that is told of others.
+
+    Raises ``PluginError`` for what is something else, or is beyond what can be meant.
+    """
+    who = f"{owner_of(made, 'what reaches the companion')}: {method}"
+    answer = plain(who, answer, kind, by=made)
+    problem = _beyond(msgspec.to_builtins(answer))
+    if problem:
+        raise PluginError(f"{who} gave a {kind.__name__} with {problem}", hint=hint_about(made))
     return answer
+
+
+def _beyond(value: object) -> str:
+    """Return what in an answer is beyond what can be meant, in words; empty where nothing is."""
+    match value:
+        case bool() | None:
+            return ""
+        case int():
+            return "" if abs(value) <= _MAX_NUMBER else "a number beyond 53 bits"
+        case float():
+            return "" if math.isfinite(value) else "a number that is none"
+        case str():
+            if len(value) > _MAX_TEXT:
+                return f"a text of {len(value):,} characters"
+            return "" if value.isascii() or not _HALVES.search(value) else "half a character"
+        case dict():
+            return _beyond([*value, *value.values()])
+        case list() | tuple():
+            if len(value) > MAX_ITEMS:
+                return f"{len(value):,} things in one list"
+            return next(filter(None, map(_beyond, value)), "")
+    return ""
 
 
 def _of_a_builtin(thing: Any) -> Any:

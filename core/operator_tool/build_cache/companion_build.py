@@ -133,7 +133,7 @@ class CompanionBuild:
             built = link.through_breaks(
                 lambda session: self._parts.provisioner.build(session, order, transferred), attempts=BUILD_ATTEMPTS
             )
-        of_the_companion(self._parts.provisioner, "build", built, RemoteBuildReport)
+        built = of_the_companion(self._parts.provisioner, "build", built, RemoteBuildReport)
         failpoint("build.after_build")
         self._note_built(built, transferred)
         return BuildCacheOutcome.SUCCESS
@@ -155,7 +155,7 @@ class CompanionBuild:
             state = link.through_breaks(
                 lambda session: self._parts.provisioner.prepare(session, order), attempts=ASK_ATTEMPTS
             )
-            of_the_companion(self._parts.provisioner, "prepare", state, CompanionState)
+            state = of_the_companion(self._parts.provisioner, "prepare", state, CompanionState)
         identity = link.session.identity
         self._note(
             address=identity.address,
@@ -205,7 +205,7 @@ class CompanionBuild:
                         lambda session: self._parts.provisioner.transfer(session, order, reading),
                         progress=lambda: reading.pictures,
                     )
-                    of_the_companion(self._parts.provisioner, "transfer", transferred, TransferSummary)
+                    transferred = of_the_companion(self._parts.provisioner, "transfer", transferred, TransferSummary)
             except OperatorToolError as error:
                 if error is download.error:
                     self._notebook.blame("download")

@@ -28,8 +28,8 @@ def build_each(
 ) -> FleetReport:
     """Build on each companion in a thread of its own, and wait for all of them.
 
-    What is recognised, lock contention too, becomes that companion's report, and so does a hang beyond the deadline.
-    What is not ends the run, as soon as the others have ended.
+    Whatever fails, lock contention and a bug too, becomes that companion's report, and so does a hang beyond the
+    deadline: it ends no other's part.
     """
     parts = [_Part(companion, notebook.branch(companion.context), build) for companion in companions]
     try:
@@ -38,7 +38,7 @@ def build_each(
         for part in parts:
             part.give_up(overdue)
     for part in parts:
-        if part.error is not None:
+        if part.error is not None and part.report is None:
             raise part.error
     return fleet_report({part.companion.name: part.report for part in parts if part.report is not None})
 
@@ -77,7 +77,7 @@ def _outcome(outcomes: Sequence[BuildCacheOutcome]) -> BuildCacheOutcome:
 
 
 class _Part(threading.Thread):
-    """One companion's part; after it, either ``report`` or ``error`` is there."""
+    """One companion's part; after it ``report`` is there, or ``error`` where the run itself can't go on."""
 
     def __init__(
         self,
@@ -108,6 +108,8 @@ class _Part(threading.Thread):
                 self.report = self._notebook.report(outcome)
             except OperatorToolError as error:
                 self.report = self._notebook.report(BuildCacheOutcome.FAILURE, error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no other companion's
+                self.report = self._notebook.report(BuildCacheOutcome.FAILURE, self._notebook.unexpected(error))
             context.emit(RunFinished(report=self.report))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self.error = error

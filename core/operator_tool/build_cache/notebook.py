@@ -32,6 +32,7 @@ from operator_tool.api.errors import (
 from operator_tool.api.events import Notice, PhaseFinished, PhaseStarted
 from operator_tool.api.order import CacheGaps
 from operator_tool.overdue import HINT, OverdueRun
+from operator_tool.unexpected import as_failure
 
 from .download import Download
 from .gap_verdict import verdict_of
@@ -95,6 +96,10 @@ class Notebook:
         """Return what a run that hung fails with: the error of the phase that it hung in."""
         kind = _ERROR_OF.get(self._phase, OperatorToolError)
         return kind(f"{overdue}: it hung in the phase {self._phase}", hint=HINT, retryable=True)
+
+    def unexpected(self, error: BaseException) -> OperatorToolError:
+        """Return what nobody recognises as a failure of the phase that it came up in."""
+        return as_failure(error, _ERROR_OF.get(self._phase, OperatorToolError))
 
     def note_plan(self, plan: CachePlan) -> None:
         """Keep the plan; the report is written from it."""

@@ -31,7 +31,7 @@ def command(*, fingerprint: str | None, replace: bool, **given: Any) -> int:
     """
     from operator_tool.api.errors import UsageError
 
-    from .companion_run import CompanionRun, outcome_of, run_for_companions
+    from .companion_run import CompanionRun, one_by_one, run_for_companions
     from .enrolment import Enrolment
 
     def enrol_each(run: CompanionRun) -> Sequence[CompanionOutcome]:
@@ -46,6 +46,6 @@ def command(*, fingerprint: str | None, replace: bool, **given: Any) -> int:
                 hint="Enrol each by itself.",
             )
         enrolment = Enrolment(run.places, fingerprint=fingerprint, replace=replace)
-        return tuple(outcome_of(one, enrolment.enrol) for one in companions)
+        return one_by_one(companions, enrolment.enrol)
 
     return run_for_companions(CompanionOptions(**given), enrol_each)

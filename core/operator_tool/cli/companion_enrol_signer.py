@@ -44,7 +44,7 @@ def command(*, name: str, fingerprint: str | None, signed_by: str, replace: bool
     """
     from operator_tool.api.errors import UsageError
 
-    from .companion_run import CompanionRun, outcome_of, run_for_companions
+    from .companion_run import CompanionRun, one_by_one, run_for_companions
     from .signer_enrolment import SignerEnroller
 
     options = CompanionOptions(**given)
@@ -64,6 +64,6 @@ def command(*, name: str, fingerprint: str | None, signed_by: str, replace: bool
             replace=replace,
             lock_timeout_s=options.lock_timeout,
         )
-        return tuple(outcome_of(one, enroller.enrol) for one in companions)
+        return one_by_one(companions, enroller.enrol)
 
     return run_for_companions(options, enrol_each)

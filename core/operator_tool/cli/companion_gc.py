@@ -49,14 +49,20 @@ def command(*, dry_run: bool, **given: Any) -> int:
 
 
 def _look(one: KeptCompanion) -> CompanionOutcome:
+    from operator_tool.api.companion import GcReport
+
     from .caretaking import tidied
 
-    with one.transport.connect() as session:
-        return tidied(one.outcome, session.identity, one.provisioner.gc(session, dry_run=True))
+    with one.opened() as session:
+        return tidied(
+            one.outcome, session.identity, one.said("gc", one.provisioner.gc(session, dry_run=True), GcReport)
+        )
 
 
 def _tidy(one: KeptCompanion, locks_dir: Path, lock_timeout_s: float) -> CompanionOutcome:
+    from operator_tool.api.companion import GcReport
+
     from .caretaking import tidied
 
     with one.held(locks_dir, lock_timeout_s) as session:
-        return tidied(one.outcome, session.identity, one.provisioner.gc(session))
+        return tidied(one.outcome, session.identity, one.said("gc", one.provisioner.gc(session), GcReport))

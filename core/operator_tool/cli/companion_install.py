@@ -46,6 +46,7 @@ def command(**given: Any) -> int:
 
 
 def _install(one: AttendedCompanion, locks_dir: Path, lock_timeout_s: float) -> CompanionOutcome:
+    from operator_tool.api.companion import CompanionState
     from operator_tool.build_cache.lock import companion_lock, operator_name
 
     from .companion_outcome import answered
@@ -54,6 +55,8 @@ def _install(one: AttendedCompanion, locks_dir: Path, lock_timeout_s: float) -> 
     run_id = one.context.run_id
     with (
         companion_lock(locks_dir, name, timeout_s=lock_timeout_s, operator=operator_name(), run_id=run_id),
-        one.transport.connect() as session,
+        one.opened() as session,
     ):
-        return answered(one.outcome, session.identity, one.provisioner.install(session))
+        return answered(
+            one.outcome, session.identity, one.said("install", one.provisioner.install(session), CompanionState)
+        )

@@ -47,7 +47,11 @@ def command(*, to: int | None, **given: Any) -> int:
 
 
 def _roll_back(one: KeptCompanion, locks_dir: Path, lock_timeout_s: float, seq: int | None) -> CompanionOutcome:
+    from operator_tool.api.companion import RollbackReport
+
     from .caretaking import gone_back
 
     with one.held(locks_dir, lock_timeout_s) as session:
-        return gone_back(one.outcome, session.identity, one.provisioner.rollback(session, seq))
+        return gone_back(
+            one.outcome, session.identity, one.said("rollback", one.provisioner.rollback(session, seq), RollbackReport)
+        )

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import msgspec
+
 from operator_tool import __version__
 from operator_tool.api.context import RunContext
 from operator_tool.api.deadline import Deadline
-from operator_tool.api.errors import OperatorToolError, UsageError
+from operator_tool.api.errors import CompanionError, OperatorToolError, UsageError
 from operator_tool.api.events import Notice
 from operator_tool.api.roles import (
     CompanionSession,
@@ -27,6 +29,7 @@ from operator_tool.overdue import ended_after
 from operator_tool.places import Places
 from operator_tool.plugin_host.host import PluginHost
 from operator_tool.redaction import REDACTOR
+from operator_tool.unexpected import as_failure
 
 from .assembly import open_tool
 from .audited import audited
@@ -35,6 +38,8 @@ from .companion_outcome import CompanionOutcome, failed, show_failure, show_outc
 from .options import CompanionOptions
 from .outcome_lines import lines_of_outcomes
 from .recording import listeners_of, recording_settings
+
+_Answer = TypeVar("_Answer", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,12 @@ class ReachedCompanion:
             simulated=self.simulation,
         )
 
+    def opened(self) -> CompanionSession:
+        """Return a session. Raises what connecting raises, and ``PluginError`` for what is none."""
+        from operator_tool.build_cache.answers import opened
+
+        return opened(self.transport)
+
 
 @dataclass(frozen=True)
 class AttendedCompanion(ReachedCompanion):
@@ -64,12 +75,24 @@ class AttendedCompanion(ReachedCompanion):
 
     provisioner: InstallableProvisioner
 
+    def said(self, method: str, answer: object, kind: type[_Answer]) -> _Answer:
+        """Return what the provisioner answered. Raises ``PluginError`` for what can't be meant."""
+        from operator_tool.build_cache.answers import of_the_companion
+
+        return of_the_companion(self.provisioner, method, answer, kind)
+
 
 @dataclass(frozen=True)
 class KeptCompanion(ReachedCompanion):
     """One companion, and what looks after the caches on it."""
 
     provisioner: KeepingProvisioner
+
+    def said(self, method: str, answer: object, kind: type[_Answer]) -> _Answer:
+        """Return what the provisioner answered. Raises ``PluginError`` for what can't be meant."""
+        from operator_tool.build_cache.answers import of_the_companion
+
+        return of_the_companion(self.provisioner, method, answer, kind)
 
     @contextmanager
     def held(self, locks_dir: Path, timeout_s: float) -> Iterator[CompanionSession]:
@@ -80,7 +103,7 @@ class KeptCompanion(ReachedCompanion):
         run_id = self.context.run_id
         with (
             companion_lock(locks_dir, name, timeout_s=timeout_s, operator=operator_name(), run_id=run_id),
-            self.transport.connect() as session,
+            self.opened() as session,
         ):
             yield session
 
@@ -210,21 +233,38 @@ def for_each(
 ) -> tuple[CompanionOutcome, ...]:
     """Do the work on each companion, all at once where there are several; what fails on one stops no other.
 
-    What is recognised becomes that companion's outcome. What is not is raised as soon as all have ended.
+    Whatever it is becomes that companion's outcome; where there is one alone, what is not recognised is raised.
     """
     if len(companions) == 1:
-        return (outcome_of(companions[0], work),)
+        return (_outcome_of(companions[0], work),)
     parts = [_Part(companion, work) for companion in companions]
     run_all(parts, [companion.context for companion in companions])
     return tuple(part.result() for part in parts)
 
 
-def outcome_of(companion: _Companion, work: Callable[[_Companion], CompanionOutcome]) -> CompanionOutcome:
+def one_by_one(
+    companions: Sequence[_Companion], work: Callable[[_Companion], CompanionOutcome]
+) -> tuple[CompanionOutcome, ...]:
+    """Do the work on one companion after the other, as for what an operator is asked; failures as in ``for_each``."""
+    if len(companions) == 1:
+        return (_outcome_of(companions[0], work),)
+    return tuple(_any_outcome_of(companion, work) for companion in companions)
+
+
+def _outcome_of(companion: _Companion, work: Callable[[_Companion], CompanionOutcome]) -> CompanionOutcome:
     """Do the work on one companion; what is recognised becomes its outcome."""
     try:
         return work(companion)
     except OperatorToolError as error:
         return failed(companion.outcome, error)
+
+
+def _any_outcome_of(companion: _Companion, work: Callable[[_Companion], CompanionOutcome]) -> CompanionOutcome:
+    """Do the work on one of several companions; whatever fails is its own outcome, and no other's."""
+    try:
+        return _outcome_of(companion, work)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no other companion's
+        return failed(companion.outcome, as_failure(error, CompanionError))
 
 
 class _Part(threading.Thread, Generic[_Companion]):
@@ -240,7 +280,7 @@ class _Part(threading.Thread, Generic[_Companion]):
     def run(self) -> None:
         """Do the work."""
         try:
-            self._outcome = outcome_of(self._companion, self._work)
+            self._outcome = _any_outcome_of(self._companion, self._work)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self._error = error
 

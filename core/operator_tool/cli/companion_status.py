@@ -29,7 +29,11 @@ def command(**given: Any) -> int:
 
 
 def _status(one: AttendedCompanion) -> CompanionOutcome:
+    from operator_tool.api.companion import CompanionState
+
     from .companion_outcome import answered
 
-    with one.transport.connect() as session:
-        return answered(one.outcome, session.identity, one.provisioner.status(session))
+    with one.opened() as session:
+        return answered(
+            one.outcome, session.identity, one.said("status", one.provisioner.status(session), CompanionState)
+        )

@@ -47,7 +47,11 @@ def command(*, quick: bool, sample: int | None, all_generations: bool, **given: 
 
 
 def _verify(one: KeptCompanion, asked: SoundnessAsked) -> CompanionOutcome:
+    from operator_tool.api.companion import Soundness
+
     from .caretaking import verified
 
-    with one.transport.connect() as session:
-        return verified(one.outcome, session.identity, one.provisioner.verify(session, asked))
+    with one.opened() as session:
+        return verified(
+            one.outcome, session.identity, one.said("verify", one.provisioner.verify(session, asked), Soundness)
+        )

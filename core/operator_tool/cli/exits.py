@@ -81,7 +81,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 def _failed(error: BaseException) -> int:
     from operator_tool.api.errors import OperatorToolError
     from operator_tool.api.escaping import escape_controls
-    from operator_tool.plugin_host.blame import culprit, ending_error, words_of
+    from operator_tool.plugin_host.blame import culprit, ending_error
     from operator_tool.plugin_host.endings import ENDINGS
     from operator_tool.redaction import REDACTOR
 
@@ -93,14 +93,11 @@ def _failed(error: BaseException) -> int:
         if error.hint:
             _complain(f"next: {REDACTOR.text(escape_controls(error.hint))}")
         return error.exit_code
-    from .logs import write_crash
+    from operator_tool.unexpected import told_of
 
-    place = f", in {guilty.owner}" if guilty is not None else ""
-    _complain(f"unexpected {REDACTOR.text(escape_controls(words_of(error)))}{place}")
-    if guilty is None or guilty.builtin:
-        _complain(f"next: this is a bug; report it with {write_crash(error)}")
-    else:
-        _complain(f"next: this is a bug of {guilty.distribution}; report it to its makers with {write_crash(error)}")
+    told = told_of(error)
+    _complain(REDACTOR.text(escape_controls(told.message)))
+    _complain(f"next: {told.hint}")
     return 1
 
 

@@ -50,11 +50,11 @@ class SignerEnroller:
                 f"the provisioner {companion.chosen.provisioner} knows no signers: there is nobody to enrol",
                 hint="Give --provisioner the name of one that does, such as c10.",
             )
-        with companion.transport.connect() as session:
+        with companion.opened() as session:
             outcome = msgspec.structs.replace(
                 companion.outcome, address=session.identity.address, fingerprint=session.identity.fingerprint
             )
-            offer = provisioner.offered_signer(session, self._name)
+            offer = companion.said("offered_signer", provisioner.offered_signer(session, self._name), SignerOffer)
         self._check(offer)
         if not offer.enrolled and self._fingerprint is None:
             _confirm(companion, offer)
@@ -68,9 +68,10 @@ class SignerEnroller:
             companion_lock(
                 self._locks_dir, name, timeout_s=self._lock_timeout_s, operator=operator_name(), run_id=run_id
             ),
-            companion.transport.connect() as session,
+            companion.opened() as session,
         ):
             done = provisioner.enrol_signer(session, offer, replace=self._replace, signed_by=self._signed_by)
+            done = companion.said("enrol_signer", done, SignerEnrolment)
         return msgspec.structs.replace(outcome, signer=done)
 
     def _check(self, offer: SignerOffer) -> None:

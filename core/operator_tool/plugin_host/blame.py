@@ -83,6 +83,8 @@ def words_of(error: BaseException, limit: int = 500) -> str:
 
 def brief(thing: object) -> str:
     """Return what a stranger gave, in few words; no code of its own is run for it."""
+    if type(thing) is int and abs(thing) > 2**200:
+        return "a number of more than 60 digits"
     if thing is None or type(thing) in (bool, int, float):
         return repr(thing)[:60]
     if type(thing) in (str, bytes):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from operator_tool.api import CompanionIdentity, Flight, PluginError
-from operator_tool.build_cache.answers import opened, plain
+from operator_tool.api import CompanionIdentity, CompanionState, Flight, PluginError
+from operator_tool.build_cache.answers import of_the_companion, opened, plain
 from operator_tool.plugin_host.blame import note_made
 from operator_tool.plugin_host.entry import PluginEntry, Role
 
@@ -67,3 +67,44 @@ def test_case_128_an_answer_of_another_kind_is_told_with_what_to_do_about_its_pl
     with pytest.raises(PluginError, match="acme gave a list, not a Flight") as caught:
         plain("acme", ["a waypoint"] * 10_000, Flight, by=made)
     assert caught.value.hint == HINT
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        {"free_bytes": 10**400},
+        {"free_bytes": -(2**60)},
+        {"generation": "\ud800"},
+        {"facts": {"x": "\udfff"}},
+        {"notes": ("x" * 200_000,)},
+        {"verified_tiles": 2**53},
+        {"agent_version": "\x00" * 100_001},
+    ],
+)
+def test_what_a_companion_cannot_mean_is_its_provisioners_failure(beyond: dict[str, Any]) -> None:
+    """Endless numbers, half characters, endless texts, from whichever provisioner: no report is ever made of them."""
+    state = CompanionState(**{"companion_id": "c", "agent_version": "1", **beyond})
+    provisioner: Any = Transport(None)
+    with pytest.raises(PluginError, match="gave a CompanionState"):
+        of_the_companion(provisioner, "status", state, CompanionState)
+    good = CompanionState(companion_id="ü", agent_version="")
+    assert of_the_companion(provisioner, "status", good, CompanionState) == good
+
+
+def test_an_address_that_cannot_be_is_its_transports_failure() -> None:
+    """Before it is part of a report."""
+
+    class Odd(Session):
+        """One that can run something, at an address that nobody could write down."""
+
+        identity = CompanionIdentity(address="\ud800")
+
+        def run(self, argv: object, **_more: object) -> None: ...
+
+        def __enter__(self) -> Odd:
+            return self
+
+        def __exit__(self, *_exception: object) -> None: ...
+
+    with pytest.raises(PluginError, match="gave a CompanionIdentity"):
+        opened(Transport(Odd()))

@@ -169,8 +169,8 @@ def test_a_drop_on_one_link_is_that_links_alone(yard: Yard) -> None:
     assert [summary.reconnects for summary in summaries if summary is not None] == [0, 1, 0]
 
 
-def test_what_nobody_knows_ends_the_run_and_frees_all(yard: Yard) -> None:
-    """A bug on one companion propagates once the others have ended; every lock is free."""
+def test_what_nobody_knows_is_one_companions_failure_and_frees_all(yard: Yard) -> None:
+    """A bug on one companion is in its own report, with the code of the phase; the others are built, all locks free."""
 
     class OddError(Exception):
         """Nobody's."""
@@ -180,8 +180,11 @@ def test_what_nobody_knows_ends_the_run_and_frees_all(yard: Yard) -> None:
             raise OddError("a bug")
 
     yard.drones[0].provisioner = MemoryProvisioner(before=before)
-    with pytest.raises(OddError):
-        yard.orchestrator().build_caches(REQUEST)
+    fleet = yard.orchestrator().build_caches(REQUEST)
+    assert [report.exit_code for report in fleet.builds.values()] == [BuildError.exit_code, 0, 0]
+    assert "OddError: a bug" in fleet.builds["alpha"].message
+    assert "Traceback" not in fleet.builds["alpha"].message
+    assert {event.companion for event in yard.events if isinstance(event, RunFinished)} == {"alpha", "bravo", "charlie"}
     assert len(yard.drones[1].provisioner.pictures) > 0
     for drone in yard.drones:
         with companion_lock(yard.locks, f"{drone.name} memory", timeout_s=0, operator="t", run_id="t"):

@@ -206,11 +206,20 @@ def test_what_fails_on_one_companion_stops_no_other(run: Run, tmp_path: Path) ->
     assert document["companions"][2]["retryable"] is True
 
 
-def test_what_is_not_recognised_comes_out_once_the_others_have_ended(run: Run) -> None:
-    """In the thread that waits, as it was raised; none of the threads stays."""
-    before = set(threading.enumerate())
+def test_what_is_not_recognised_is_that_companions_failure(run: Run, tmp_path: Path) -> None:
+    """The others' outcomes and log lines are whole; alone it is raised as it is. None of the threads stays."""
     with pytest.raises(KeyError, match="a bug"):
-        run("companion", "status", "--all-companions", "-o", "fake.bug=true")
+        run("companion", "status", "--companion", "alpha", "-o", "fake.bug=true")
+    before = set(threading.enumerate())
+    bug = '[companions.odd]\ntransport = "fake"\nprovisioner = "keeper"\n[companions.odd.fake]\nbug = true\n'
+    (tmp_path / "config.toml").write_text(INVENTORY + bug)
+    for command in ("status", "verify", "enrol"):
+        document = json.loads(run("companion", command, "--all-companions", "--json").stdout)
+        told = {one["name"]: one for one in document["companions"]}
+        assert told["odd"]["exit_code"] == 30
+        assert "KeyError" in told["odd"]["message"]
+        assert all("KeyError" not in told[name]["message"] for name in ("alpha", "beta"))
+        assert "Traceback" not in json.dumps(document)
     assert not [one for one in set(threading.enumerate()) - before if one.name.startswith("companion-")]
 
 
