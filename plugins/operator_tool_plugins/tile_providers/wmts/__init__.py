@@ -22,6 +22,7 @@ from operator_tool.api import (
 from .._http.address import check_address
 from .._http.engine import HttpEngine
 from .._http.exchange import Reply, Request
+from .._http.extent import Extent, check_extent, extent_hint, extent_of
 from .._http.refusal import Doubtful
 from .._http.site import Site
 from .capabilities import MAX_BYTES, Capabilities, read_capabilities
@@ -49,6 +50,7 @@ class WmtsProvider:
     """Asks one service for the tiles of one layer."""
 
     def __init__(self, settings: WmtsSettings, context: RunContext) -> None:
+        check_extent(settings, name="wmts")
         self._settings = settings
         self._context = context
         in_url = API_KEY in settings.url
@@ -73,15 +75,20 @@ class WmtsProvider:
         service = self._announced()
         choice = service.choice
         grid = choice.grid
+        announced = Extent(min_zoom=min(grid.zooms), max_zoom=max(grid.zooms), bounds_deg=choice.layer.bounds_deg)
+        extent = extent_of(self._settings, announced, name="wmts")
+        note = f"The matrix set {self._words.quoted(grid.name)}: {self._words.safe(grid.note, limit=200)}."
         return ProviderInfo(
             dataset=self._settings.dataset or self._dataset(choice),
-            min_zoom=min(grid.zooms),
-            max_zoom=max(grid.zooms),
-            bounds_deg=choice.layer.bounds_deg,
+            min_zoom=max(extent.min_zoom, announced.min_zoom),
+            max_zoom=min(extent.max_zoom, announced.max_zoom),
+            bounds_deg=extent.bounds_deg,
+            extent_hint=extent_hint("wmts"),
             tile_size_px=grid.tile_size_px,
             formats=choice.picture_formats,
             attribution=self._settings.attribution or service.provider_name,
             bulk_download=self._site.bulk_download,
+            notes=(note,) if grid.note else (),
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:

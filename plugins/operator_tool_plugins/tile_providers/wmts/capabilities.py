@@ -146,7 +146,7 @@ def _layer(part: Element) -> Layer | None:
             for one in part.iterfind("Style", _NAMESPACES)
         ),
         media_types=tuple(_texts(part, "Format")),
-        links=tuple(_link(one) for one in part.iterfind("TileMatrixSetLink", _NAMESPACES)),
+        links=tuple(link for one in part.iterfind("TileMatrixSetLink", _NAMESPACES) for link in _links(one)),
         resources=tuple(
             TileResource(one.get("format", "").strip(), one.get("template", "").strip())
             for one in part.iterfind("ResourceURL", _NAMESPACES)
@@ -160,9 +160,24 @@ def _layer(part: Element) -> Layer | None:
     )
 
 
-def _link(part: Element) -> MatrixSetLink:
+def _links(part: Element) -> Iterator[MatrixSetLink]:
+    """Yield each matrix set of a link, of which some services have several; limits are of the set before them."""
+    name = ""
+    for child in part:
+        if child.tag == f"{_WMTS}TileMatrixSet":
+            if name:
+                yield MatrixSetLink(name, {})
+            name = (child.text or "").strip()
+        elif child.tag == f"{_WMTS}TileMatrixSetLimits" and name:
+            yield MatrixSetLink(name, _limits(child))
+            name = ""
+    if name:
+        yield MatrixSetLink(name, {})
+
+
+def _limits(part: Element) -> dict[str, TileLimits]:
     limits: dict[str, TileLimits] = {}
-    for one in part.iterfind("TileMatrixSetLimits/TileMatrixLimits", _NAMESPACES):
+    for one in part.iterfind("TileMatrixLimits", _NAMESPACES):
         with contextlib.suppress(ValueError):
             limits[_text(one, "TileMatrix")] = TileLimits(
                 min_column=_whole(one, "MinTileCol"),
@@ -170,7 +185,7 @@ def _link(part: Element) -> MatrixSetLink:
                 min_row=_whole(one, "MinTileRow"),
                 max_row=_whole(one, "MaxTileRow"),
             )
-    return MatrixSetLink(_text(part, "TileMatrixSet"), limits)
+    return limits
 
 
 def _matrix_set(part: Element) -> MatrixSet:

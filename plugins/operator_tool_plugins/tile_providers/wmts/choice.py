@@ -9,28 +9,17 @@ import msgspec
 
 from operator_tool.api import ConfigError, PictureFormat
 
-from .capabilities import Capabilities, Layer
+from .._sample_tile import picture_format_of_word
+from .capabilities import Capabilities, Layer, MatrixSet, MatrixSetLink
 from .matrix_set import Grid, grid_of
 from .server_words import ServerWords
 from .settings import WmtsSettings
 
 _T = TypeVar("_T")
 
-_JPEG, _PNG, _WEBP = (PictureFormat.JPEG,), (PictureFormat.PNG,), (PictureFormat.WEBP,)
 _MIXED = (PictureFormat.JPEG, PictureFormat.PNG)
-_PICTURES = {
-    "image/jpeg": _JPEG,
-    "image/jpg": _JPEG,
-    "image/png": _PNG,
-    "image/png8": _PNG,
-    "image/png24": _PNG,
-    "image/png32": _PNG,
-    "image/webp": _WEBP,
-    # Each tile as it suits it: ArcGIS, and GeoServer.
-    "image/jpgpng": _MIXED,
-    "image/vnd.jpeg-png": _MIXED,
-    "image/vnd.jpeg-png8": _MIXED,
-}
+_EACH_AS_IT_SUITS = frozenset({"image/jpgpng", "image/vnd.jpeg-png", "image/vnd.jpeg-png8"})
+"""Of ArcGIS, and of GeoServer."""
 _REASONS_SAID = 5
 
 
@@ -102,7 +91,9 @@ class _Chooser:
         return self._one_of("style", self._settings.style, styles).name
 
     def _media_type(self, layer: Layer) -> str:
-        usable = {media_type: media_type for media_type in layer.media_types if _picture_formats(media_type)}
+        # Two names of one picture are no choice.
+        by_key = {media_key(one): one for one in reversed(layer.media_types) if _picture_formats(one)}
+        usable = {one: one for one in layer.media_types if by_key.get(media_key(one)) == one}
         if not usable:
             raise ConfigError(
                 f"the layer {self._words.quoted(layer.name)} of {self._host} has no jpg, png or webp pictures, but"
@@ -111,7 +102,7 @@ class _Chooser:
             )
         wanted = self._settings.format
         if wanted is not None:
-            alike = (one for one in usable if one.lower() in (wanted.lower(), f"image/{wanted.lower()}"))
+            alike = (one for one in usable if media_key(one) == media_key(wanted))
             wanted = next(alike, wanted)
         return self._one_of("format", wanted, usable)
 
@@ -138,11 +129,16 @@ class _Chooser:
         """Return, for each matrix set of a layer, its grid or why it has none."""
         matrix_sets = self._capabilities.matrix_sets
         return {
-            link.matrix_set: grid_of(matrix_sets[link.matrix_set], link)
+            link.matrix_set: self._grid_of(matrix_sets[link.matrix_set], link)
             if link.matrix_set in matrix_sets
             else "is not described"
             for link in layer.links
         }
+
+    def _grid_of(self, matrix_set: MatrixSet, link: MatrixSetLink) -> Grid | str:
+        settings = self._settings
+        # An operator who names the ground knows better than the service which tiles there are.
+        return grid_of(matrix_set, link, projection=settings.projection, all_tiles=settings.bounds is not None)
 
     def _dimensions(self, layer: Layer) -> dict[str, str]:
         given = {name.lower(): value for name, value in self._settings.dimensions.items()}
@@ -185,6 +181,17 @@ class _Chooser:
         return self._words.listed(map(self._words.quoted, names))
 
 
+def media_key(media_type: str) -> str:
+    """Return what is the same for two names of one media type: ``image/jpg`` and ``Image/JPEG``, ``jpeg`` by itself."""
+    base, _, parameters = media_type.strip().lower().partition(";")
+    name = base.strip().removeprefix("image/").removeprefix("x-")
+    name = "jpeg" if name in ("jpg", "pjpeg", "jpe") else name
+    return ";".join([f"image/{name}", *sorted(one.replace(" ", "") for one in parameters.split(";") if one.strip())])
+
+
 def _picture_formats(media_type: str) -> tuple[PictureFormat, ...]:
     """Return the formats of a media type's pictures; none when they are not the tool's."""
-    return _PICTURES.get(media_type.partition(";")[0].strip().lower(), ())
+    if media_key(media_type).partition(";")[0] in _EACH_AS_IT_SUITS:
+        return _MIXED
+    picture_format = picture_format_of_word(media_type.partition(";")[0])
+    return () if picture_format is None else (picture_format,)

@@ -12,8 +12,10 @@ from operator_tool.api import ConfigError
 
 from .._http.address import joined, on_the_wire, origin_of
 from .._http.site import Site
+from .._projection import said_of_address
+from .._projection_words import Projection
 from .capabilities import Capabilities
-from .choice import Choice
+from .choice import Choice, media_key
 from .server_words import ServerWords
 
 API_KEY = "{api_key}"
@@ -89,7 +91,7 @@ def _announced(choice: Choice, capabilities: Capabilities, url: str) -> Iterator
         "tilematrixset": choice.grid.name,
         **{name.lower(): value for name, value in choice.dimensions.items()},
     }
-    templates = [one.template for one in layer.resources if one.media_type == choice.media_type]
+    templates = _templates(choice)
     # A service that announces nothing is asked where it gave its capabilities.
     at_hand = () if layer.resources or _is_document(url) else (url,)
     by_template = [_filled(address, constants) for address in _absolute(templates, url)]
@@ -98,6 +100,25 @@ def _announced(choice: Choice, capabilities: Capabilities, url: str) -> Iterator
         names = {match[1].lower() for match in _PLACEHOLDER.finditer(template)}
         if _OF_A_TILE <= names <= _OF_A_TILE | {"api_key"}:
             yield template
+
+
+def _templates(choice: Choice) -> list[str]:
+    """Return the templates for the chosen format: by its name, else by one that stands for the same kind of pictures.
+
+    A template that names another projection is none of the chosen set.
+    """
+    wanted = media_key(choice.media_type)
+    resources = [
+        one
+        for one in choice.layer.resources
+        if said_of_address(one.template).projection is not Projection.OTHER or choice.grid.name in one.template
+    ]
+    same = [one.template for one in resources if media_key(one.media_type) == wanted]
+    return same or [
+        one.template
+        for one in resources
+        if not one.media_type or media_key(one.media_type).partition(";")[0] == wanted.partition(";")[0]
+    ]
 
 
 def _absolute(announced: Iterable[str], url: str) -> Iterator[str]:

@@ -188,3 +188,22 @@ def test_a_set_with_gaps_has_the_zooms_that_it_has() -> None:
     """From the first to the last of them."""
     gaps = matrix_set(zooms=[3, 9], matrix=lambda zoom: web_matrix(zoom))
     assert choice(document(layer(), gaps)).grid.zooms.keys() == {3, 9}
+
+
+@pytest.mark.parametrize(
+    ("announced", "wanted", "media_type"),
+    [
+        (["image/jpg"], None, "image/jpg"),
+        (["image/jpeg", "image/jpg"], None, "image/jpeg"),
+        (["image/png", "image/jpeg"], "jpg", "image/jpeg"),
+        (["image/png", "Image/JPG"], "image/jpeg", "Image/JPG"),
+        (["image/x-png"], None, "image/x-png"),
+        (["image/png; mode=8bit"], None, "image/png; mode=8bit"),
+        (["image/png", "image/png; mode=8bit"], "png", "image/png"),
+        (["image/png", "image/png; mode=8bit"], "image/png;mode=8bit", "image/png; mode=8bit"),
+        (["image/pjpeg"], "jpeg", "image/pjpeg"),
+    ],
+)
+def test_names_of_one_media_type_are_one(announced: list[str], wanted: str | None, media_type: str) -> None:
+    """``jpg`` is ``jpeg``, in any case; with other parameters it is another choice."""
+    assert choice(document(layer(formats=announced), matrix_set()), format=wanted).media_type == media_type

@@ -51,6 +51,44 @@ def test_the_well_known_scale_set_says_it_too() -> None:
     assert zooms(matrix_set(crs="urn:x")) == {}
 
 
+def test_a_corner_as_northing_and_easting_is_the_same_corner_with_a_note() -> None:
+    """ERDAS and Tianditu write it so; east of the world and south of it no top left corner can be."""
+    found = grid(matrix_set(matrix=partial(web_matrix, corner="20037508.34 -20037508.34")))
+    assert isinstance(found, Grid)
+    assert sorted(found.zooms) == list(range(19))
+    assert "northing" in found.note
+
+
+def test_a_well_known_scale_set_does_not_outvote_another_system() -> None:
+    """A set that contradicts itself shows other ground, by the one or the other."""
+    well_known = "<WellKnownScaleSet>urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible</WellKnownScaleSet>"
+    assert isinstance(grid(matrix_set(crs="urn:ogc:def:crs:EPSG::3395", more=well_known)), str)
+
+
+def test_the_operator_answers_for_a_sets_projection() -> None:
+    """The corner and the scale must be those of the web maps all the same."""
+    found = read_capabilities(document(layer(), matrix_set(crs="urn:x:odd")))
+    (one,) = found.matrix_sets.values()
+    (link,) = found.layers["photo"].links
+    made = grid_of(one, link, projection="web-mercator")
+    assert isinstance(made, Grid)
+    assert "urn:x:odd" in made.note
+
+
+def test_several_sets_of_one_link_are_all_seen_and_limits_are_of_the_one_before_them() -> None:
+    """As some services write it."""
+    links = (
+        "<TileMatrixSetLink><TileMatrixSet>a</TileMatrixSet><TileMatrixSet>b</TileMatrixSet>"
+        f"{limits(('03', 1, 2, 3, 4))}<TileMatrixSet>c</TileMatrixSet></TileMatrixSetLink>"
+    )
+    found = read_capabilities(document(layer(sets=[], more=links), matrix_set()))
+    assert [(link.matrix_set, sorted(link.limits)) for link in found.layers["photo"].links] == [
+        ("a", []),
+        ("b", ["03"]),
+        ("c", []),
+    ]
+
+
 @pytest.mark.parametrize("crs", ["urn:ogc:def:crs:EPSG::4326", "urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:25832", ""])
 def test_another_system_is_named_in_the_reason(crs: str) -> None:
     """So the operator sees which."""
@@ -92,7 +130,9 @@ def test_corners_and_scales_may_be_rounded(corner: str) -> None:
     "matrix",
     [
         partial(web_matrix, corner="-20037700 30241100"),
-        partial(web_matrix, corner="20037508.34 -20037508.34"),
+        partial(web_matrix, corner="20037508.34 20037508.34"),
+        partial(web_matrix, corner="-20037508.34 -20037508.34"),
+        partial(web_matrix, corner="20037700 -20037508.34"),
         partial(web_matrix, corner="-20037505 20037508"),
         partial(web_matrix, scale=591_657_527.59 / 8),
         partial(web_matrix, scale=WORLD_SCALE / 8 * 1.001),

@@ -269,3 +269,37 @@ def test_a_document_with_wrong_words_in_it_is_used_or_refused(data: st.DataObjec
     wrong = document_text[: spot.start()] + data.draw(st.sampled_from(WRONG)) + document_text[spot.end() :]
     with contextlib.suppress(ConfigError, BadXmlError):
         assert tile_url(wrong.encode(), **chosen).startswith("https://t.example/")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "announced"),
+    [
+        ("image/jpeg", "image/jpg"),
+        ("image/jpg", "image/jpeg"),
+        ("image/jpeg", "IMAGE/JPEG"),
+        ("image/jpeg", "image/jpeg; mode=24bit"),
+        ("image/png", "image/x-png"),
+        ("image/png", ""),
+    ],
+)
+def test_a_template_is_that_of_the_format_by_any_of_its_names(chosen: str, announced: str) -> None:
+    """Servers write one name beside the layer and the other beside the template."""
+    resource = f'<ResourceURL format="{announced}" resourceType="tile" template="https://t.example{TILE}"/>'
+    assert tile_url(document(layer(formats=[chosen], more=resource), matrix_set())) == "https://t.example/07/9/5.jpg"
+
+
+def test_a_template_with_the_very_format_goes_before_one_with_another_name_of_it() -> None:
+    """Its parameters may matter."""
+    resources = "".join(
+        f'<ResourceURL format="{media_type}" resourceType="tile" template="https://t.example/{place}{TILE}"/>'
+        for media_type, place in (("image/png", "a"), ("image/png; mode=8bit", "b"))
+    )
+    found = document(layer(formats=["image/png; mode=8bit"], more=resources), matrix_set())
+    assert tile_url(found) == "https://t.example/b/07/9/5.jpg"
+
+
+def test_a_template_that_names_another_projection_is_not_used() -> None:
+    """It is that of another matrix set."""
+    found = by_template(f"https://t.example/epsg4326{TILE}")
+    with pytest.raises(ConfigError):
+        address(found, "https://t.example/wmts.xml")

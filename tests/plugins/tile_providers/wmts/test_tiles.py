@@ -353,3 +353,19 @@ def test_a_service_is_asked_politely_by_its_own_capabilities_address(server: Til
     assert asked.path == "/a/1.0.0/WMTSCapabilities.xml"
     assert {name for name in asked.headers if name != "host"} == {"user-agent", "accept", "accept-encoding"}
     assert asked.headers["user-agent"] == "operator-tool/test"
+
+
+def test_the_announced_extent_is_overruled_by_the_settings(server: TileServer) -> None:
+    """Services announce the box of another place beside tiles that are there; the limits don't count then either."""
+    box = (
+        '<ows:WGS84BoundingBox xmlns:ows="http://www.opengis.net/ows/1.1"><ows:LowerCorner>100 10</ows:LowerCorner>'
+        "<ows:UpperCorner>101 11</ows:UpperCorner></ows:WGS84BoundingBox>"
+    )
+    url = announce(server, simple(server, more=box, limits=limits(("10", 1, 2, 1, 2))))
+    told = provider(url).describe()
+    assert (told.bounds_deg, told.min_zoom, told.max_zoom) == ((100.0, 10.0, 101.0, 11.0), 10, 10)
+    assert "wmts.bounds" in told.extent_hint
+    info = provider(url, bounds=(-180.0, -90.0, 180.0, 90.0), max_zoom=12).describe()
+    assert (info.bounds_deg, info.min_zoom, info.max_zoom) == ((-180.0, -90.0, 180.0, 90.0), 0, 12)
+    assert [type(one) for one in fetch(url)] == [Absent]
+    assert [type(one) for one in fetch(url, bounds=(-180.0, -90.0, 180.0, 90.0))] == [Tile]
