@@ -79,7 +79,7 @@ class Surface:
         added: Image.Image = ImageMath.lambda_eval(
             lambda images: images["surface"] + images["noise"] * (height / 127.5) - height,
             surface=surface,
-            noise=noise,
+            noise=noise.convert("F"),
         )
         return added
 
