@@ -18,14 +18,16 @@ from operator_tool.api import (
     sniff_picture_format,
 )
 
-from .._http.settings import WebSettings
-from .._sample_tile import kind_of_samples, not_pictures, tile_size_px
+from .._http.extent import Extent, check_extent, extent_hint, extent_of
+from .._http.settings import ExtentSettings
+from .._projection import check_web_mercator
+from .._sample_tile import kind_of_members, kind_of_samples, not_pictures, tile_size_px
 from .archive import Archive, Source
 from .from_file import FileSource
 from .from_http import HttpSource
 
 
-class PmtilesSettings(WebSettings, frozen=True, kw_only=True):
+class PmtilesSettings(ExtentSettings, frozen=True, kw_only=True):
     """The settings of the provider ``pmtiles``: ``path`` or ``url``, and how a server is to be asked."""
 
     path: Annotated[Path | None, Meta(description="The archive, where it is a file. It is read and never written.")] = (
@@ -44,7 +46,9 @@ class PmtilesProvider:
     """Gives the pictures of one archive."""
 
     def __init__(self, settings: PmtilesSettings, context: RunContext) -> None:
+        check_extent(settings, name="pmtiles")
         self._settings = settings
+        self._notes: tuple[str, ...] = ()
         self._bulk_download = settings.bulk_download
         self._archive: Archive | None = None
         self._source: Source
@@ -70,16 +74,20 @@ class PmtilesProvider:
         if kind is not None:
             raise not_pictures(self._source.named, kind, choose="an archive")
         picture_format = header.picture_format or picture_format
+        announced = Extent(min_zoom=header.min_zoom, max_zoom=header.max_zoom, bounds_deg=header.bounds_deg)
+        extent = extent_of(self._settings, announced, name="pmtiles")
         return ProviderInfo(
             dataset=self._settings.dataset or self._source.dataset(archive),
-            min_zoom=header.min_zoom,
-            max_zoom=header.max_zoom,
-            bounds_deg=header.bounds_deg,
+            min_zoom=extent.min_zoom,
+            max_zoom=extent.max_zoom,
+            bounds_deg=extent.bounds_deg,
+            extent_hint=extent_hint("pmtiles"),
             tile_size_px=tile_size_px(sample),
             formats=() if picture_format is None else (picture_format,),
             attribution=self._settings.attribution or archive.text("attribution"),
             version=archive.text("version"),
             bulk_download=self._bulk_download,
+            notes=self._notes,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
@@ -95,7 +103,16 @@ class PmtilesProvider:
 
     def _opened(self) -> Archive:
         if self._archive is None:
-            self._archive = Archive(self._source)
+            archive = Archive(self._source)
+            members = archive.members()
+            of = f"the metadata of {self._source.named}"
+            kind = None if archive.header.picture_format is not None else kind_of_members(members)
+            if kind is not None:
+                raise not_pictures(of, kind, choose="an archive")
+            self._notes = check_web_mercator(
+                members, of=of, setting="pmtiles.projection", answer=self._settings.projection
+            )
+            self._archive = archive
         return self._archive
 
 

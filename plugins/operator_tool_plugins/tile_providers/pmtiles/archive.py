@@ -93,6 +93,10 @@ class Archive:
         # A tile can't change while its archive is the same one.
         self.etag: str = f'"{self.identity[:32]}"'
 
+    def members(self) -> dict[str, object]:
+        """Return the metadata as plain data; a damaged one as the text that it is."""
+        return {name: _plain(raw) for name, raw in self._members.items()}
+
     def text(self, name: str) -> str:
         """Return a member of the metadata, empty where they have none of plain words."""
         try:
@@ -216,3 +220,10 @@ def _members(metadata: bytes) -> dict[str, msgspec.Raw]:
         return msgspec.json.decode(metadata, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise ArchiveError("has metadata that are not a JSON object") from None
+
+
+def _plain(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return bytes(raw).decode("utf-8", "replace")

@@ -262,3 +262,35 @@ def test_a_file_and_a_server_give_the_same_for_the_same_archive(tmp_path: Path, 
     assert {(one.id, type(one), getattr(one, "data", b"")) for one in ours} == {
         (one.id, type(one), getattr(one, "data", b"")) for one in theirs
     }
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"profile": "geodetic"}, {"crs": "EPSG:4326"}, {"srs": "EPSG:2056"}, {"projection": "a word that is not known"}],
+)
+def test_metadata_of_another_projection_are_refused(server: TileServer, metadata: dict[str, object]) -> None:
+    """Under the same numbers lies other ground; the operator may answer for it, with a note."""
+    server.script = ranges(archive_of(jpegs(), metadata))
+    with pytest.raises(ConfigError) as caught:
+        provider(url=url_of(server)).describe()
+    assert next(iter(metadata)) in caught.value.message
+    with pytest.raises(ConfigError):
+        fetch(server, SQUARE[0])
+    assert len(provider(url=url_of(server), projection="web-mercator").describe().notes) == 1
+
+
+def test_metadata_of_web_mercator_are_no_matter(server: TileServer) -> None:
+    """As its writers put them there."""
+    server.script = ranges(archive_of(jpegs(), {"profile": "mercator", "crs": "EPSG:3857", "type": "baselayer"}))
+    assert provider(url=url_of(server)).describe().notes == ()
+
+
+def test_the_announced_extent_is_overruled_by_the_settings(server: TileServer) -> None:
+    """There are writers that put bounds ten million times too small into the header."""
+    small = {"min_lon_e7": 6, "min_lat_e7": 49, "max_lon_e7": 7, "max_lat_e7": 50}
+    server.script = ranges(archive_of(jpegs(), **small))
+    told = provider(url=url_of(server)).describe()
+    assert told.bounds_deg == (6e-7, 49e-7, 7e-7, 50e-7)
+    assert "pmtiles.bounds" in told.extent_hint
+    info = provider(url=url_of(server), bounds=(-180.0, -90.0, 180.0, 90.0), min_zoom=4, max_zoom=12).describe()
+    assert (info.bounds_deg, info.min_zoom, info.max_zoom) == ((-180.0, -90.0, 180.0, 90.0), 4, 12)
