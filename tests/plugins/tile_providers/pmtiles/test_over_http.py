@@ -287,7 +287,7 @@ def test_metadata_of_web_mercator_are_no_matter(server: TileServer) -> None:
 
 def test_the_announced_extent_is_overruled_by_the_settings(server: TileServer) -> None:
     """There are writers that put bounds ten million times too small into the header."""
-    small = {"min_lon_e7": 6, "min_lat_e7": 49, "max_lon_e7": 7, "max_lat_e7": 50}
+    small: dict[str, Any] = {"min_lon_e7": 6, "min_lat_e7": 49, "max_lon_e7": 7, "max_lat_e7": 50}
     server.script = ranges(archive_of(jpegs(), **small))
     told = provider(url=url_of(server)).describe()
     assert told.bounds_deg == (6e-7, 49e-7, 7e-7, 50e-7)
