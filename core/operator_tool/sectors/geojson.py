@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,22 +17,28 @@ from .reading import read_file
 from .sector import Bounds, Polygon, Ring
 
 _MAX_BYTES = 8 * 1024 * 1024
+_WGS84 = re.compile(r"(?:^|[:/ ])(?:crs84|4326|wgs ?84)$")
 _Ring = list[list[float]]
 
 
-class _Polygon(msgspec.Struct, tag_field="type", tag="Polygon"):
+class _Object(msgspec.Struct, tag_field="type"):
+    crs: Any = None
+    """The reference system, which the format of 2008 could name."""
+
+
+class _Polygon(_Object, tag="Polygon", kw_only=True):
     coordinates: list[_Ring]
 
 
-class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
+class _MultiPolygon(_Object, tag="MultiPolygon", kw_only=True):
     coordinates: list[list[_Ring]]
 
 
-class _Feature(msgspec.Struct, tag_field="type", tag="Feature"):
+class _Feature(_Object, tag="Feature", kw_only=True):
     geometry: _Polygon | _MultiPolygon
 
 
-class _FeatureCollection(msgspec.Struct, tag_field="type", tag="FeatureCollection"):
+class _FeatureCollection(_Object, tag="FeatureCollection", kw_only=True):
     features: list[_Feature]
 
 
@@ -46,6 +54,11 @@ def read_polygons(path: Path) -> tuple[Polygon, ...]:
             f"{path} is not GeoJSON with polygons: {error}",
             hint="Draw the area as a polygon, and save it as GeoJSON in WGS 84 (EPSG:4326).",
         ) from error
+    if not _is_wgs84(document):
+        raise UsageError(
+            f"{path} has its positions in another reference system than WGS 84",
+            hint="Save the area again in WGS 84 (EPSG:4326), the only one that GeoJSON has since 2016.",
+        )
     polygons = tuple(_polygons(document))
     check_polygons(polygons, lambda text: UsageError(f"{path}: {text}", hint=_RIGHT))
     return polygons
@@ -74,6 +87,18 @@ def _read(path: Path) -> bytes:
     if len(data) > _MAX_BYTES:
         raise UsageError(f"{path} is longer than {_MAX_BYTES:,} bytes", hint="Draw the area with fewer corners.")
     return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _is_wgs84(document: _Document) -> bool:
+    """False where the document, or a part of it, names another reference system."""
+    if document.crs is not None:
+        properties = document.crs.get("properties") if isinstance(document.crs, dict) else None
+        name = properties.get("name", properties.get("code")) if isinstance(properties, dict) else document.crs
+        if not _WGS84.search(f"{name}".lower()):
+            return False
+    if isinstance(document, _FeatureCollection):
+        return all(map(_is_wgs84, document.features))
+    return _is_wgs84(document.geometry) if isinstance(document, _Feature) else True
 
 
 def _polygons(document: _Document) -> Iterator[Polygon]:

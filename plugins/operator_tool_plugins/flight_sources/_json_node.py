@@ -8,6 +8,7 @@ import msgspec
 
 from operator_tool.api import FlightFormatError
 
+from ._decimal_comma import hint_for
 from ._escaping import escaped
 
 
@@ -70,7 +71,8 @@ class Node(msgspec.Struct, frozen=True):
     def number(self) -> float:
         """Return this number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self.error(f"{self.seen()}, expected a number")
+            hint = hint_for(self.value) if isinstance(self.value, str) else None
+            raise self.error(f"{self.seen()}, expected a number", hint=hint)
         return float(self.value)
 
     def integer(self) -> int:

@@ -8,15 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from operator_tool.api import AltitudeFrame, Flight, NoRouteError, Waypoint
+from operator_tool.api import AltitudeFrame, Flight, LeftOut, NoRouteError, Waypoint
 
 from ._escaping import escaped
+from ._json_left_out import geometries_in, positions_in
 from ._json_node import Node
+from ._json_said import said_in
 from ._position import check_position
+from ._qualifiers import Degrees, Qualifier, Said, metres_per_unit, placed
 
 MAX_WAYPOINTS = 65_535
 """A MAVLink mission counts its items in 16 bits."""
@@ -62,26 +65,53 @@ def parse_flight(
     else:
         bare = isinstance(waypoints.value, list)
         listed = waypoints if bare else _require(waypoints, names.waypoints, "the list of waypoints")
-    route, notes = _parse_route(listed, names)
+    said = said_in(document, but=mapped(names))
+    if waypoints is not None:
+        said += said_in(waypoints, but=mapped(names))
+    route, notes, taken = _parse_route(listed, names, said)
+    left_out = [one for root in (document, waypoints) if root is not None for one in _left_out(root, taken)]
     return Flight(
         id=flight_id,
         name=flight_id if name is None else _label(name),
         source=source,
         format=format_name,
         waypoints=route,
+        left_out=tuple(left_out),
         notes=notes,
     )
 
 
-def _parse_route(listed: Node, names: FieldNames) -> tuple[tuple[Waypoint, ...], tuple[str, ...]]:
+def mapped(names: FieldNames) -> frozenset[str]:
+    """Return the names of members, whole or of their last step, that are read as fields."""
+    dotted = msgspec.structs.astuple(names)
+    return frozenset(dotted) | frozenset(one.rpartition(".")[2] for one in dotted)
+
+
+def _left_out(document: Node, taken: set[int]) -> Iterator[LeftOut]:
+    yield from geometries_in(document, taken)
+    yield from positions_in(document, taken)
+
+
+def _parse_route(
+    listed: Node, names: FieldNames, said: tuple[Said, ...]
+) -> tuple[tuple[Waypoint, ...], tuple[str, ...], set[int]]:
+    """Return the waypoints, notes, and the ids of the objects that have their positions."""
     items = listed.items()
     if not items:
         raise NoRouteError(f"{listed.place}: 0 waypoints")
     if len(items) > MAX_WAYPOINTS:
         raise listed.error(f"{len(items):,} waypoints, at most {MAX_WAYPOINTS:,}")
     by_ordinal: dict[int, Waypoint] = {}
+    taken: set[int] = set()
+    own = mapped(names)
     for item in items:
-        waypoint = _parse_waypoint(item, names)
+        lat = _require(item, names.lat, "degrees")
+        holder = _holder(item, names.lat)
+        taken.update((id(item.value), id(holder.value), id(_holder(item, names.lon).value)))
+        here = said_in(item, but=own)
+        waypoint = _parse_waypoint(
+            item, names, lat, (*said, *here, *(said_in(holder, but=own) if holder != item else ()))
+        )
         if waypoint.ordinal in by_ordinal or not 0 <= waypoint.ordinal < len(items):
             expected = next(ordinal for ordinal in range(len(items)) if ordinal not in by_ordinal)
             raise _require(item, names.ordinal, "").error(
@@ -94,26 +124,46 @@ def _parse_route(listed: Node, names: FieldNames) -> tuple[tuple[Waypoint, ...],
     flat = sum(waypoint.alt_m is None for waypoint in by_ordinal.values())
     if flat:
         notes.append(f"{listed.place}: {flat} of {len(items)} waypoints have no altitude.")
-    return tuple(by_ordinal[ordinal] for ordinal in range(len(items))), tuple(notes)
+    return tuple(by_ordinal[ordinal] for ordinal in range(len(items))), tuple(notes), taken
 
 
-def _parse_waypoint(item: Node, names: FieldNames) -> Waypoint:
+def _holder(item: Node, dotted: str) -> Node:
+    """Return the object that has the member at the end of the path."""
+    holder = _find(item, dotted.rpartition(".")[0]) if "." in dotted else None
+    return item if holder is None else holder
+
+
+def _parse_waypoint(item: Node, names: FieldNames, lat: Node, said: tuple[Said, ...]) -> Waypoint:
     ordinal = _require(item, names.ordinal, "a whole number from 0")
-    lat = _require(item, names.lat, "degrees")
     lon = _require(item, names.lon, "degrees")
     check_position(lat.number(), lon.number(), lat_place=lat.place, lon_place=lon.place)
+    lat_deg, lon_deg = lat.number(), lon.number()
+    if said:
+        lat_deg, lon_deg = placed(Degrees(lat_deg, is_positive=False), Degrees(lon_deg, is_positive=False), said)
     alt = _find(item, names.alt_m)
     objective = _find(item, names.objective)
     origin = _find(item, names.source)
     return Waypoint(
         ordinal=ordinal.integer(),
-        lat_deg=lat.number(),
-        lon_deg=lon.number(),
-        alt_m=None if alt is None else alt.number(),
+        lat_deg=lat_deg,
+        lon_deg=lon_deg,
+        alt_m=None if alt is None else _metres(alt, names.alt_m, said),
         alt_frame=_altitude_frame(_find(item, names.alt_frame)),
         objective=None if objective is None else _label(objective),
         source=item.place if origin is None else _label(origin),
     )
+
+
+def _metres(alt: Node, name: str, said: tuple[Said, ...]) -> float:
+    """Return an altitude, in the unit that a member beside it says."""
+    metres = alt.number()
+    for one in said:
+        if one.qualifier is Qualifier.ALT_UNIT:
+            factor = metres_per_unit(one)
+            if factor != 1.0 and name.lower().endswith("_m"):
+                raise alt.error(f"{one.place} says '{escaped(one.text, 40)}', and the name says metres")
+            metres *= factor
+    return metres
 
 
 def _altitude_frame(node: Node | None) -> AltitudeFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -92,6 +93,7 @@ _OTHER_ANGLES = re.compile(
 _METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "metric": 1.0, "ft": 0.3048,
            "foot": 0.3048, "feet": 0.3048, "imperial": 0.3048}  # fmt: skip
 _OWN = frozenset({"", "gps", "exif", "exifgps", "geo", "position", "pos", "wp", "waypoint", "point", "location", "raw"})
+_LONGEST_NAME = 60
 _ELSEWHERE = ("dest", "poi", "home", "target", "base", "station")
 _NO_HALVES = re.compile(
     "head|course|wind|bear|facing|aspect|orient|cog|name|label|runway|wall|slope|view|compass|yaw|azi|title|desc|"
@@ -147,6 +149,13 @@ def qualifier_of(name: str, others: Iterable[str] = ()) -> Qualifier | None:
         )
         return None if is_anothers else qualifier
     return None
+
+
+@lru_cache(maxsize=256)
+def qualifiers_among(names: tuple[str, ...]) -> tuple[tuple[str, Qualifier], ...]:
+    """Return those of the names that say something of a position or an altitude beside them, and what."""
+    found = ((name, qualifier_of(name, names)) for name in names if len(name) <= _LONGEST_NAME)
+    return tuple((name, qualifier) for name, qualifier in found if qualifier is not None)
 
 
 def _is_least(key: str, others: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ from operator_tool.api import FlightFormatError
 
 from ._escaping import escaped
 from ._json_node import Node
+from ._text import as_utf8
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
@@ -58,7 +59,7 @@ def parse_json(data: bytes) -> Node:
 
 def _decode(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return as_utf8(data).decode()
     except UnicodeDecodeError as error:
         raise FlightFormatError(f"byte {error.start}: not UTF-8 ({error.reason})") from None
 

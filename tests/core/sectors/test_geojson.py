@@ -42,6 +42,30 @@ def test_polygons_are_read_from_every_form(tmp_path: Path, document: Any) -> Non
     assert read(tmp_path, document) == ((RING,),)
 
 
+@pytest.mark.parametrize(
+    ("crs", "fits"),
+    [
+        ({"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}, True),
+        ({"type": "EPSG", "properties": {"code": 4326}}, True),
+        ({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::25832"}}, False),
+        ({"type": "EPSG", "properties": {"code": 14326}}, False),
+        ("EPSG:3857", False),
+        ({"type": "link", "properties": {"href": "x"}}, False),
+    ],
+)
+def test_another_reference_system_is_refused(tmp_path: Path, crs: Any, fits: bool) -> None:
+    """Wherever it is named: metres of a national grid are no degrees."""
+    for document in (
+        {**POLYGON, "crs": crs},
+        {"type": "FeatureCollection", "crs": crs, "features": [{"type": "Feature", "geometry": POLYGON}]},
+    ):
+        if fits:
+            assert read(tmp_path, document) == ((RING,),)
+        else:
+            with pytest.raises(UsageError):
+                read(tmp_path, document)
+
+
 def test_holes_and_several_polygons_are_kept(tmp_path: Path) -> None:
     """In their order; the bounds are those of all."""
     far = [[lon + 10, lat] for lon, lat in SQUARE]

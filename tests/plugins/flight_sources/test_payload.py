@@ -81,6 +81,62 @@ def test_case_011_a_wrong_value_is_named_by_its_path(change: dict[str, object], 
     assert refusal(payload(waypoint(0), {**waypoint(1), **change})).message == message
 
 
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"lat_ref": "S", "lon_ref": "W"}, (-33.9, -18.4)),
+        ({"N/S": "S"}, (-33.9, 18.4)),
+        ({"hemisphere": "SW"}, (-33.9, -18.4)),
+        ({"datum": "WGS84", "zone": "x"}, (33.9, 18.4)),
+    ],
+)
+def test_members_that_change_a_position_are_read(more: dict[str, object], place: tuple[float, float]) -> None:
+    """A service may send unsigned degrees as a logger does."""
+    assert positions(parse(payload(waypoint(0, 33.9, 18.4, **more))).waypoints) == [place]
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (payload(waypoint(0, -33.9, 18.4, lat_ref="N")), "waypoints[0].lat_ref"),
+        (payload(waypoint(0, 0.59, 0.32, angle_unit="rad")), "waypoints[0].angle_unit"),
+        (payload(waypoint(0), crs="EPSG:25832"), "crs"),
+        (payload(waypoint(0, alt_unit="ft")), "waypoints[0].alt_unit"),
+        (payload(waypoint(0, "33,9")), "waypoints[0].lat"),
+    ],
+)
+def test_members_that_make_a_position_another_are_refused(document: object, named: str) -> None:
+    """By their place."""
+    assert named in refusal(document).message
+
+
+def test_members_beside_a_mapped_name_are_read_too() -> None:
+    """Within the object that has the position; a unit of altitudes where the name says none."""
+    names = FieldNames(lat="at.latDeg", lon="at.lonDeg", alt_m="altitude", alt_frame="alt_type")
+    at = {"latDeg": 33.9, "lonDeg": 18.4, "latDir": "S"}
+    spelled = {"ordinal": 0, "at": at, "altitude": 100, "altitude_unit": "ft", "alt_type": "amsl"}
+    first = parse(payload(spelled), names=names).waypoints[0]
+    assert (first.lat_deg, first.lon_deg, first.alt_m) == (-33.9, 18.4, pytest.approx(30.48))
+
+
+def test_positions_that_no_field_takes_are_kept_as_left_out() -> None:
+    """Home, a second path, a geometry; each by its name."""
+    path = [{"lat": 48.1, "lon": 11.1}, {"lat": 48.2, "lon": 11.2}]
+    flight = parse(
+        payload(
+            waypoint(0, path=path),
+            waypoint(1),
+            home={"latitude": 47.0, "longitude": 10.0},
+            geometry={"type": "LineString", "coordinates": [[7, 50], [8, 51]]},
+        )
+    )
+    assert sorted((one.is_line, one.places) for one in flight.left_out) == [
+        (False, ((47, 10),)),
+        (True, ((48.1, 11.1), (48.2, 11.2))),
+        (True, ((50, 7), (51, 8))),
+    ]
+
+
 @pytest.mark.parametrize("ordinals", [(0, 2), (1, 2), (0, 0), (0, -1), (0, 10**30)])
 def test_ordinals_with_a_gap_or_a_double_are_refused(ordinals: tuple[int, int]) -> None:
     """A gap may be a waypoint that was lost on the way."""

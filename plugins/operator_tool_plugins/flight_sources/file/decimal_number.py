@@ -7,12 +7,11 @@ import re
 
 from operator_tool.api import FlightFormatError
 
+from .._decimal_comma import hint_for
 from .._escaping import escaped
 from .._qualifiers import DEGREES_HINT, Degrees, Half, Said, turned
 
-COMMA_HINT = "The file has decimal commas: save it again with decimal points (an English locale)."
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
 _DEGREES = re.compile(r"([NSEWnsew])?\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,3})?)\s*°?\s*([NSEWnsew])?")
 _DEGREES_AND_MINUTES = re.compile(r"[+-]?0[0-9]{3}")
 _LONGEST = 100
@@ -22,8 +21,7 @@ def read_number(text: str, *, place: str) -> float:
     """Return the finite number. Raises ``FlightFormatError`` naming ``place`` and what stands there."""
     text = text.strip()
     if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
-        hint = COMMA_HINT if len(text) <= _LONGEST and _COMMA.fullmatch(text) else None
-        raise FlightFormatError(f"{place}: '{escaped(text, 40)}', expected a number", hint=hint)
+        raise FlightFormatError(f"{place}: '{escaped(text, 40)}', expected a number", hint=hint_for(text))
     value = float(text)
     if not math.isfinite(value):
         raise FlightFormatError(f"{place}: '{escaped(text, 40)}' is beyond any number")

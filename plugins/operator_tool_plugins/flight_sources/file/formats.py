@@ -14,6 +14,7 @@ import msgspec
 from operator_tool.api import Flight, FlightFormatError, NoRouteError
 
 from .._json_node import Node
+from .._text import as_utf8
 from .found import Found
 from .sniffing import Form, describe, form_of, not_a_mission, not_a_mission_json, xml_root_name
 
@@ -29,16 +30,23 @@ class Content:
     """The bytes of a file, and what they spell; parsed at most once, and only when it is asked for."""
 
     def __init__(self, data: bytes, source: str) -> None:
-        self.data = data
+        self.data = as_utf8(data)
         self.source = source
         """What a flight of this file calls its source."""
 
     @cached_property
-    def document(self) -> Node:
-        """The root of a JSON document."""
-        from .._strict_json import parse_json
+    def documents(self) -> list[Node]:
+        """The root of a JSON document, or of each of those that stand in the file one after the other."""
+        from .json_lines import parse_documents
 
-        return parse_json(self.data)
+        return parse_documents(self.data)
+
+    @property
+    def document(self) -> Node:
+        """The root of the file's one JSON document."""
+        if len(self.documents) > 1:
+            raise FlightFormatError(f"{self.documents[1].path}: a second JSON document, expected one")
+        return self.documents[0]
 
     @cached_property
     def root(self) -> Element:
@@ -112,7 +120,7 @@ def _gpx(content: Content) -> Found:
 def _geojson(content: Content) -> Found:
     from .geojson import read_geojson
 
-    return read_geojson(content.document)
+    return read_geojson(content.documents)
 
 
 def _litchi_csv(content: Content) -> Found:
@@ -172,9 +180,10 @@ def recognised(content: Content) -> str:
     elif form is Form.XML:
         name = _recognised_xml(content)
     elif form is Form.JSON:
-        name = _recognised_json(content.document)
+        names = {_recognised_json(document) for document in content.documents}
+        name = names.pop() if len(names) == 1 else None
         if name is None:
-            raise not_a_mission_json(content.document)
+            raise not_a_mission_json(content.documents[-1])
     elif form is Form.TEXT:
         name = _recognised_text(content.data)
     if name is None:

@@ -39,6 +39,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+def as_left_out(found: Found, name: str) -> tuple[LeftOut, ...]:
+    """Return what a reader found as something that is not flown."""
+    line = tuple((waypoint.lat_deg, waypoint.lon_deg) for waypoint in found.waypoints)
+    rims = [
+        LeftOut(name=f"an area of {name}", places=(*area.outer, area.outer[0]), is_line=True)
+        for area in found.areas
+        if area.outer[0] not in line
+    ]
+    return (LeftOut(name=f"the line of {name}", places=line, is_line=True), *rims)
+
+
 def rim_waypoints(areas: Sequence[GroundPolygon]) -> tuple[Waypoint, ...]:
     """Return waypoints along the rims of areas, each rim closed, for a file that has areas and no line.
 

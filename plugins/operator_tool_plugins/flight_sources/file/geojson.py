@@ -5,25 +5,24 @@ RFC 7946, and the ``crs`` member of the format of 2008 where it names WGS 84.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operator_tool.api import AltitudeFrame, GroundPolygon, NoRouteError, Place
+from operator_tool.api import AltitudeFrame, GroundPolygon, LeftOut, NoRouteError, Place
 
 from .._escaping import escaped
+from .._json_left_out import GEOMETRIES, geometries_in, places_in
 from .._json_node import Node
+from .._json_said import said_in
 from .._payload import MAX_WAYPOINTS
+from .._qualifiers import Degrees, Said, is_wgs84, placed
 from .found import Found, rim_waypoints
 from .lon_lat import LonLat
 from .rings import ground_polygon
 from .route_lines import RouteLines
 
-GEOMETRIES = frozenset(
-    {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
-)
 TYPES = GEOMETRIES | {"Feature", "FeatureCollection"}
-_WGS84 = frozenset({"crs84", "epsg:4326", "epsg::4326", "ogc:1.3:crs84", "ogc::crs84"})
 _CRS_HINT = "Save the file again in WGS 84 (EPSG:4326), the only one that GeoJSON has since 2016."
 
 
@@ -32,17 +31,20 @@ class _Geometry(msgspec.Struct, frozen=True):
     kind: str
     name: str | None
     """The name of the feature that it belongs to."""
+    said: tuple[Said, ...]
+    """What the document and the feature say of its positions."""
 
 
-def read_geojson(document: Node) -> Found:
-    """Return what the lines and polygons of a GeoJSON document say.
+def read_geojson(documents: Sequence[Node]) -> Found:
+    """Return what the lines and polygons of a GeoJSON document say, or of several that stand in one file.
 
     Raises ``FlightFormatError`` naming the place, ``NoRouteError`` where there is neither line nor polygon.
     """
     reader = _Reader()
-    for geometry in _geometries(document, None):
-        reader.read(geometry)
-    return reader.found(document)
+    for document in documents:
+        for geometry in _geometries(document, None, ()):
+            reader.read(geometry)
+    return reader.found(documents)
 
 
 class _Reader:
@@ -53,12 +55,18 @@ class _Reader:
         self._lines = RouteLines()
         self._areas: list[GroundPolygon] = []
         self._positions = 0
-        self._points = 0
+        self._points: list[Place] = []
+        self._count = 0
+        self._first_point = ""
+        self._taken: set[int] = set()
+        self._said: tuple[Said, ...] = ()
         self._name: str | None = None
         self._area_name: str | None = None
 
     def read(self, geometry: _Geometry) -> None:
         coordinates = geometry.node.require("coordinates", expected="a list")
+        self._taken.add(id(geometry.node.value))
+        self._said = geometry.said
         if geometry.kind == "LineString":
             self._line(coordinates, geometry)
         elif geometry.kind == "MultiLineString":
@@ -70,28 +78,42 @@ class _Reader:
             for polygon in coordinates.items():
                 self._polygon(polygon, geometry)
         else:
-            self._points += 1 if geometry.kind == "Point" else len(coordinates.items())
+            self._first_point = self._first_point or coordinates.place
+            self._count += 1 if geometry.kind == "Point" else len(coordinates.items())
+            self._points += places_in(coordinates.value)
 
-    def found(self, document: Node) -> Found:
+    def found(self, documents: Sequence[Node]) -> Found:
+        document = documents[0]
         waypoints = self._lines.waypoints()
         notes = [*self._lines.notes(), *self._lon_lat.notes()]
         if not waypoints:
             if not self._areas:
-                raise NoRouteError(f"{document.place}: {_counted(self._points)}, and neither a line nor a polygon")
+                raise NoRouteError(f"{document.place}: {_counted(self._count)}, and neither a line nor a polygon")
             waypoints = rim_waypoints(self._areas)
             notes.append("No line in the file: the route follows the rims of its polygons.")
         if any(waypoint.alt_m is not None for waypoint in waypoints):
             notes.append(
                 "Altitudes are heights above the ellipsoid (RFC 7946), so the height above the ground is not known."
             )
-        if self._points:
-            notes.append(f"{_counted(self._points)}, left out: only lines and polygons say where the drone flies.")
+        if self._count:
+            notes.append(f"{_counted(self._count)}, left out: only lines and polygons say where the drone flies.")
         collection = document.get("name")
         named = collection.value if collection is not None and isinstance(collection.value, str) else None
         name = self._name or self._area_name or (escaped(named) if named else None)
         return Found(
-            format="GeoJSON", waypoints=waypoints, areas=tuple(self._areas), name=name or None, notes=tuple(notes)
+            format="GeoJSON",
+            waypoints=waypoints,
+            areas=tuple(self._areas),
+            name=name or None,
+            left_out=tuple(self._left_out(documents)),
+            notes=tuple(notes),
         )
+
+    def _left_out(self, documents: Sequence[Node]) -> Iterator[LeftOut]:
+        if self._points:
+            yield LeftOut(name=f"{_counted(self._count)} ({self._first_point})", places=tuple(self._points))
+        for document in documents:
+            yield from geometries_in(document, self._taken)
 
     def _line(self, coordinates: Node, geometry: _Geometry) -> None:
         positions = self._positions_of(coordinates)
@@ -126,25 +148,28 @@ class _Reader:
             raise node.error(f"{len(numbers)} numbers, expected longitude and latitude")
         lon, lat = numbers[0], numbers[1]
         place = self._lon_lat.place(lon.number(), lat.number(), lon_place=lon.place, lat_place=lat.place)
+        if self._said and placed(Degrees(place[0], True), Degrees(place[1], True), self._said) != place:
+            raise node.error(f"{self._said[0].place} says something else of the position")
         return place, numbers[2].number() if len(numbers) > 2 and numbers[2].value is not None else None
 
 
-def _geometries(node: Node, name: str | None) -> Iterator[_Geometry]:
+def _geometries(node: Node, name: str | None, said: tuple[Said, ...]) -> Iterator[_Geometry]:
     """Yield the geometries below an object, in the document's order. The depth of a document is bounded."""
     _check_crs(node)
+    said = (*said, *said_in(node, but=("crs",)))
     kind = node.require("type", expected="a type of GeoJSON")
     if kind.text() == "FeatureCollection":
         for feature in node.require("features", expected="a list of features").items():
-            yield from _geometries(feature, None)
+            yield from _geometries(feature, None, said)
     elif kind.text() == "Feature":
         geometry = node.get("geometry")
         if geometry is not None:
-            yield from _geometries(geometry, _name_of(node))
+            yield from _geometries(geometry, _name_of(node), (*said, *said_in(node.get("properties"))))
     elif kind.text() == "GeometryCollection":
         for geometry in node.require("geometries", expected="a list of geometries").items():
-            yield from _geometries(geometry, name)
+            yield from _geometries(geometry, name, said)
     elif kind.text() in GEOMETRIES:
-        yield _Geometry(node, kind.text(), name)
+        yield _Geometry(node, kind.text(), name, said)
     else:
         raise kind.error(f"{kind.seen()}, expected one of {', '.join(sorted(TYPES))}")
 
@@ -160,11 +185,13 @@ def _check_crs(node: Node) -> None:
     crs = node.get("crs")
     if crs is None:
         return
-    properties = crs.get("properties")
-    name = properties.get("name") if properties is not None else None
+    properties = crs.get("properties") if isinstance(crs.value, dict) else None
+    name = crs if isinstance(crs.value, str | int) else None
+    if properties is not None:
+        name = properties.get("name") or properties.get("code")
     if name is None:
         raise crs.error("a reference system without a name, expected WGS 84", hint=_CRS_HINT)
-    if name.text().lower().removeprefix("urn:ogc:def:crs:") not in _WGS84:
+    if not is_wgs84(f"{name.value}"):
         raise name.error(f"{name.seen()}, expected WGS 84 (CRS84 or EPSG:4326)", hint=_CRS_HINT)
 
 

@@ -15,7 +15,7 @@ from operator_tool.api import AltitudeFrame, FlightFormatError, LeftOut, NoRoute
 
 from .._escaping import escaped
 from .._payload import MAX_WAYPOINTS
-from .._qualifiers import Qualifier, Said, placed, qualifier_of
+from .._qualifiers import Qualifier, Said, placed, qualifiers_among
 from .decimal_number import read_degrees, read_number
 from .found import Found
 from .lon_lat import SWAPPED_HINT, LonLat
@@ -158,9 +158,8 @@ def _position(point: Element, lon_lat: LonLat) -> Place:
     lat = read_degrees(_attribute(point, "lat", lat_place), place=lat_place, half=Qualifier.LAT_HALF)
     lon = read_degrees(_attribute(point, "lon", lon_place), place=lon_place, half=Qualifier.LON_HALF)
     said = [
-        Said(qualifier, text, f"{point.place}: {escaped(name, 40)}")
-        for name, text in point.attributes.items()
-        if len(point.attributes) > 2 and (qualifier := qualifier_of(name)) is not None
+        Said(qualifier, point.attributes[name], f"{point.place}: {escaped(name, 40)}")
+        for name, qualifier in (qualifiers_among(tuple(point.attributes)) if len(point.attributes) > 2 else ())
     ]
     lat_deg, lon_deg = placed(lat, lon, said)
     return lon_lat.place(lon_deg, lat_deg, lon_place=lon_place, lat_place=lat_place)

@@ -6,6 +6,7 @@ https://docs.ogc.org/is/12-007r2/12-007r2.html and Google's gx extension; links 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from operator_tool.api import AltitudeFrame, FlightFormatError, GroundPolygon, NoRouteError, Place
 
@@ -17,6 +18,7 @@ from .kml_dji_pilot import goes_home, is_above_takeoff
 from .lon_lat import LonLat
 from .rings import ground_polygon
 from .route_lines import RouteLines
+from .xml_left_out import left_out_of
 from .xml_tree import Element
 
 _FOLDERS = ("Document", "Folder")
@@ -55,6 +57,8 @@ class _KmlReader:
         self._lines = RouteLines()
         self._areas: list[GroundPolygon] = []
         self._corners = 0
+        self._taken: set[int] = set()
+        """The ids of the elements with coordinates that were read."""
         self._left_out: Counter[str] = Counter()
         self._ignored_altitudes: Counter[str] = Counter()
         self._unknown_modes: Counter[str] = Counter()
@@ -88,7 +92,7 @@ class _KmlReader:
             elif geometry.name == "MultiTrack":
                 self._read_geometries(geometry, geometry.find_text("altitudeMode"))
             elif geometry.name in ("LineString", "LinearRing"):
-                self._read_line(list(read_coordinates(geometry.find("coordinates"), self._lon_lat)), geometry, mode)
+                self._read_line(list(self._coordinates(geometry)), geometry, mode)
             elif geometry.name == "Track":
                 self._read_line(self._track(geometry), geometry, mode)
             elif geometry.name == "Polygon":
@@ -96,7 +100,14 @@ class _KmlReader:
             else:
                 self._leave_out(geometry)
 
+    def _coordinates(self, geometry: Element) -> Iterator[Coordinate]:
+        coordinates = geometry.find("coordinates")
+        if coordinates is not None:
+            self._taken.add(id(coordinates))
+        return read_coordinates(coordinates, self._lon_lat)
+
     def _track(self, track: Element) -> list[Coordinate]:
+        self._taken.update(map(id, track.every("coord")))
         read = (read_track_coord(coord, self._lon_lat) for coord in track.every("coord"))
         return [coordinate for coordinate in read if coordinate is not None]
 
@@ -115,19 +126,17 @@ class _KmlReader:
             self._lines.add(coordinate.position, alt_m, frame, place=coordinate.place)
 
     def _read_polygon(self, polygon: Element) -> None:
-        rings = [
-            self._ring(ring)
+        outer, holes = (
+            [ring for side in polygon.every(boundary) for one in side.every("LinearRing") if (ring := self._ring(one))]
             for boundary in ("outerBoundaryIs", "innerBoundaryIs")
-            for side in polygon.every(boundary)
-            for ring in side.every("LinearRing")
-        ]
-        if rings and rings[0]:
-            holes = [ring for ring in rings[1:] if ring]
-            self._areas.append(ground_polygon(rings[0], place=f"line {polygon.line}", holes=holes))
+        )
+        # The format allows one outer rim; a second one is ground besides, and no hole of the first.
+        for number, rim in enumerate(outer):
+            self._areas.append(ground_polygon(rim, place=f"line {polygon.line}", holes=() if number else holes))
 
     def _ring(self, ring: Element) -> list[Place]:
         corners: list[Place] = []
-        for coordinate in read_coordinates(ring.find("coordinates"), self._lon_lat):
+        for coordinate in self._coordinates(ring):
             self._corners += 1
             if self._corners > MAX_WAYPOINTS:
                 raise FlightFormatError(f"{coordinate.place}: more than {MAX_WAYPOINTS:,} corners of polygons")
@@ -163,6 +172,7 @@ class _KmlReader:
             waypoints=waypoints,
             areas=tuple(self._areas),
             returns_home=self._returns_home,
+            left_out=tuple(left_out_of(root, self._taken)),
             name=escaped(document or only) or None,
             notes=tuple(notes),
         )

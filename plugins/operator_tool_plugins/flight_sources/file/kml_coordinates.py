@@ -10,9 +10,11 @@ import msgspec
 
 from operator_tool.api import FlightFormatError, Place
 
+from .._decimal_comma import HINT
 from .._escaping import escaped
 from .._payload import MAX_WAYPOINTS
-from .decimal_number import read_number
+from .._qualifiers import Qualifier
+from .decimal_number import read_degrees, read_number
 from .lon_lat import LonLat
 from .route_lines import TOO_LONG_HINT
 from .xml_tree import Element
@@ -45,7 +47,8 @@ def read_coordinates(element: Element | None, lon_lat: LonLat) -> Iterator[Coord
             numbers.pop()
         if len(numbers) not in (2, 3):
             raise FlightFormatError(
-                f"{place}: '{escaped(text, 60)}', expected longitude,latitude or longitude,latitude,altitude"
+                f"{place}: '{escaped(text, 60)}', expected longitude,latitude or longitude,latitude,altitude",
+                hint=HINT if len(numbers) > 3 and "." not in text else None,
             )
         yield _coordinate(numbers, place, lon_lat)
 
@@ -79,7 +82,8 @@ def _is_whole(text: str) -> bool:
 
 def _coordinate(numbers: list[str], place: str, lon_lat: LonLat) -> Coordinate:
     lon_place, lat_place = f"{place}: longitude", f"{place}: latitude"
-    lon_deg, lat_deg = read_number(numbers[0], place=lon_place), read_number(numbers[1], place=lat_place)
+    lon_deg = read_degrees(numbers[0], place=lon_place, half=Qualifier.LON_HALF).value
+    lat_deg = read_degrees(numbers[1], place=lat_place, half=Qualifier.LAT_HALF).value
     position = lon_lat.place(lon_deg, lat_deg, lon_place=lon_place, lat_place=lat_place)
     alt_m = read_number(numbers[2], place=f"{place}: altitude") if len(numbers) == 3 else None
     return Coordinate(position, alt_m, place)

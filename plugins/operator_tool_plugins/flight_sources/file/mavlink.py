@@ -37,6 +37,8 @@ FRAMES = {
     11: AltitudeFrame.TERRAIN,
 }
 """The global frames; in all others the coordinates are not degrees."""
+SMALLEST_RADIUS_M = 1.0
+"""What is no greater is a direction: ArduPilot's planners write 1 or -1, and the vehicle flies its own radius."""
 MISSION_FRAME = 2
 """Says that an item has no position; QGroundControl 2 wrote it for a takeoff that has one."""
 

@@ -14,6 +14,7 @@ from operator_tool.api import (
     FlightFormatError,
     GroundPolygon,
     HomePosition,
+    LeftOut,
     NoRouteError,
     RallyPoint,
     Waypoint,
@@ -22,9 +23,20 @@ from operator_tool.api import (
 from .._payload import MAX_WAYPOINTS
 from .._position import check_position
 from .found import Found
-from .mavlink import CURVED, FRAMES, GOES_TO, LOITERS, MISSION_FRAME, NO_PLACE, RETURN_TO_LAUNCH, MissionItem
+from .mavlink import (
+    CURVED,
+    FRAMES,
+    GOES_TO,
+    LOITERS,
+    MISSION_FRAME,
+    NO_PLACE,
+    RETURN_TO_LAUNCH,
+    SMALLEST_RADIUS_M,
+    MissionItem,
+)
 
 _MAX_NOTES = 20
+_MAX_LEFT_OUT = 1_000
 _MAX_RADIUS_M = 1_000_000.0
 
 
@@ -36,6 +48,7 @@ class Route:
         self._areas: list[GroundPolygon] = []
         self._camera: Camera | None = None
         self._returns_at: str | None = None
+        self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._more_notes = 0
         self._unknown: Counter[int] = Counter()
@@ -53,6 +66,7 @@ class Route:
                 self._returns_at = item.place
             elif item.command not in NO_PLACE and item.has_position:
                 self._unknown[item.command] += 1
+                self.leave_out(f"command {item.command} ({item.place})", [(item.lat_deg, item.lon_deg)])
             return
         if not item.has_position:
             self._stay(item)
@@ -81,6 +95,8 @@ class Route:
             last = self._waypoints[-1]
             self._waypoints[-1] = replace(last, loiter_radius_m=max(radius_m, last.loiter_radius_m))
             return
+        if item.command in LOITERS and self._waypoints:
+            self._circles_unknown.append(item.place)
         where = "without a position" if item.lat_deg is None or item.lon_deg is None else "at 0, 0"
         self.note(f"{item.place}: command {item.command} {where} means the current position; left out.")
 
@@ -112,9 +128,25 @@ class Route:
             )
         )
 
+    def circles_with_its_own_radius(self, place: str) -> None:
+        """Note a circle whose radius the file doesn't give."""
+        self._circles_unknown.append(place)
+
     def add_area(self, area: GroundPolygon) -> None:
         """Take ground that the drone flies over, anywhere in it."""
         self._areas.append(area)
+
+    def leave_out(
+        self, name: str, places: Sequence[tuple[float | None, float | None]], *, is_line: bool = False
+    ) -> None:
+        """Remember positions that are not flown to, as far as they are on the earth."""
+        on_earth = tuple(
+            (lat_deg, lon_deg)
+            for lat_deg, lon_deg in places
+            if lat_deg is not None and lon_deg is not None and abs(lat_deg) <= 90.0 and abs(lon_deg) <= 180.0
+        )
+        if on_earth and len(self._left_out) < _MAX_LEFT_OUT:
+            self._left_out.append(LeftOut(name=name, places=on_earth, is_line=is_line))
 
     def plan_for(self, camera: Camera | None, *, place: str) -> None:
         """Take the camera that a part of the mission is planned for: a flight has one, so the first counts."""
@@ -153,6 +185,7 @@ class Route:
             fences=tuple(fences),
             rally_points=tuple(rally_points),
             camera=self._camera,
+            left_out=tuple(self._left_out),
             notes=self._all_notes(),
         )
 
@@ -174,9 +207,13 @@ class Route:
         return tuple(notes)
 
 
+def radius_of(radius_m: float) -> float:
+    """Return the radius of a circle without its sign, which is the direction; 0 where it says nothing but that."""
+    return abs(radius_m) if abs(radius_m) > SMALLEST_RADIUS_M else 0.0
+
+
 def _radius_m(item: MissionItem) -> float:
-    """Return the radius without its sign, which is the direction."""
-    radius_m = abs(item.loiter_radius_m or 0.0)
+    radius_m = radius_of(item.loiter_radius_m or 0.0)
     if radius_m > _MAX_RADIUS_M:
         raise FlightFormatError(
             f"{item.place}: a loiter of {radius_m:g} m radius, expected at most {_MAX_RADIUS_M:,.0f}"

@@ -6,7 +6,7 @@ from .._json_node import Node
 from .._position import check_position
 from .mission_route import Route
 from .offset_line import offset_line
-from .qgc_numbers import metres, places
+from .qgc_numbers import metres, places, readable_places
 from .qgc_transects import ReadItem, read_transects
 from .qgc_versions import SAVE_AGAIN, check_version
 from .rings import ground_polygon
@@ -18,9 +18,11 @@ def read_corridor_scan(item: Node, route: Route, read_item: ReadItem) -> None:
     transects = item.require("TransectStyleComplexItem", expected="the corridor scan's lines")
     before = len(route)
     altitude, beyond_m = read_transects(transects, route, read_item)
-    if len(route) > before:
-        return
     polyline = item.get("polyline")
+    if len(route) > before:
+        if polyline is not None:
+            route.leave_out(polyline.place, readable_places(polyline), is_line=True)
+        return
     line = [] if polyline is None else places(polyline)
     line = [place for i, place in enumerate(line) if i == 0 or place != line[i - 1]]
     if polyline is None or len(line) < 2:

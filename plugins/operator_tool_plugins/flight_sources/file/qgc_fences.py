@@ -1,4 +1,5 @@
-"""The fences and the rally points of a QGroundControl plan. Where the drone goes after a breach is not read."""
+"""The fences and the rally points of a QGroundControl plan. Where the drone goes after a breach
+is kept as left out."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from operator_tool.api import Fence, RallyPoint
 
 from .._json_node import Node
 from .mission_route import Route
-from .qgc_numbers import coordinate, metres, places
+from .qgc_numbers import coordinate, metres, places, readable_places
 from .rings import ground_polygon
 
 _VERSIONS = (1, 2)
@@ -23,6 +24,9 @@ def read_fences(document: Node, route: Route) -> tuple[Fence, ...]:
     if fence is None:
         return ()
     _check_version(fence)
+    breach = fence.get("breachReturn")
+    if breach is not None:
+        route.leave_out(breach.place, readable_places(breach.at([breach.value], 0)))
     found: list[Fence | None] = []
     old = fence.get("polygon")
     if old is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._json_node import Node
-from .mission_route import Route
+from .mission_route import Route, radius_of
 from .qgc_camera import relative_or_amsl
 from .qgc_numbers import coordinate, metres
 from .qgc_versions import SAVE_AGAIN, check_version
@@ -18,7 +18,9 @@ def read_landing_pattern(item: Node, route: Route, kind: str) -> None:
     landing = item.require("landCoordinate", expected="[latitude, longitude, altitude]")
     circles = item.get("useLoiterToAlt")
     flies_straight = circles is not None and circles.value is False
-    radius_m = 0.0 if flies_straight else metres(item.get("loiterRadius"))
+    radius_m = 0.0 if flies_straight else radius_of(metres(item.get("loiterRadius")))
+    if not flies_straight and not radius_m:
+        route.circles_with_its_own_radius(approach.place)
     relative = item.get("altitudesAreRelative")
     for point, flag, circle_m in (
         (approach, "loiterAltitudeRelative", radius_m),

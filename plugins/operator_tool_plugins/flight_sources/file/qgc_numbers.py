@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator_tool.api import HomePosition, Place
+from operator_tool.api import FlightFormatError, HomePosition, Place
 
 from .._json_node import Node
 from .._position import check_position
@@ -39,6 +39,17 @@ def coordinate(point: Node) -> tuple[float, float, float | None]:
 def places(points: Node) -> list[Place]:
     """Return the positions of a list, such as a polygon's corners."""
     return [coordinate(point)[:2] for point in points.items()]
+
+
+def readable_places(points: Node | None) -> list[Place]:
+    """Return the positions of a list that is not flown, as far as they are some."""
+    found = []
+    for point in points.value if points is not None and isinstance(points.value, list) else ():
+        try:
+            found.append(coordinate(Node(point, "")))
+        except FlightFormatError:
+            continue
+    return [place[:2] for place in found]
 
 
 def home_position(node: Node | None) -> HomePosition | None:

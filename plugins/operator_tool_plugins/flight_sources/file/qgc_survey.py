@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._json_node import Node
 from .mission_route import Route
 from .qgc_camera import Altitude, read_v3_camera, relative_or_amsl
-from .qgc_numbers import metres, places
+from .qgc_numbers import metres, places, readable_places
 from .qgc_transects import ReadItem, read_transects
 from .qgc_versions import SAVE_AGAIN, check_version
 from .rings import ground_polygon
@@ -22,6 +22,10 @@ def read_survey(item: Node, route: Route, read_item: ReadItem) -> None:
     if transects is not None:
         altitude, beyond_m = read_transects(transects, route, read_item)
         if len(route) > before:
+            ground = item.get("polygon")
+            if ground is not None:
+                rim = readable_places(ground)
+                route.leave_out(ground.place, [*rim, *rim[:1]], is_line=True)
             return
     else:
         grid = item.get("grid")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .._json_node import Node
 from .mission_route import Route
 from .qgc_camera import Altitude, distance_to_surface_m, planned_altitude, read_camera_calc
-from .qgc_numbers import coordinate, metres
+from .qgc_numbers import coordinate, metres, readable_places
 from .qgc_versions import SAVE_AGAIN
 
 _VERSIONS = (0, 1, 2)
@@ -38,9 +38,11 @@ def read_transects(transects: Node, route: Route, read_item: ReadItem) -> tuple[
     flown = transects.get("Items")
     for item in flown.items() if flown is not None else ():
         read_item(item, route, altitude)
-    if len(route) > before:
-        return altitude, beyond_m
     drawn = transects.get("VisualTransectPoints")
+    if len(route) > before:
+        if drawn is not None:
+            route.leave_out(drawn.place, readable_places(drawn), is_line=True)
+        return altitude, beyond_m
     for point in drawn.items() if drawn is not None else ():
         lat_deg, lon_deg, _ = coordinate(point)
         route.add_place(point.place, lat_deg, lon_deg, *altitude)

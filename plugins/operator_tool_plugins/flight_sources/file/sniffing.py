@@ -27,7 +27,6 @@ class Form(enum.StrEnum):
 
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
@@ -61,9 +60,9 @@ def form_of(data: bytes) -> Form | None:
         return None
     if start.startswith("<"):
         return Form.XML
-    if data.startswith(_UTF16) or "\x00" in start or not start.strip():
+    if "\x00" in start or not start.strip():
         return None
-    return Form.JSON if start[0] in "{[" else Form.TEXT
+    return Form.JSON if start[0] in "{[\x1e" else Form.TEXT
 
 
 def xml_root_name(data: bytes) -> str | None:
@@ -85,8 +84,6 @@ def describe(data: bytes) -> str:
         return _XML_NAMES.get((root or "").lower()) or (f"XML (<{escaped(root, 40)}>)" if root else "XML")
     if form in (Form.ZIP, Form.JSON):
         return str(form)
-    if data.startswith(_UTF16):
-        return "UTF-16 text"
     start = _start(data)
     if start is not None and not start.strip(" \t\r\n\x00"):
         return "a file of blanks"
@@ -99,9 +96,7 @@ def describe(data: bytes) -> str:
 
 def not_a_mission(data: bytes) -> FlightFormatError:
     """Return the error that says what a file is that no reader knows."""
-    seen = describe(data)
-    hint = f"Save it as UTF-8. {_HINT}" if seen == "UTF-16 text" else _HINT
-    return FlightFormatError(f"{seen}, not a mission that is read", hint=hint)
+    return FlightFormatError(f"{describe(data)}, not a mission that is read", hint=_HINT)
 
 
 def not_a_mission_json(document: Node) -> FlightFormatError:
@@ -118,9 +113,6 @@ def not_a_mission_json(document: Node) -> FlightFormatError:
 def _start(data: bytes) -> str | None:
     """Return the file's first characters without leading blanks, None where they are no text."""
     head = data[:4096]
-    if head.startswith(_UTF16) or head[:2] in (b"<\x00", b"\x00<"):
-        little = head[:2] in (b"\xff\xfe", b"<\x00")
-        return head.decode("utf-16-le" if little else "utf-16-be", "ignore").lstrip("\ufeff").lstrip()
     head = head.removeprefix(_UTF8_BOM).lstrip()
     if head.startswith(b"<"):
         return head.decode("latin-1")

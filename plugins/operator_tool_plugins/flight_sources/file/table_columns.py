@@ -9,9 +9,10 @@ import msgspec
 
 from operator_tool.api import AltitudeFrame, FlightFormatError, LeftOut, Place
 
+from .._decimal_comma import HINT
 from .._escaping import escaped
-from .._qualifiers import Half, Qualifier, Said, key_of, letters_of, may_say_halves, metres_per_unit, qualifier_of
-from .decimal_number import COMMA_HINT, read_number
+from .._qualifiers import Half, Qualifier, Said, key_of, letters_of, may_say_halves, metres_per_unit, qualifiers_among
+from .decimal_number import read_number
 
 DELIMITERS = (",", ";", "\t", "|")
 _METRES_BY_COLUMN = {
@@ -86,11 +87,8 @@ class Columns:
         self._header = header
         self._names = names
         self.lat, self.lon = names.index("latitude"), names.index("longitude")
-        self._qualifiers = {
-            column: qualifier
-            for column, name in enumerate(header.written)
-            if column not in (self.lat, self.lon) and (qualifier := qualifier_of(name, header.written)) is not None
-        }
+        said = dict(qualifiers_among(header.written))
+        self._qualifiers = {column: said[name] for column, name in enumerate(header.written) if name in said}
         self._alt_units = self._of(Qualifier.ALT_UNIT)
         self._alt_froms = self._of(Qualifier.ALT_FROM)
         named = next((name for name in _METRES_BY_COLUMN if name in names), None)
@@ -182,7 +180,7 @@ class Columns:
         """
         if len(row) > len(self._names) and self._header.delimiter == "," and not any("." in one for one in row):
             seen = f"{len(row)} cells without a decimal point, and {len(self._names)} names of columns"
-            raise FlightFormatError(f"line {number}: {seen}", hint=COMMA_HINT)
+            raise FlightFormatError(f"line {number}: {seen}", hint=HINT)
         for column in list(self._suspects):
             text = cell(row, column)
             if not text:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from operator_tool.api import FlightFormatError
 
-from .._escaping import escaped
+from .._qualifiers import Half, Qualifier
+from .decimal_number import read_degrees, read_number
 from .mavlink import MissionItem, loiter_radius_m
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _KEEP = frozenset({"nan", "+nan", "-nan"})
 _WHOLE = ("index", "frame", "command")
 _PARAMS = ("param 1", "param 2", "param 3", "param 4")
@@ -24,6 +22,7 @@ _FIELDS_100 = (
     "index", "frame", "command", "param 3", "param 4", "param 1", "param 2", "current", "longitude", "latitude",
     "altitude", "field 12", "autocontinue",
 )  # fmt: skip
+_HALVES: Mapping[str, Half] = {"latitude": Qualifier.LAT_HALF, "longitude": Qualifier.LON_HALF}
 _COMMANDS_100 = {2: 22, 3: 20, 4: 21, 24: 22, 25: 16, 26: 21, 27: 17}
 
 
@@ -64,11 +63,10 @@ def read_row(number: int, line: str, layout: Layout) -> tuple[int, MissionItem]:
         if field in _PARAMS and text.lower() in _KEEP:
             values[field] = None
             continue
-        if len(text) > 100 or not _NUMBER.fullmatch(text):
-            raise FlightFormatError(f"{name(field)}: '{escaped(text, 40)}', expected a number")
-        value = values[field] = float(text)
-        if math.isinf(value):
-            raise FlightFormatError(f"{name(field)}: '{escaped(text, 40)}' is beyond any number")
+        half = _HALVES.get(field)
+        place = name(field)
+        value = read_number(text, place=place) if half is None else read_degrees(text, place=place, half=half).value
+        values[field] = value
         if field in _WHOLE and not value.is_integer():
             raise FlightFormatError(f"{name(field)}: {value}, expected a whole number")
     index, frame, command = (int(values[field] or 0) for field in _WHOLE)

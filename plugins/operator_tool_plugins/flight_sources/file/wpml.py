@@ -5,9 +5,11 @@ https://developer.dji.com/doc/cloud-api-tutorial/en/api-reference/dji-wpml/overv
 
 from __future__ import annotations
 
-from operator_tool.api import FlightFormatError, NoRouteError
+import msgspec
 
-from .found import Found
+from operator_tool.api import FlightFormatError, LeftOut, NoRouteError
+
+from .found import Found, as_left_out
 from .wpml_mission import MissionConfig, read_mission_config
 from .wpml_template import read_template
 from .wpml_waylines import points_of, read_waylines
@@ -46,8 +48,9 @@ def read_wpml(data: bytes) -> Found:
     if waylines is not None:
         root = within(waylines, lambda: parse_xml(members.read(waylines)))
         if points_of(root):
-            config, notes = _config_beside(members, template)
-            return within(waylines, lambda: read_waylines(root, config, notes))
+            config, notes, left_out = _beside(members, template)
+            found = within(waylines, lambda: read_waylines(root, config, notes))
+            return msgspec.structs.replace(found, left_out=(*found.left_out, *left_out))
     if template is None:
         raise NoRouteError(f"{waylines}: no waypoint, and no {_TEMPLATE} beside it")
     why = f"{_WAYLINES} {'is missing' if waylines is None else 'has no waypoint'}"
@@ -64,14 +67,23 @@ def read_wpml_document(root: Element) -> Found:
     return read_template(root, ("A template alone: the lines that DJI's planner makes of it are not in the file.",))
 
 
-def _config_beside(members: ZipMembers, template: str | None) -> tuple[MissionConfig, tuple[str, ...]]:
-    """Return what the template says of the mission as a whole: it has the takeoff point where the waylines don't."""
+def _beside(members: ZipMembers, template: str | None) -> tuple[MissionConfig, tuple[str, ...], tuple[LeftOut, ...]]:
+    """Return what the template says of the mission as a whole, notes, and what it draws.
+
+    It has the takeoff point where the waylines don't, and the ground that was asked for, which they need not reach.
+    """
     if template is None:
-        return MissionConfig(), ()
+        return MissionConfig(), (), ()
     try:
-        return read_mission_config(parse_xml(members.read(template))), ()
+        root = parse_xml(members.read(template))
+        config = read_mission_config(root)
     except FlightFormatError as error:
-        return MissionConfig(), (f"{_TEMPLATE} beside the waylines can't be read ({error.message}).",)
+        return MissionConfig(), (f"{_TEMPLATE} beside the waylines can't be read ({error.message}).",), ()
+    try:
+        drawn = read_template(root, ())
+    except (FlightFormatError, NoRouteError):
+        return config, (), ()
+    return config, (), (*as_left_out(drawn, _TEMPLATE), *drawn.left_out)
 
 
 def _named(members: ZipMembers, file: str) -> str | None:

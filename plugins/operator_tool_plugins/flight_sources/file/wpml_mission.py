@@ -9,7 +9,8 @@ from operator_tool.api import AltitudeFrame, FlightFormatError, HomePosition, Wa
 from .._escaping import escaped
 from .._payload import MAX_WAYPOINTS
 from .._position import check_position
-from .decimal_number import read_number
+from .._qualifiers import Qualifier, is_wgs84
+from .decimal_number import read_degrees, read_number
 from .kml_coordinates import Coordinate, read_coordinates
 from .lon_lat import LonLat
 from .xml_tree import Element
@@ -50,9 +51,20 @@ def document_of(root: Element) -> Element:
     return root.find("Document") or root
 
 
-def read_point(placemark: Element, lon_lat: LonLat) -> Coordinate | None:
-    """Return a placemark's one position; None where it has none. Raises ``FlightFormatError`` naming the line."""
+def check_coordinates(root: Element) -> None:
+    """Raise ``FlightFormatError`` where the positions are in another system than WGS 84, the only one of the format."""
+    for element in root.descendants():
+        if element.name == "coordinateMode" and element.text and not is_wgs84(element.text):
+            raise FlightFormatError(f"{element.place}: '{escaped(element.text, 40)}', expected WGS84")
+
+
+def read_point(placemark: Element, lon_lat: LonLat, taken: set[int]) -> Coordinate | None:
+    """Return a placemark's one position; None where it has none. Raises ``FlightFormatError`` naming the line.
+
+    The id of what has it is added to ``taken``.
+    """
     coordinates = placemark.find("Point", "coordinates")
+    taken.add(id(coordinates))
     positions = list(read_coordinates(coordinates, lon_lat))
     if len(positions) > 1 and coordinates is not None:
         raise FlightFormatError(f"{coordinates.place}: {len(positions)} positions, expected one for a waypoint")
@@ -92,7 +104,8 @@ def _home(point: Element) -> HomePosition | None:
     if len(numbers) not in (2, 3):
         raise FlightFormatError(f"{point.place}: '{escaped(point.text, 60)}', expected latitude,longitude,height")
     lat_place, lon_place = f"{point.place}: latitude", f"{point.place}: longitude"
-    lat_deg, lon_deg = read_number(numbers[0], place=lat_place), read_number(numbers[1], place=lon_place)
+    lat_deg = read_degrees(numbers[0], place=lat_place, half=Qualifier.LAT_HALF).value
+    lon_deg = read_degrees(numbers[1], place=lon_place, half=Qualifier.LON_HALF).value
     if lat_deg == 0 and lon_deg == 0:
         return None
     check_position(lat_deg, lon_deg, lat_place=lat_place, lon_place=lon_place)

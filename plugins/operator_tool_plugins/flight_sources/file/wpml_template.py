@@ -11,7 +11,17 @@ from .kml_coordinates import Coordinate, read_coordinates
 from .lon_lat import LonLat
 from .rings import ground_polygon
 from .route_lines import RouteLines
-from .wpml_mission import FRAMES, document_of, finished, height_notes, read_height_m, read_mission_config, read_point
+from .wpml_mission import (
+    FRAMES,
+    check_coordinates,
+    document_of,
+    finished,
+    height_notes,
+    read_height_m,
+    read_mission_config,
+    read_point,
+)
+from .xml_left_out import left_out_of
 from .xml_tree import Element
 
 _AREA_TYPES = frozenset({"mapping2d", "mapping3d", "mappingObject"})
@@ -22,6 +32,7 @@ def read_template(root: Element, notes: tuple[str, ...]) -> Found:
 
     Raises ``FlightFormatError`` naming the line, ``NoRouteError`` where there is nothing to fly over.
     """
+    check_coordinates(root)
     config = read_mission_config(root)
     reader = _TemplateReader()
     for folder in document_of(root).every("Folder"):
@@ -43,6 +54,7 @@ def read_template(root: Element, notes: tuple[str, ...]) -> Found:
         areas=tuple(reader.areas),
         home=config.home,
         returns_home=config.finish_action == "goHome",
+        left_out=tuple(left_out_of(root, reader.taken)),
         notes=tuple(said),
     )
 
@@ -53,6 +65,8 @@ class _TemplateReader:
         self.lon_lat = LonLat()
         self.areas: list[GroundPolygon] = []
         self.modes: set[str] = set()
+        self.taken: set[int] = set()
+        """The ids of the elements with coordinates that were read."""
         self._kinds: Counter[str] = Counter()
 
     def read_folder(self, folder: Element) -> None:
@@ -67,7 +81,7 @@ class _TemplateReader:
                 self._read_area(placemark, height_m, frame)
             elif placemark.find("LineString"):
                 self._read_strip(placemark, height_m, frame)
-            elif point := read_point(placemark, self.lon_lat):
+            elif point := read_point(placemark, self.lon_lat, self.taken):
                 self.lines.add(point.position, height_m, frame, place=f"line {placemark.line}")
             if height_m is not None and frame is AltitudeFrame.UNKNOWN and len(self.lines) > before:
                 self.modes.add(mode)
@@ -119,6 +133,7 @@ class _TemplateReader:
             self.areas.append(ground_polygon(there_and_back, place=f"line {placemark.line}", margin_m=max(sides_m)))
 
     def _positions(self, coordinates: Element | None) -> list[Coordinate]:
+        self.taken.add(id(coordinates))
         return list(read_coordinates(coordinates, self.lon_lat))
 
 

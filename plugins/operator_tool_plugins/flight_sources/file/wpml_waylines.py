@@ -11,6 +11,7 @@ from .route_lines import RouteLines
 from .wpml_mission import (
     FRAMES,
     MissionConfig,
+    check_coordinates,
     document_of,
     finished,
     height_notes,
@@ -18,6 +19,7 @@ from .wpml_mission import (
     read_mission_config,
     read_point,
 )
+from .xml_left_out import left_out_of
 from .xml_tree import Element
 
 
@@ -35,7 +37,9 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
 
     Raises ``FlightFormatError`` naming the line, ``NoRouteError`` without a waypoint.
     """
+    check_coordinates(root)
     config = read_mission_config(root).or_else(beside)
+    taken: set[int] = set()
     lines = RouteLines()
     lon_lat = LonLat()
     modes: set[str] = set()
@@ -49,7 +53,7 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
         if in_order != placemarks:
             said.append(f"line {folder.line}: the waypoints are flown by their index, not as they stand in the file.")
         for placemark in in_order:
-            point = read_point(placemark, lon_lat)
+            point = read_point(placemark, lon_lat, taken)
             if point is None:
                 continue
             curves += _is_curved(placemark)
@@ -71,6 +75,7 @@ def read_waylines(root: Element, beside: MissionConfig, notes: tuple[str, ...]) 
         waypoints=waypoints,
         home=config.home,
         returns_home=config.finish_action == "goHome",
+        left_out=tuple(left_out_of(root, taken)),
         notes=(*said, *lines.notes(), *lon_lat.notes(), *height_notes(modes), *way_back),
     )
 

@@ -67,6 +67,14 @@ def test_the_setting_knows_every_format_and_the_help_names_them() -> None:
         assert word in READS
 
 
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in ("kmz", "dji-wpml")])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_every_text_format_is_read_in_every_encoding_of_unicode(name: str, encoding: str, tmp_path: Path) -> None:
+    """With its mark; UTF-16 without one too."""
+    flight = resolve(tmp_path / "mission.dat", SAMPLES[name].decode().encode(encoding))
+    assert [(one.lat_deg, one.lon_deg) for one in flight.waypoints] == [(48, 11), (49, 12)]
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_content_decides_and_not_the_names_ending(name: str, tmp_path: Path) -> None:
     """Each is read as what it is, whatever its file is called, and asked for by name too."""

@@ -8,6 +8,7 @@ import pytest
 
 from operator_tool.api import AltitudeFrame, FlightFormatError, NoRouteError
 from operator_tool_plugins.flight_sources._strict_json import parse_json
+from operator_tool_plugins.flight_sources.file import read_flight
 from operator_tool_plugins.flight_sources.file.found import Found
 from operator_tool_plugins.flight_sources.file.geojson import read_geojson
 from operator_tool_plugins.flight_sources.file.lon_lat import SWAPPED_HINT
@@ -18,7 +19,7 @@ SQUARE = [[[11, 48], [11.1, 48], [11.1, 48.1], [11, 48.1], [11, 48]]]
 
 
 def read(document: object) -> Found:
-    return read_geojson(parse_json(encoded(document)))
+    return read_geojson([parse_json(encoded(document))])
 
 
 def geometry(kind: str, coordinates: object, **more: object) -> dict[str, Any]:
@@ -138,6 +139,63 @@ def test_another_reference_system_is_refused() -> None:
     assert error.message.startswith("crs.properties.name: 'urn:ogc:def:crs:EPSG::25832', expected WGS 84")
     assert "EPSG:4326" in error.hint
     assert refusal(geometry("LineString", LINE, crs={"type": "link"})).message.startswith("crs: a reference system")
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "EPSG:3857",
+        3857,
+        {"type": "EPSG", "properties": {"code": 25832}},
+        {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4314"}},
+    ],
+)
+def test_a_reference_system_is_read_in_every_spelling(crs: object) -> None:
+    """A text, a number, a code; WGS 84 in the same spellings passes."""
+    refusal(geometry("LineString", LINE, crs=crs))
+    assert read(geometry("LineString", LINE, crs="EPSG:4326")).waypoints
+    assert read(geometry("LineString", LINE, crs={"type": "EPSG", "properties": {"code": 4326}})).waypoints
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (feature(geometry("LineString", LINE), hemisphere="S"), "properties.hemisphere"),
+        (feature(geometry("LineString", LINE), crs="EPSG:2056"), "properties.crs"),
+        (geometry("LineString", LINE, srid=2056), "srid"),
+        (geometry("LineString", LINE, spatialReference="ETRS89 / UTM 32N"), "spatialReference"),
+        (feature(geometry("LineString", LINE), coordinate_units="radians"), "properties.coordinate_units"),
+    ],
+)
+def test_what_a_property_says_against_the_positions_is_refused(document: object, named: str) -> None:
+    """A hemisphere, a reference system, a unit: named by its place."""
+    assert named in refusal(document).message
+
+
+def test_features_one_a_line_are_read() -> None:
+    """As QGIS and ogr2ogr write them, and with RFC 8142's record separators; places are named by their lines."""
+    features = [encoded(feature(geometry("LineString", [[11, lat], [12, lat]]))) for lat in (48, 49)]
+    records = b"".join(b"\x1e" + one.replace(b",", b",\n") + b"\n" for one in features)
+    for data in (b"\n".join(features), b"\n\r\n".join(features) + b"\n", records):
+        found = read_flight(data, name="x", source="x")
+        assert positions(found.waypoints) == [(48, 11), (48, 12), (49, 11), (49, 12)]
+        assert found.waypoints[0].source == "line 1.geometry.coordinates[0]"
+    with pytest.raises(FlightFormatError, match=r"^line 2: "):
+        read_flight(features[0] + b'\n{"type": }', name="x", source="x")
+    for second in (b'{"type": "Topology"}', encoded({"waypoints": []})):
+        with pytest.raises(FlightFormatError):
+            read_flight(features[0] + b"\n" + second, name="x", source="x")
+
+
+def test_geometries_that_no_reader_takes_are_kept_as_left_out() -> None:
+    """Points, and what lies in foreign members."""
+    document = feature(geometry("LineString", LINE), track=geometry("MultiLineString", [[[7, 50], [8, 51]]]))
+    points = geometry("MultiPoint", [[1, 2], [3, 4]])
+    found = read({"type": "FeatureCollection", "features": [document, feature(points)]})
+    assert [(one.is_line, one.places) for one in found.left_out] == [
+        (False, ((2, 1), (4, 3))),
+        (True, ((50, 7), (51, 8))),
+    ]
 
 
 def test_swapped_positions_get_the_hint_of_this_format() -> None:

@@ -149,6 +149,36 @@ def test_a_polygon_with_a_line_is_ground_beside_the_route() -> None:
     assert area.source == "line 3"
 
 
+def test_coordinates_that_no_reader_takes_are_kept_as_left_out() -> None:
+    """Points together, and a line that stands where none belongs."""
+    stray = f"<ExtendedData><x:path>{line('7,50 8,51')}</x:path></ExtendedData>"
+    document = kml(
+        f"{LINE}{stray}",
+        "<Point><coordinates>1,2</coordinates></Point>",
+        "<Point><coordinates>3,4,5</coordinates></Point>",
+    )
+    found = read(document.replace("<kml ", '<kml xmlns:x="x" '))
+    assert [(one.is_line, one.places) for one in found.left_out] == [
+        (True, ((50, 7), (51, 8))),
+        (False, ((2, 1), (4, 3))),
+    ]
+
+
+def test_a_second_outer_rim_is_ground_and_no_hole() -> None:
+    """The format allows one."""
+    first = polygon("12,48 12.1,48 12.1,48.1").removesuffix("</Polygon>")
+    two = first + polygon(SQUARE).removeprefix("<Polygon>")
+    areas = read(kml(two)).areas
+    assert [(len(area.outer), area.holes) for area in areas] == [(3, ()), (4, ())]
+
+
+def test_decimal_commas_get_their_hint() -> None:
+    """As in the other formats."""
+    with pytest.raises(FlightFormatError) as caught:
+        read(kml(line("11,5,48,1 11,6,48,2")))
+    assert "decimal points" in (caught.value.hint or "")
+
+
 def test_without_a_line_the_route_follows_the_rims() -> None:
     """Five waypoints around a square, and a note."""
     flight = read(kml(polygon(SQUARE)))

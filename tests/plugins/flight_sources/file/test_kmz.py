@@ -187,3 +187,14 @@ def test_what_an_archive_is_follows_from_its_names() -> None:
     assert what_is_in(archive({"wpmz/waylines.wpml": b""})) == "dji-wpml"
     assert what_is_in(archive({"x/wpmz/template.kml": b""})) == "dji-wpml"
     assert what_is_in(archive({"doc.kml": b""})) == "kmz"
+
+
+def test_what_other_documents_of_the_archive_draw_is_kept_as_left_out() -> None:
+    """One that can't be read is passed over."""
+    other = kml(line("7,50 8,51"), "<Point><coordinates>1,2</coordinates></Point>")
+    flight = read(archive({"doc.kml": kml(LINE), "more/a.kml": other, "more/b.kml": "<kml>"}))
+    assert len(flight.waypoints) == 2
+    assert [(one.is_line, one.places) for one in flight.left_out] == [
+        (True, ((50, 7), (51, 8))),
+        (False, ((2, 1),)),
+    ]

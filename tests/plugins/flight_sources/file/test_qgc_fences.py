@@ -45,6 +45,12 @@ def test_the_polygon_of_version_1_is_one_to_stay_in() -> None:
     assert (found.fences, found.notes) == ((), ())
 
 
+def test_where_the_drone_goes_after_a_breach_is_kept_as_left_out() -> None:
+    """The plan says whether it lies outside of the ground; one that can't be read is passed over."""
+    for breach, places in (([48.2, 11.3, 40], [((48.2, 11.3),)]), ([148.2, 11.3], []), ("x", [])):
+        assert [one.places for one in read(fenced({**v2(), "breachReturn": breach})).left_out] == places
+
+
 @pytest.mark.parametrize("fence", [None, {}, {"version": 2}, {"version": 2, "breachReturn": [48, 11, 50]}])
 def test_a_plan_may_have_no_fence(fence: object) -> None:
     """Where the drone goes after a breach is none."""

@@ -36,6 +36,14 @@ def test_a_landing_pattern_is_its_approach_and_its_landing(item: Json) -> None:
     assert found.notes == ()
 
 
+@pytest.mark.parametrize("radius", [0, 1, 0.5, None])
+def test_a_radius_of_at_most_a_metre_is_the_vehicles_own(radius: object) -> None:
+    """A note says that it is not known."""
+    found = read_items({**pattern("fwLandingPattern", 2), "loiterRadius": radius})
+    assert [waypoint.loiter_radius_m for waypoint in found.waypoints] == [0, 0]
+    assert any("own radius" in note for note in found.notes)
+
+
 def test_an_approach_that_is_flown_straight_has_no_circle() -> None:
     """The radius stands in the file all the same."""
     assert read_items(pattern(useLoiterToAlt=False)).waypoints[0].loiter_radius_m == 0

@@ -31,6 +31,10 @@ def test_the_items_that_are_flown_come_first() -> None:
     assert positions(found.waypoints) == [(48, 11), (48.01, 11.01), (48.02, 11.02), (49, 12)]
     assert found.waypoints[2].source == "mission.items[1].TransectStyleComplexItem.Items[2]"
     assert (found.areas, found.notes) == ((), ())
+    assert [(one.is_line, one.places) for one in found.left_out] == [
+        (True, ((48.011, 11.011), (48.021, 11.021), (48.031, 11.031))),
+        (True, tuple(RIM)),
+    ]
 
 
 def test_an_item_without_an_altitude_has_the_surveys() -> None:

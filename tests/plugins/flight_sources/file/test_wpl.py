@@ -86,6 +86,36 @@ def test_a_loiters_radius_is_read_from_its_own_field() -> None:
     assert [waypoint.loiter_radius_m for waypoint in found.waypoints] == [150, 75]
 
 
+@pytest.mark.parametrize("command", [17, 18, 19, 31, 34, 35])
+@pytest.mark.parametrize("radius", ["1", "-1", "0.5", "0"])
+def test_a_radius_of_at_most_a_metre_is_a_direction(command: int, radius: str) -> None:
+    """The vehicle flies its own radius then, and a note says so."""
+    row = wpl_row(1, 48, 11, command=command).replace("\t0\t0\t0\t0\t", f"\t{radius}" * 4 + "\t")
+    found = read(HOME, row)
+    assert found.waypoints[0].loiter_radius_m == 0
+    assert any("own radius" in note for note in found.notes)
+    stays = wpl_row(2, 0, 0, command=command).replace("\t0\t0\t0\t0\t", f"\t{radius}" * 4 + "\t")
+    assert any("own radius" in note for note in read(HOME, wpl_row(1, 48, 11), stays).notes)
+
+
+def test_decimal_commas_get_the_hint_that_helps() -> None:
+    """To save the mission again in the planner writes the same commas again."""
+    with pytest.raises(FlightFormatError) as caught:
+        read(HOME, wpl_row(1, "48,1", "11,2"))
+    assert "decimal points" in (caught.value.hint or "")
+
+
+def test_a_letter_of_a_hemisphere_is_read() -> None:
+    """At the number, as in every text format."""
+    assert positions(read(HOME, wpl_row(1, "33.9S", "18.4W")).waypoints) == [(-33.9, -18.4)]
+
+
+def test_a_command_that_is_not_known_is_kept_with_its_place() -> None:
+    """The plan says whether that lies outside of the ground; a region of interest is no place that is flown to."""
+    found = read(HOME, wpl_row(1, 48, 11), wpl_row(2, 49, 12, command=999), wpl_row(3, 50, 13, command=201))
+    assert [one.places for one in found.left_out] == [((49, 12),)]
+
+
 def test_a_file_that_begins_with_item_1_has_no_home() -> None:
     """The index says which row is home, not its place."""
     found = read(wpl_row(1, 48, 11), wpl_row(2, 49, 12))

@@ -206,3 +206,27 @@ def test_case_013_and_case_014_hold_within_a_dji_mission() -> None:
         read(archive({"wpmz/waylines.wpml": b" " * 17_000_000}))
     with pytest.raises(FlightFormatError, match=r"wpmz/waylines\.wpml: line 1: a document type declaration"):
         read(mission("<!DOCTYPE kml>" + waylines(TWO), None))
+
+
+def test_what_the_template_draws_beside_the_waylines_is_kept_as_left_out() -> None:
+    """So is a line in the waylines, where none belongs: the plan says whether they lie outside of the ground."""
+    asked = template("<Placemark>" + polygon("11,48 11.1,48 11.1,48.1") + "</Placemark>", kind="mapping2d")
+    stray = "<Placemark><LineString><coordinates>7,50 8,51</coordinates></LineString></Placemark>"
+    flight = read(archive({"wpmz/template.kml": asked, "wpmz/waylines.wpml": waylines(flown("11,48") + stray)}))
+    assert positions(flight.waypoints) == [(48, 11)]
+    assert [(one.is_line, one.places) for one in flight.left_out] == [
+        (True, ((50, 7), (51, 8))),
+        (True, ((48, 11), (48, 11.1), (48.1, 11.1), (48, 11))),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "fits"), [("WGS84", True), ("", True), ("GCJ02", False)])
+def test_positions_of_another_system_are_refused(mode: str, fits: bool) -> None:
+    """DJI's format has WGS84 alone."""
+    said = f"<wpml:x><wpml:coordinateMode>{mode}</wpml:coordinateMode></wpml:x>"
+    for document in (waylines(said + flown("11,48")), template(said + flown("11,48"))):
+        if fits:
+            assert read(document).waypoints
+        else:
+            with pytest.raises(FlightFormatError):
+                read(document)
