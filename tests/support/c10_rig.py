@@ -128,7 +128,7 @@ def context_of(folder: Path, told: Told | None = None) -> RunContext:
 
 def provisioner_of(root: Path, context: RunContext, **settings: Any) -> C10Provisioner:
     """Return the runner for a cache root."""
-    return C10Provisioner(C10Settings(cache_root=str(root), **settings), context)
+    return C10Provisioner(C10Settings(cache_root=str(root), **{"allow_volatile_root": True, **settings}), context)
 
 
 def agent_file(folder: Path) -> Path:
@@ -296,6 +296,8 @@ def request_of(root: Path, order: CacheOrder, **fields: object) -> dict[str, obj
         "root": str(root),
         "content_key": order.content_key,
         "operator": order.operator,
+        # A developer's folder for temporary files may lie in memory.
+        "allow_volatile_root": True,
         **fields,
     }
 

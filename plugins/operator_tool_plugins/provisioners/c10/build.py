@@ -15,6 +15,7 @@ from operator_tool.api import (
     LinkError,
     Meta,
     Notice,
+    NotReadyError,
     RemoteBuildReport,
     RunContext,
     TileTable,
@@ -32,6 +33,7 @@ from .report import AgentFailureError
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
+from .transfer import KEPT_HINT, NOT_READY
 
 _MAX_NOTES = 20
 _Made = Annotated[tuple[FileEntry, ...], Meta(max_length=MAX_ITEMS)]
@@ -121,6 +123,8 @@ def build(
     except AgentFailureError as error:
         if error.code == "replaced":
             raise replaced_error(error) from None
+        if error.code in NOT_READY and not steps.ready:
+            raise NotReadyError((error.message,), hint=KEPT_HINT) from None
         kind = VerifyError if error.code == "verify" else BuildError
         hint, retryable = (_RESTARTS_HINT, False) if error.code == "attempts" else (None, None)
         if steps.ready and kind is BuildError and error.code not in _BEFORE_THE_SWITCH:

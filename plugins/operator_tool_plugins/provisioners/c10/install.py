@@ -20,6 +20,8 @@ STABLE_NAME = "c10-agent.pyz"
 _OLDEST, _TOO_NEW = (3, 8), (4, 0)
 _LIMITS = RunLimits(silence_s=60.0, run_s=120.0, total_bytes=4 * 1024 * 1024)
 _INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10.agent_dir can be written."
+_PLACE_HINT = "Put right what is named above. This login, and no other account, must be able to write to c10.agent_dir."
+
 
 # For any Python there is, 2 as well. The answer begins on a line of its own, after a word that no noise can know. The
 # last word is the companion's id as the agent tells it, before there is an agent.
@@ -42,11 +44,42 @@ sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((sys.argv[1],) + tuple(sys.version_i
 # Arguments: the word, folder, name, SHA-256, link. Nothing gets the name but a file that has arrived, reached the disk
 # and been read back. The link's folder is the file's.
 _PUT = r"""
-import hashlib, os, stat, sys, tempfile
+import errno, hashlib, os, stat, sys, tempfile
 word, folder, name, wanted, link = sys.argv[1:]
 path, at = os.path.join(folder, name), os.path.join(folder, link)
+doing = "hold the agent's folder"
+
+def volume():
+    there = os.path.realpath(folder)
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    found = "", "its file system"
+    try:
+        with open("/proc/self/mountinfo", "rb") as table:
+            for line in table:
+                words = line.decode("utf-8", "replace").split(" ")
+                point = words[4].replace("\\040", " ")
+                if (there + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(found[0]):
+                    found = point, words[words.index("-", 6) + 1] + " at " + point
+    except (OSError, ValueError, IndexError):
+        pass
+    return "the volume at %s (%s)" % (there, found[1])
+
+def told(error):
+    if error.errno in (errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EIO):
+        return str(error)
+    return "%s can't %s, which the agent needs: %s; format it as ext4 or f2fs, or choose another %s" % (
+        volume(), doing, error.strerror, "c10.agent_dir (by default it lies in c10.cache_root)")
+
+def check_closed():
+    found = os.stat(folder)
+    if found.st_mode & stat.S_IWOTH:
+        sys.exit("every account may write to the agent's folder %s (mode %04o): chmod go-w it" % (
+            folder, stat.S_IMODE(found.st_mode)))
 
 def sync_folder():
+    global doing
+    doing = "sync a folder"
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(fd)
     os.close(fd)
@@ -75,13 +108,17 @@ def put(data):
     sync_folder()
 
 def point():
+    global doing
+    doing = "hold symbolic links"
     temporary = tempfile.mktemp(prefix=".new-", dir=folder)
     os.symlink(name, temporary)
+    doing = "rename a link over another"
     os.replace(temporary, at)
     sync_folder()
 
 try:
     os.makedirs(folder, exist_ok=True)
+    check_closed()
     data = sys.stdin.buffer.read()
     done = "kept"
     if not is_whole(path):
@@ -91,7 +128,7 @@ try:
         point()
         done = "written"
 except OSError as error:
-    sys.exit(str(error))
+    sys.exit(told(error))
 sys.stdout.write("\n%s %s\n" % (word, done))
 """
 
@@ -119,7 +156,7 @@ def install_agent(session: CompanionSession, place: Place, settings: C10Settings
     answer = _answer(session, argv, (folder, bundle.name, bundle.sha256, STABLE_NAME), bundle.data)
     if answer.words not in (["kept"], ["written"]):
         reason = answer.stderr.strip() or f"its program ended with {answer.exit_status} and did not say why"
-        raise NotReadyError((f"the agent can't be put there: {printable(reason)}",), hint=_INSTALL_HINT)
+        raise NotReadyError((f"the agent can't be put there: {printable(reason)}",), hint=_PLACE_HINT)
     return interpreter
 
 

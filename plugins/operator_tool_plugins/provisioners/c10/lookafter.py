@@ -41,7 +41,7 @@ _LOOK_FIRST = (
     "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run"
     " the same command again."
 )
-_NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted")
+_NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted", "not_ready")
 _NAME = 64
 
 T = TypeVar("T")

@@ -133,6 +133,10 @@ class Greeting(msgspec.Struct, frozen=True):
     """Whose signature it takes; None where it takes what is not signed."""
     gated: bool = False
     """The login is locked to the agent's gate."""
+    volume: str = ""
+    """The file system that the cache root lies on, and where it is mounted."""
+    in_memory: str = ""
+    """Why the cache is lost with the power; empty where it isn't."""
 
 
 G = TypeVar("G", bound=Greeting)
@@ -208,7 +212,12 @@ def greeted(
     last: Callable[[dict[str, Any]], bool],
 ) -> G:
     """Return what the agent answers to ``hello``, or to a verb that tells the same and more. Raises as ``greet``."""
-    own = {"mount_point": settings.mount_point, "required_files": settings.required_files}
+    own = {
+        "mount_point": settings.mount_point,
+        "required_files": settings.required_files,
+        "allow_volatile_root": settings.allow_volatile_root,
+        "companion_id": settings.companion_id,
+    }
     asked = {**request, **own, "agent_sha256": agent_bundle().sha256}
     try:
         greeting = conversation.call(verb, asked, into, CompanionError, silence_s=_SILENCE_S, last=last)
@@ -264,7 +273,7 @@ def state_of(greeting: Greeting, settings: C10Settings, order: CacheOrder, signe
         raise BuildLockHeldError(
             f"another build is running on the companion ({holder or 'it does not say whose'})", holder=holder
         )
-    notes = notes_of(greeting)
+    notes = notes_of(greeting, settings)
     if verified is not None and not verified.ok:
         notes.append(f"the companion's current cache is damaged and will be built anew: {printable(verified.problem)}")
     differs = printable(greeting.current.differs, at_most=300) if greeting.current is not None else ""
@@ -335,9 +344,14 @@ def reasons_of(greeting: Greeting, settings: C10Settings) -> list[str]:
     return reasons
 
 
-def notes_of(greeting: Greeting) -> list[str]:
+def notes_of(greeting: Greeting, settings: C10Settings) -> list[str]:
     """Return what is worth knowing and keeps nobody from building."""
     notes = []
+    if greeting.in_memory and settings.allow_volatile_root:
+        notes.append(
+            f"{printable(greeting.in_memory)}: it is lost when the companion is switched off"
+            " (c10.allow_volatile_root allows it)"
+        )
     if greeting.gated and greeting.agent_sha256 != agent_bundle().sha256:
         notes.append(f"the companion's agent {agent_version(greeting)} is not this program's own. {GATED_HINT}")
     skew_s = greeting.clock - time.time()

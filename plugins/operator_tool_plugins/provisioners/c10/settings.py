@@ -39,6 +39,13 @@ class C10Settings(PluginSettings, frozen=True, kw_only=True):
             " root does not lie below it, nothing is built. By default any volume will do."
         ),
     ] = ""
+    allow_volatile_root: Annotated[
+        bool,
+        Meta(
+            description="Build also where the cache root lies in memory (tmpfs, a ramdisk, an overlay over one): what"
+            " is built there is lost when the companion is switched off."
+        ),
+    ] = False
     machine: Annotated[
         str,
         Meta(description="What the companion's uname -m must say, such as aarch64; by default any machine will do."),

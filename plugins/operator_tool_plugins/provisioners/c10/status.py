@@ -98,7 +98,7 @@ def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> Compani
         current=current_cache(greeting.current),
         free_bytes=greeting.free_bytes,
         missing_files=missing,
-        notes=(*notes_of(greeting), *(f"not ready to fly: the required file {seen}" for seen in missing)),
+        notes=(*notes_of(greeting, settings), *(f"not ready to fly: the required file {seen}" for seen in missing)),
         problems=(*problems, *reasons_of(greeting, settings), *space_reasons(greeting, settings, None)),
         facts=_facts(greeting),
     )
@@ -119,6 +119,7 @@ def _facts(greeting: Greeting) -> dict[str, str]:
         "machine": greeting.machine,
         "protocol": str(greeting.protocol),
         "root": greeting.root,
+        "volume": greeting.volume,
         "inodes": "no table of them" if greeting.free_inodes is None else f"{greeting.free_inodes:,} free",
         "clock": f"{greeting.clock - time.time():+,.0f} s against this one",
         "boot": greeting.boot_id,

@@ -16,6 +16,7 @@ from operator_tool.api import (
     CacheOrder,
     Notice,
     OperatorToolError,
+    NotReadyError,
     RunContext,
     TileRecord,
     TileSupply,
@@ -47,6 +48,9 @@ WINDOW_TILES = 8 * MAX_OFFER_TILES
 WINDOW_BYTES = 64 * 1024 * 1024
 """How much may be offered and not yet answered and sent: enough to fill a link of 100 MB/s at 600 ms."""
 _TICK_S = 0.2
+NOT_READY = ("armed", "not_mounted", "not_ready")
+"""The agent's codes for what has changed on the companion since it was asked whether it can be built."""
+KEPT_HINT = "What was received is kept there. Put right what is named above, and run the same command again."
 
 Follow = Callable[[TileTable, str], bytes]
 """Gives what follows the tiles, from their table and its digest."""
@@ -302,6 +306,8 @@ def as_transfer_error(error: AgentFailureError, what: str) -> OperatorToolError:
         return BuildLockHeldError(
             f"another build is running on the companion ({holder or error.message})", holder=holder
         )
+    if error.code in NOT_READY:
+        return NotReadyError((error.message,), hint=KEPT_HINT)
     if error.code == "disk":
         free, needed = error.details.get("free_bytes"), error.details.get("needed_bytes")
         room = f"; {free / 1e6:,.1f} MB are free there" if isinstance(free, int) else ""

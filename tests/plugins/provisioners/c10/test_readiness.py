@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from operator_tool.api import CompanionError, CompanionSession, NotReadyError
-from operator_tool_plugins.provisioners.c10.agent.faults import AgentError
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
-from operator_tool_plugins.provisioners.c10.agent.volume import check_mounted, why_not_mounted
+from operator_tool_plugins.provisioners.c10.agent.volume import why_not_mounted
 from operator_tool_plugins.provisioners.c10.runner import C10Provisioner
 from operator_tool_plugins.provisioners.c10.wire import PROTOCOL
 from tests.support.c10_rig import (
@@ -96,8 +95,6 @@ def test_case_061_a_mount_in_a_namespace_of_its_own(tmp_path: Path, file: Path) 
         pytest.skip(f"no mount in a namespace of its own here: {ended.stderr!r}")
     assert ended.stdout.strip() == b"[None, None]", ended
     assert why_not_mounted(Layout(f"{points[0]}/cache"), points[0]) is not None, "and outside of it they are not"
-    with pytest.raises(AgentError, match="not mounted"):
-        check_mounted(Layout(f"{points[1]}/cache"), points[1])
 
 
 def test_case_061_a_wrong_machine(session: CompanionSession, tmp_path: Path) -> None:
@@ -123,8 +120,8 @@ def test_case_064_another_companion_is_refused_before_anything_is_written(
     for install in (False, True):
         if install:
             build_cache(session, root, supply_of(5))
-        before = snapshot(tmp_path)
         own = str(ask_id(session, tmp_path)) if install else ""
+        before = snapshot(tmp_path)
         provisioner = provisioner_of(root, context_of(tmp_path), companion_id=other)
         for installing in (False, True):
             with pytest.raises(CompanionError, match=other) as caught:

@@ -35,6 +35,10 @@ class Request:
             raise AgentError("request", "%s: expected text" % name)
         return value
 
+    def pin_root(self, root: str) -> None:
+        """Have the request be for this path, however it spelled it."""
+        self._fields["root"] = root
+
     def verb(self, known: Container[str]) -> str:
         """Return the verb of a request to an agent that serves several."""
         verb = self.text("verb")
@@ -133,3 +137,4 @@ class Call(NamedTuple):
     """This process's own: who signs for it can't have signed before it began."""
     gated: bool = False
     """The login is locked to the gate."""
+    verb: str = ""

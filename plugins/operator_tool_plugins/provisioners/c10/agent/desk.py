@@ -28,6 +28,9 @@ VERBS = {
 """Each verb's module, whose ``run(call)`` gives the report's fields; imported when it is asked for."""
 CHANGING = ("build", "rollback", "gc", "enrol_signer")
 """The verbs that change what is current, what is kept or who is trusted: their failures are logged, too."""
+READING = ("hello", "status", "verify")
+"""The verbs that hold nothing which another call waits for: who pipes a request in may close standard input at once."""
+READING_GRACE_S = 5.0
 REQUEST_WAIT_S = 60.0
 
 
@@ -94,9 +97,10 @@ class Desk:
             if self._only_root is not None:
                 from .gate import check_root
 
-                check_root(request.text("root"), self._only_root)
-            self._dead_man.arm()
-            call = Call(request, self._inlet, self._outlet, self._dead_man, self._nonce, gated)
+                # Where what the client wrote leads to can change; where the keeper's own path leads is the keeper's.
+                request.pin_root(check_root(request.text("root"), self._only_root))
+            self._dead_man.arm(READING_GRACE_S if verb in READING else 0.0)
+            call = Call(request, self._inlet, self._outlet, self._dead_man, self._nonce, gated, verb)
             return Answer(verb, self._done(verb, call), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
             return Answer(verb or "unknown", {}, as_agent_error(error, place))

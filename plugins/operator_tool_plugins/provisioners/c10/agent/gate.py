@@ -40,10 +40,11 @@ def asked_verb(command: Optional[str], known: Container[str]) -> str:
     raise AgentError("refused", ascii(command[:_SHOWN]))
 
 
-def check_root(asked: str, root: str) -> None:
-    """Raise ``refused`` where a request is for another cache root than the gate's."""
+def check_root(asked: str, root: str) -> str:
+    """Return the gate's own root; raises ``refused`` where a request is for another one."""
     if not asked or _real(asked) != _real(root):
         raise AgentError("refused", "this login is for the cache root %s alone" % _real(root))
+    return _real(root)
 
 
 def forget_environment() -> None:

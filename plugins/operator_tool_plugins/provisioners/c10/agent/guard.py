@@ -39,11 +39,13 @@ class DeadMan:
     def __init__(self, inlet: Inlet) -> None:
         self._inlet = inlet
         self._armed = False
+        self._grace_s = 0.0
         self._listens = False
         threading.Thread(target=self._watch, name="dead-man", daemon=True).start()
 
-    def arm(self) -> None:
-        """From now on the end of standard input ends the process."""
+    def arm(self, grace_s: float = 0.0) -> None:
+        """From now on the end of standard input ends the process, after so many seconds."""
+        self._grace_s = grace_s
         self._armed = True
 
     def disarm(self) -> None:
@@ -64,10 +66,13 @@ class DeadMan:
         poller.register(self._inlet.fd, select.POLLRDHUP)
         heard_s, heard = time.monotonic(), self._inlet.heard()
         was_gone = False
+        gone_s = 0.0
         while True:
             time.sleep(_WATCH_S)
             is_gone = bool(poller.poll(0))
-            if self._armed and is_gone and self._armed:
+            # Counted, since a stopped machine's clock runs on.
+            gone_s = gone_s + _WATCH_S if is_gone else 0.0
+            if self._armed and gone_s > self._grace_s and self._armed:
                 end_now(EXIT_STDIN_CLOSED)
             now = self._inlet.heard()
             # A stopped machine's clock runs on: what may have come meanwhile is looked at once more.

@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 import time
-from typing import Dict, List, Optional
+from typing import Dict, Optional
 
 from . import PROTOCOL, VERSION
 from .call import Call
@@ -20,12 +20,12 @@ from .generations.soundness import FULL, QUICK, check_generation
 from .generations.state import highest_seq
 from .generations.trust import is_verified_since_boot, look, note_verified
 from .generations.verify import progress
+from .ground import look_at_ground
 from .guard import holder, is_held, patience_of
 from .layout import DATABASE, Generation, Layout, boot_id, companion_id
 from .own_config import ask_armed
 from .required import Required, missing_files, read_required, why_not_as_asked
 from .signing.signers import signers
-from .volume import why_not_mounted
 
 
 def run(call: Call) -> Dict[str, object]:
@@ -33,10 +33,13 @@ def run(call: Call) -> Dict[str, object]:
     request = call.request
     layout = Layout(request.text("root"))
     key = request.content_key("")
-    reasons = not_writable(layout.root)
-    unmounted = why_not_mounted(layout, request.text("mount_point", ""))
-    reasons += [unmounted] if unmounted else []
-    held = not reasons and is_held(layout, patience_of(call, 0.0))
+    ground = look_at_ground(call, layout, key)
+    reasons = ground.reasons
+    held = False
+    try:
+        held = not reasons and is_held(layout, patience_of(call, 0.0))
+    except OSError as error:
+        reasons.append("whether the companion's lock is held can't be told: %s" % error)
     armed = ask_armed(layout)
     reasons += [armed.reason] if armed.reason else []
     try:
@@ -44,7 +47,7 @@ def run(call: Call) -> Dict[str, object]:
     except AgentError as error:
         taken_from = None
         reasons.append(error.message)
-    required = read_required(layout, request)
+    required = read_required(layout, request, gated=call.gated)
     reasons += required.reasons
     current = layout.current()
     verified = _verified(call, layout, current, key, required) if current and key else None
@@ -62,34 +65,19 @@ def run(call: Call) -> Dict[str, object]:
         "nonce": call.nonce,
         "clock": int(time.time()),
         "root": layout.root,
+        "volume": ground.volume,
+        "in_memory": ground.in_memory,
         "reasons": list(dict.fromkeys(reasons)),
         "busy": holder(layout) if held else None,
         "signers": taken_from,
         "highest_seq": highest_seq(layout),
         "stages": required.told(),
-        "missing_files": missing_files(required, current),
+        "missing_files": missing_files(required, layout, current),
         "current": None if current is None else _described(current, key, required),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
         **free_space(layout.root),
     }
-
-
-def not_writable(root: str) -> List[str]:
-    """Return why nothing can be written at ``root``, judged from what is there without writing."""
-    if os.path.lexists(root) and not os.path.isdir(root):
-        return ["the cache root %s is not a folder" % root]
-    place = root
-    while not os.path.isdir(place) and place != os.path.dirname(place):
-        if os.path.lexists(place):
-            return ["the cache root %s can't be made: %s is not a folder" % (root, place)]
-        place = os.path.dirname(place)
-    what = "the cache root" if place == root else "the cache root %s can't be made:" % root
-    if os.statvfs(place).f_flag & os.ST_RDONLY:
-        return ["%s %s is on a volume that is mounted read-only" % (what, place)]
-    if not os.access(place, os.W_OK | os.X_OK):
-        return ["%s %s is not writable for %s" % (what, place, _user())]
-    return []
 
 
 def own_sha256() -> str:
@@ -154,7 +142,3 @@ def _size(path: str) -> int:
         return os.lstat(path).st_size
     except OSError:
         return 0
-
-
-def _user() -> str:
-    return "user id %d" % os.geteuid()

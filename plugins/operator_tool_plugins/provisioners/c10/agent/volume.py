@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Optional
 
-from .faults import AgentError
 from .layout import Layout
-
-_MOUNTS = "/proc/self/mountinfo"
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
+from .mounts import read_mounts
 
 
-def why_not_mounted(layout: Layout, mount_point: str) -> Optional[str]:
-    """Return what keeps the cache root from lying on the volume that is mounted there, None where it does."""
+def why_not_mounted(layout: Layout, mount_point: str, *, gated: bool = False) -> Optional[str]:
+    """Return what keeps the cache root from lying on the volume that is mounted there, None where it does.
+
+    Behind the gate no other path is looked at than one that the cache root lies below.
+    """
     if not mount_point:
         return None
-    point = os.path.realpath(os.path.expanduser(mount_point))
+    point = os.path.expanduser(mount_point)
+    if gated:
+        point = os.path.normpath(point)
+        if not os.path.isabs(point) or os.path.commonpath([point, layout.root]) != point:
+            return "the cache root %s does not lie below the mount point, which is not looked at then" % layout.root
+    point = os.path.realpath(point)
     if not _is_mount_point(point):
         return "the cache volume is not mounted: nothing is mounted at %s" % point
     if os.path.commonpath([point, layout.root]) != point:
@@ -25,18 +29,7 @@ def why_not_mounted(layout: Layout, mount_point: str) -> Optional[str]:
     return None
 
 
-def check_mounted(layout: Layout, mount_point: str) -> None:
-    """Raise ``not_mounted`` where the volume went away since the greeting."""
-    reason = why_not_mounted(layout, mount_point)
-    if reason:
-        raise AgentError("not_mounted", reason)
-
-
 def _is_mount_point(path: str) -> bool:
     """Tell it also of a folder that is mounted over another of the same volume, which only the kernel's table knows."""
-    try:
-        with open(_MOUNTS, "rb") as table:
-            points = [line.split(b" ")[4] for line in table]
-    except (OSError, IndexError):
-        return os.path.ismount(path)
-    return os.fsencode(path) in [_ESCAPED.sub(lambda found: bytes([int(found.group(1), 8)]), name) for name in points]
+    mounts = read_mounts()
+    return mounts.is_point(path) if mounts else os.path.ismount(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tty
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_what_is_missing_is_told_with_what_was_seen(bench: StageBench) -> None:
     assert greeting["missing_files"] == [
         f"{empty} is empty",
         f"{absent} is missing",
-        f"{bench.folder} can't be read: Is a directory",
+        f"{bench.folder} is not a regular file",
         "artefacts/cam.yaml is missing: there is no current generation",
     ]
     assert not greeting["reasons"]
@@ -38,10 +39,31 @@ def test_a_file_of_the_cache_is_looked_for_in_the_current_one(bench: StageBench)
 
 
 def test_a_pipe_is_not_waited_for(bench: StageBench) -> None:
-    """It can be opened, and has nothing in it."""
+    """Nor is it opened: what somebody else is about to read from it stays there."""
     pipe = bench.folder / "pipe"
     os.mkfifo(pipe)
-    assert bench.hello(required_files=[str(pipe)])["missing_files"] == [f"{pipe} is empty"]
+    ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(ours, b"ABC")
+        assert bench.hello(required_files=[str(pipe)])["missing_files"] == [f"{pipe} is not a regular file"]
+        assert os.read(ours, 10) == b"ABC"
+    finally:
+        os.close(ours)
+
+
+def test_a_terminal_is_neither_read_nor_taken(bench: StageBench) -> None:
+    """A serial port (here a pseudo-terminal) keeps its bytes, and stays no one's controlling terminal."""
+    master, port = os.openpty()
+    try:
+        tty.setraw(port)
+        name = os.ttyname(port)
+        os.write(master, b"autopilot")
+        bench.own_file(required_files=[name])
+        assert bench.hello()["missing_files"] == [f"{name} is not a regular file"]
+        assert os.read(port, 20) == b"autopilot"
+    finally:
+        os.close(master)
+        os.close(port)
 
 
 def test_a_link_is_followed(bench: StageBench) -> None:

@@ -11,6 +11,7 @@ from ..faults import AgentError
 from ..generations.manifest import Manifest, parse_manifest
 from ..generations.origin import refuse_to_replace_another
 from ..generations.state import highest_seq
+from ..ground import check_ground
 from ..guard import BuildLock, patience_of
 from ..layout import MAX_SEQ, Layout, companion_id
 from ..receiving.staging import take_back
@@ -31,6 +32,7 @@ def run(call: Call) -> Dict[str, object]:
     signer = check_signature(layout, order_bytes, request.text_or_none("signature"), SIGN_NAMESPACE)
     order = parse_manifest(order_bytes)
     _check_order(call, layout, order)
+    check_ground(call, layout)
     if not os.path.isdir(layout.stagings):
         raise AgentError("staging", "nothing was received under %s" % layout.root)
     note: Dict[str, object] = {"operator": request.text("operator", ""), "run_id": order.run_id, "pid": os.getpid()}

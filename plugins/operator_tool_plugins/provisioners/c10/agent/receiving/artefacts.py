@@ -16,9 +16,9 @@ from ..failpoints import failpoint
 from ..faults import AgentError, free_space
 from ..generations.files import FileEntry, hash_file
 from ..generations.manifest import read_manifest
+from ..ground import check_ground
 from ..guard import BuildLock, patience_of
 from ..layout import ARTEFACTS, Layout, is_folder, is_plain_file, make_folder, remove, sync_folder
-from ..volume import check_mounted
 from ..wire import FRAME_ARTEFACT, FRAME_PING, FRAME_SEAL
 from .artefact_list import asked_artefacts
 from .part_file import PartFile, copied, part_name
@@ -55,7 +55,7 @@ def run(call: Call) -> Dict[str, object]:
     layout = Layout(request.text("root"))
     key = request.content_key()
     wanted = asked_artefacts(request) or ()
-    check_mounted(layout, request.text("mount_point", ""))
+    check_ground(call, layout)
     layout.make()
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),

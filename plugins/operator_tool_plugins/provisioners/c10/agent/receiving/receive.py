@@ -15,9 +15,9 @@ from ..failpoints import failpoint
 from ..faults import AgentError, free_space
 from ..generations.manifest import read_manifest
 from ..generations.origin import refuse_to_replace_another
+from ..ground import check_ground
 from ..guard import BuildLock, patience_of
 from ..layout import Layout
-from ..volume import check_mounted
 from .held import HeldPictures
 from .intake import Entry, Intake, Offer, Pictures, Seal
 from .seed import copy_database, is_worth_it, trusted_current
@@ -42,7 +42,7 @@ def run(call: Call) -> Dict[str, object]:
     request = call.request
     layout = Layout(request.text("root"))
     content_key = request.content_key()
-    check_mounted(layout, request.text("mount_point", ""))
+    check_ground(call, layout)
     layout.make()
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),

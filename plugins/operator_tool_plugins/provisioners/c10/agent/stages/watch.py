@@ -9,6 +9,7 @@ from typing import Dict, Optional, Tuple
 
 from ..generations.trust import NAME as TRUST_NOTE
 from ..layout import Layout
+from ..trial import PREFIX as TRIAL
 
 _OTHERS = (
     "audit.jsonl",
@@ -35,7 +36,7 @@ def look_around(layout: Layout, own: str) -> Seen:
         except OSError:
             continue
         for entry in entries:
-            if entry.path in free:
+            if entry.path in free or (folder == layout.root and entry.name.startswith(TRIAL)):
                 continue
             try:
                 found = entry.stat(follow_symlinks=False)
