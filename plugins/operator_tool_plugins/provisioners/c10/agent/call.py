@@ -8,6 +8,7 @@ from typing import Container, Dict, List, NamedTuple, Optional
 
 from .faults import AgentError
 from .guard import DeadMan
+from .vehicle import Vehicle
 from .wire import Inlet, Outlet
 
 MAX_NUMBER = 2**53 - 1
@@ -133,6 +134,7 @@ class Call(NamedTuple):
     inlet: Inlet
     outlet: Outlet
     dead_man: DeadMan
+    vehicle: Vehicle
     nonce: str = ""
     """This process's own: who signs for it can't have signed before it began."""
     gated: bool = False

@@ -11,6 +11,7 @@ from . import PROTOCOL
 from .call import Call, Request, follows_receive
 from .faults import AgentError, as_agent_error
 from .guard import DeadMan
+from .vehicle import Vehicle
 from .wire import FRAME_CANCEL, FRAME_SEAL, MAX_REQUEST_BYTES, Inlet, Outlet
 
 VERBS = {
@@ -100,7 +101,7 @@ class Desk:
                 # Where what the client wrote leads to can change; where the keeper's own path leads is the keeper's.
                 request.pin_root(check_root(request.text("root"), self._only_root))
             self._dead_man.arm(READING_GRACE_S if verb in READING else 0.0)
-            call = Call(request, self._inlet, self._outlet, self._dead_man, self._nonce, gated, verb)
+            call = Call(request, self._inlet, self._outlet, self._dead_man, Vehicle(), self._nonce, gated, verb)
             return Answer(verb, self._done(verb, call), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
             return Answer(verb or "unknown", {}, as_agent_error(error, place))

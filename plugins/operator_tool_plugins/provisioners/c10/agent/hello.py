@@ -41,7 +41,6 @@ def run(call: Call) -> Dict[str, object]:
     except OSError as error:
         reasons.append("whether the companion's lock is held can't be told: %s" % error)
     armed = ask_armed(layout)
-    reasons += [armed.reason] if armed.reason else []
     try:
         taken_from = signers(layout)
     except AgentError as error:
@@ -50,7 +49,15 @@ def run(call: Call) -> Dict[str, object]:
     required = read_required(layout, request, gated=call.gated)
     reasons += required.reasons
     current = layout.current()
-    verified = _verified(call, layout, current, key, required) if current and key else None
+    verified = None
+    if current and key:
+        try:
+            verified = _verified(call, layout, current, key, required, may_read=not armed.reason)
+        except AgentError as error:
+            if error.code != "armed":
+                raise
+            armed = ask_armed(layout)
+    reasons += [armed.reason] if armed.reason else []
     return {
         "last": bool(request.flag("end_if_verified") and verified and verified["ok"]),
         "protocol": PROTOCOL,
@@ -107,11 +114,12 @@ def _described(current: Generation, key: str, required: Required) -> Dict[str, o
 
 
 def _verified(
-    call: Call, layout: Layout, current: Generation, key: str, required: Required
+    call: Call, layout: Layout, current: Generation, key: str, required: Required, *, may_read: bool
 ) -> Optional[Dict[str, object]]:
     """Return whether every byte is what it was built as, None where the current generation is another cache.
 
-    All of them are read and hashed, unless that was done since this machine started and nobody has touched them.
+    All of them are read and hashed, unless that was done since this machine started and nobody has touched them; None,
+    too, where they would have to be read and the vehicle is armed. Raises ``armed`` where it is meanwhile.
     """
     if current.key_prefix != key[:12]:
         return None
@@ -123,8 +131,14 @@ def _verified(
             return None
         # Who may sign can have changed since.
         how = QUICK if since_boot else FULL
+        if how == FULL:
+            if not may_read:
+                return None
+            call.vehicle.begin(layout)
         check_generation(layout, current, how, progress(call, sum(entry.bytes for entry in manifest.all_files)))
     except AgentError as error:
+        if error.code == "armed":
+            raise
         return {"ok": False, "how": "full", "problem": error.message, "tiles": 0, "tiles_digest": ""}
     if not since_boot and not call.request.flag("only_look"):
         note_verified(layout, current.name, seen)

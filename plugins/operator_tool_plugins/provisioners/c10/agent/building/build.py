@@ -33,10 +33,12 @@ def run(call: Call) -> Dict[str, object]:
     order = parse_manifest(order_bytes)
     _check_order(call, layout, order)
     check_ground(call, layout)
+    call.vehicle.begin(layout)
     if not os.path.isdir(layout.stagings):
         raise AgentError("staging", "nothing was received under %s" % layout.root)
     note: Dict[str, object] = {"operator": request.text("operator", ""), "run_id": order.run_id, "pid": os.getpid()}
     with BuildLock(layout).acquire(patience_of(call, 5.0), note) as lock:
+        call.vehicle.look()
         attempts.begin(layout, order.run_id)
         if not take_back(layout, order.content_key):
             raise AgentError("staging", "nothing was received for this cache")

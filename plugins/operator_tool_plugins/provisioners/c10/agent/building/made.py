@@ -61,7 +61,7 @@ def _complete(call: Call, layout: Layout, order: Manifest) -> "tuple[List[int], 
     seen = look_at(staging.path)
     # The disk writes, one thread hashes the file, others the pictures in it: each waits for something else.
     sync = _Aside("sync", lambda: sync_path(staging.path))
-    hashed = _Hashed(staging.path)
+    hashed = _Hashed(staging.path, call.vehicle.look)
     try:
         measured = measure(staging.path, tick)
     except sqlite3.Error as error:
@@ -109,10 +109,11 @@ class _Aside(threading.Thread):
 class _Hashed(_Aside):
     """Hashes one file; ``sha256`` is there after ``join``."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, look: Callable[[], None]) -> None:
         self.sha256 = ""
         self._path = path
+        self._look = look
         super().__init__("hash-file", self._hash)
 
     def _hash(self) -> None:
-        self.sha256 = hash_file(self._path)
+        self.sha256 = hash_file(self._path, lambda _bytes: self._look())

@@ -58,7 +58,7 @@ def compare(measured: Measured, manifest: Manifest) -> Optional[str]:
     return None
 
 
-def sample(path: str, pictures: int) -> Optional[str]:
+def sample(path: str, pictures: int, look: Callable[[], None]) -> Optional[str]:
     """Hash so many pictures, picked at random; return what is wrong with them, None when nothing is."""
     connection = open_immutable(path)
     try:
@@ -66,6 +66,7 @@ def sample(path: str, pictures: int) -> Optional[str]:
         if low is None:
             return None
         for _ in range(pictures):
+            look()
             tile_id, name, data = connection.execute(
                 "SELECT tile_id, sha256, tile_data FROM images WHERE tile_id >= ? ORDER BY tile_id LIMIT 1",
                 (random.randint(low, high),),  # noqa: S311 - nobody gains by foreseeing it

@@ -92,7 +92,7 @@ def publish(call: Call, layout: Layout, lock: BuildLock, order: bytes, made: Mad
         "tiles_digest": manifest.tiles_digest,
         "files": len(manifest.all_files),
         "signer": signer,
-        "tidied": tidy(layout, lock),
+        "tidied": tidy(layout, lock, call.vehicle.look),
         "last": call.request.flag("last"),
     }
 

@@ -45,22 +45,24 @@ def check_generation(layout: Layout, generation: Generation, how: str, tick: Cal
 def find_problem(
     layout: Layout, generation: Generation, how: str, tick: Callable[[int], None] = lambda _bytes: None
 ) -> Optional[AgentError]:
-    """Return what is wrong with a generation, None when nothing is."""
+    """Return what is wrong with a generation, None when nothing is. Raises ``armed`` where ``tick`` does."""
     try:
         check_generation(layout, generation, how, tick)
     except AgentError as error:
+        if error.code == "armed":
+            raise
         return error
     except OSError as error:
         return AgentError("verify", "it can't be read: %s" % error)
     return None
 
 
-def sample_problem(generation: Generation, pictures: int) -> Optional[AgentError]:
-    """Hash so many pictures, picked at random; return what is wrong with them."""
+def sample_problem(generation: Generation, pictures: int, look: Callable[[], None]) -> Optional[AgentError]:
+    """Hash so many pictures, picked at random; return what is wrong with them. ``look`` is called for each."""
     # SQLite takes its time to import, and nothing else here needs it.
     from ..building.measure import sample
 
-    problem = sample(os.path.join(generation.path, DATABASE), pictures) if pictures else None
+    problem = sample(os.path.join(generation.path, DATABASE), pictures, look) if pictures else None
     return AgentError("verify", problem) if problem else None
 
 

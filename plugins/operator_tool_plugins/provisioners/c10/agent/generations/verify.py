@@ -24,6 +24,9 @@ def run(call: Call) -> Dict[str, object]:
     if how not in (QUICK, FULL):
         raise AgentError("request", "how: expected %s or %s" % (QUICK, FULL))
     pictures = min(request.number("sample", 0), MAX_SAMPLE)
+    if how == FULL or pictures:
+        # The disk of a vehicle in flight is the navigation's.
+        call.vehicle.begin(layout)
     current = layout.current()
     problems = memory_problems(layout)
     asked = [current] if current else []
@@ -60,13 +63,20 @@ def memory_problems(layout: Layout) -> List[Dict[str, object]]:
 
 
 def progress(call: Call, total: Optional[int]) -> Callable[[int], None]:
-    """Return what tells the workstation of each step."""
-    return lambda done: call.outlet.event("progress", done=done, total=total)
+    """Return what tells the workstation of each step, and asks now and then whether the vehicle is armed."""
+
+    def tick(done: int) -> None:
+        call.vehicle.look()
+        call.outlet.event("progress", done=done, total=total)
+
+    return tick
 
 
 def _verified(call: Call, layout: Layout, generation: Generation, how: str, pictures: int) -> Dict[str, object]:
     seen = look(generation.path)
-    problem = find_problem(layout, generation, how, progress(call, None)) or sample_problem(generation, pictures)
+    problem = find_problem(layout, generation, how, progress(call, None)) or sample_problem(
+        generation, pictures, call.vehicle.look
+    )
     if problem is None and how == FULL and generation == layout.current():
         note_verified(layout, generation.name, seen)
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, List, NamedTuple, Optional, Set, Tuple
 
 from ..failpoints import failpoint
 from ..faults import AgentError
@@ -45,8 +45,11 @@ def doom(kind: str, name: str, path: str) -> Doomed:
     return Doomed(kind, name, path, disk_bytes(path))
 
 
-def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
-    """Remove what is doomed, but for the generations that a consumer has pinned meanwhile."""
+def remove_all(layout: Layout, doomed: List[Doomed], look: Callable[[], None]) -> Removed:
+    """Remove what is doomed, but for the generations that a consumer has pinned meanwhile.
+
+    ``look`` is called before each removal, and may raise: the next tidying removes what is left.
+    """
     hidden = [(one, _hide(layout, one, DOOMED)) for one in doomed]
     failpoint("gc.after_hidden")
     if hidden:
@@ -66,6 +69,7 @@ def remove_all(layout: Layout, doomed: List[Doomed]) -> Removed:
     failpoint("gc.after_going")
     done = Removed([], ["%s was pinned just now, and stays" % name for name in spared])
     for one, path in going:
+        look()
         try:
             _remove(path)
         except OSError as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple
 
 from ..call import Call
 from ..faults import AgentError, as_agent_error
 from ..generations.trust import NAME as VERIFIED
 from ..guard import BuildLock, patience_of
 from ..layout import DATABASE, Layout, is_folder
-from ..own_config import refuse_if_armed
 from .audit import note
 from .known import kept
 from .removal import (
@@ -59,14 +58,18 @@ def run(call: Call) -> Dict[str, object]:
     who: Dict[str, object] = {"operator": request.text("operator", ""), "run_id": request.text("run_id")}
     with BuildLock(layout).acquire(patience_of(call, 5.0), {**who, "pid": os.getpid()}) as lock:
         # The disk of a vehicle in flight is the navigation's.
-        refuse_if_armed(layout)
-        return _tidy(layout, lock, who)
+        call.vehicle.begin(layout)
+        return _tidy(layout, lock, who, call.vehicle.look)
 
 
-def tidy(layout: Layout, lock: BuildLock) -> Dict[str, object]:
-    """Tidy after a switch, and return what was done; never raises: the switch is made, whatever comes of this."""
+def tidy(layout: Layout, lock: BuildLock, look: Callable[[], None] = lambda: None) -> Dict[str, object]:
+    """Tidy after a switch, and return what was done; never raises: the switch is made, whatever comes of this.
+
+    ``look`` is called before each removal, and may raise.
+    """
     try:
-        return _tidy(layout, lock, {})
+        look()
+        return _tidy(layout, lock, {}, look)
     except Exception as error:  # noqa: BLE001 - the switch is made, and must be reported
         problem = as_agent_error(error, layout.root)
         note(layout, "gc", outcome=problem.code, problem=problem.message)
@@ -86,11 +89,11 @@ def look_through(layout: Layout) -> Plan:
     return Plan(doomed + _leftovers(layout), why, notes + told)
 
 
-def _tidy(layout: Layout, lock: BuildLock, who: Dict[str, object]) -> Dict[str, object]:
+def _tidy(layout: Layout, lock: BuildLock, who: Dict[str, object], look: Callable[[], None]) -> Dict[str, object]:
     lock.check()
     restored = put_back_pinned(layout)
     plan = look_through(layout)
-    done = remove_all(layout, plan.doomed)
+    done = remove_all(layout, plan.doomed, look)
     if done.gone:
         names = ["%s %s" % (one.kind, one.name) for one in done.gone]
         note(layout, "gc", **who, outcome="done", removed=names, freed_bytes=sum(one.bytes for one in done.gone))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from ..call import Call
 from ..failpoints import failpoint
@@ -43,7 +43,7 @@ def check_staged(call: Call, staging: str, artefacts: Tuple[FileEntry, ...]) -> 
     for entry in artefacts:
         path = os.path.join(staging, entry.path)
         call.outlet.moved("hashing %s" % entry.path)
-        if not _is_whole(path, entry):
+        if not _is_whole(path, entry, call.vehicle.look):
             if os.path.lexists(path):
                 remove(path)
             raise AgentError("verify", "%s is missing, or not what was sent: the next run sends it again" % entry.path)
@@ -56,6 +56,7 @@ def run(call: Call) -> Dict[str, object]:
     key = request.content_key()
     wanted = asked_artefacts(request) or ()
     check_ground(call, layout)
+    call.vehicle.begin(layout)
     layout.make()
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
@@ -63,6 +64,7 @@ def run(call: Call) -> Dict[str, object]:
         "pid": os.getpid(),
     }
     with BuildLock(layout).acquire(patience_of(call, 5.0), note):
+        call.vehicle.look()
         staging = layout.staging(key)
         take_back(layout, key)
         make_folder(staging)
@@ -120,16 +122,17 @@ class Receiver:
         lacking: Dict[str, _Lacking] = {}
         for place, entry in enumerate(self._wanted):
             self._call.outlet.moved("looking for %s" % entry.path)
-            if entry.sha256 in lacking or _is_whole(self._path(entry), entry) or self._copy(entry):
+            look = self._call.vehicle.look
+            if entry.sha256 in lacking or _is_whole(self._path(entry), entry, look) or self._copy(entry):
                 continue
-            lacking[entry.sha256] = _Lacking(place, entry, PartFile(self._folder, entry))
+            lacking[entry.sha256] = _Lacking(place, entry, PartFile(self._folder, entry, look))
         return list(lacking.values())
 
     def _copy(self, entry: FileEntry) -> bool:
         """Copy the file from where the same bytes lie; tell whether they were anywhere."""
         ours = (self._path(other) for other in self._wanted if other.sha256 == entry.sha256 and other != entry)
         for source in [*self._held.get(entry.sha256, ()), *ours]:
-            if _is_there(source, entry) and copied(source, self._folder, entry):
+            if _is_there(source, entry) and copied(source, self._folder, entry, self._call.vehicle.look):
                 self._copied_bytes += entry.bytes
                 return True
         return False
@@ -153,6 +156,8 @@ class Receiver:
                 raise AgentError("protocol", "a frame of type %d, %d bytes, is none of a file" % (kind, len(payload)))
             if item is None or _PLACE.unpack_from(payload)[0] != item.place:
                 raise AgentError("protocol", "a piece of a file came out of turn")
+            # Armed meanwhile: what came so far is kept for later.
+            self._call.vehicle.look()
             item.part.add(payload[_PLACE.size :])
             self._received_bytes += len(payload) - _PLACE.size
             self._tell(item)
@@ -217,5 +222,5 @@ def _is_there(path: str, entry: FileEntry) -> bool:
     return is_plain_file(path) and os.lstat(path).st_size == entry.bytes
 
 
-def _is_whole(path: str, entry: FileEntry) -> bool:
-    return _is_there(path, entry) and hash_file(path) == entry.sha256
+def _is_whole(path: str, entry: FileEntry, look: Callable[[], None]) -> bool:
+    return _is_there(path, entry) and hash_file(path, lambda _bytes: look()) == entry.sha256

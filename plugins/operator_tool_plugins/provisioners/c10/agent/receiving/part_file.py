@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Union
+from typing import Callable, Union
 
 from ..faults import AgentError
 from ..generations.files import FileEntry
@@ -21,9 +21,12 @@ def part_name(sha256: str) -> str:
 
 
 class PartFile:
-    """One file that grows at its end. What an earlier attempt left is continued, having been hashed again."""
+    """One file that grows at its end. What an earlier attempt left is continued, having been hashed again.
 
-    def __init__(self, folder: str, entry: FileEntry) -> None:
+    ``look`` is called for each piece that is read, and may raise.
+    """
+
+    def __init__(self, folder: str, entry: FileEntry, look: Callable[[], None]) -> None:
         self.size = 0
         self._entry = entry
         self._folder = folder
@@ -35,7 +38,7 @@ class PartFile:
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         if os.path.lexists(self._path):
             self._fd = os.open(self._path, flags)
-            self._rehash()
+            self._rehash(look)
         else:
             self._fd = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o644)
 
@@ -77,8 +80,9 @@ class PartFile:
         found = os.lstat(self._path)
         return 0 < found.st_size < self._entry.bytes and found.st_nlink == 1
 
-    def _rehash(self) -> None:
+    def _rehash(self, look: Callable[[], None]) -> None:
         while True:
+            look()
             piece = os.read(self._fd, _READ_BYTES)
             if not piece:
                 return
@@ -86,16 +90,17 @@ class PartFile:
             self.size += len(piece)
 
 
-def copied(source: str, folder: str, entry: FileEntry) -> bool:
+def copied(source: str, folder: str, entry: FileEntry, look: Callable[[], None]) -> bool:
     """Copy a file of this machine into ``folder``; tell whether its bytes were those that are wanted."""
     stale = os.path.join(folder, part_name(entry.sha256))
     if os.path.lexists(stale):
         remove(stale)
-    part = PartFile(folder, entry)
+    part = PartFile(folder, entry, look)
     try:
         fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             while not part.is_complete:
+                look()
                 piece = os.read(fd, _READ_BYTES)
                 if not piece:
                     break
@@ -103,7 +108,9 @@ def copied(source: str, folder: str, entry: FileEntry) -> bool:
         finally:
             os.close(fd)
         part.finish(os.path.basename(entry.path))
-    except AgentError:
+    except AgentError as error:
+        if error.code == "armed":
+            raise
         return False
     finally:
         part.close()

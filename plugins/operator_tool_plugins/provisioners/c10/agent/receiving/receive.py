@@ -43,6 +43,7 @@ def run(call: Call) -> Dict[str, object]:
     layout = Layout(request.text("root"))
     content_key = request.content_key()
     check_ground(call, layout)
+    call.vehicle.begin(layout)
     layout.make()
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
@@ -51,9 +52,11 @@ def run(call: Call) -> Dict[str, object]:
     }
 
     def tick(done: int) -> None:
+        call.vehicle.look()
         call.outlet.event("progress", rehashed=done)
 
     with BuildLock(layout).acquire(patience_of(call, 5.0), note):
+        call.vehicle.look()
         failpoint("receive.after_lock")
         refuse_to_replace_another(layout, request.text_or_none("replaces"), request.text("run_id"))
         with open_staging(layout, content_key, tick) as staging:
@@ -78,7 +81,11 @@ def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, inta
     sample = [entry.sha256 for entry in first[:_LOOKUP]]
     wanted_tiles = call.request.number("wanted_tiles", 0)
     if is_worth_it(held.count(sample), len(sample), read_manifest(current.path).tiles, wanted_tiles):
-        tick = functools.partial(call.outlet.moved, "copying the current cache")
+
+        def tick() -> None:
+            call.vehicle.look()
+            call.outlet.moved("copying the current cache")
+
         staging.begin_as_copy(functools.partial(copy_database, current, tick))
 
 
@@ -236,6 +243,8 @@ class Receiver:
         self._call.outlet.event(
             "stored", batch=self._done_batch, received=self._received, received_bytes=self._received_bytes
         )
+        # Armed meanwhile: what came so far is kept for later.
+        self._call.vehicle.look()
         space = free_space(self._staging.path)
         free_bytes = space.get("free_bytes")
         if isinstance(free_bytes, int) and free_bytes < self._keep_free_bytes:

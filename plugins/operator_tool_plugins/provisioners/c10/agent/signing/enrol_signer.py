@@ -60,6 +60,7 @@ def run(call: Call) -> Dict[str, object]:
         old = signer.key if replace and signer is not None else None
         if old == key:
             raise AgentError("signers", "a key can't replace itself: have the old key sign for the new one")
+        refuse_if_armed(layout)
         # From here on it is quicker to finish than to be ended half-way.
         call.dead_man.let_finish()
         written_to = _enrol(layout, found, principal, key, old)

@@ -40,6 +40,7 @@ def run_stages(call: Call, layout: Layout, folder: str, order: Manifest, order_b
         return
     make_folder(made)
     for stage in stages:
+        call.vehicle.look()
         _run(call, layout, folder, stage, order_bytes)
     if not os.listdir(made):
         os.rmdir(made)
@@ -63,6 +64,7 @@ def _run(call: Call, layout: Layout, folder: str, stage: Stage, order_bytes: byt
         def look() -> str:
             # It may print nothing until its own deadline.
             call.outlet.moved("waiting for the stage " + stage.name)
+            call.vehicle.look()
             return why_too_much(output, stage.max_output_bytes)
 
         ended = run_program(
