@@ -7,21 +7,28 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operator_tool.api import BuildError, CompanionSession, NotReadyError
-from operator_tool_plugins.provisioners.c10.agent import own_config
+from operator_tool_plugins.provisioners.c10.agent import own_config, vehicle
 from operator_tool_plugins.provisioners.c10.agent.layout import Layout
 from operator_tool_plugins.provisioners.c10.agent.own_config import ask_armed
+from operator_tool_plugins.provisioners.c10.wire import data_frame, offer_frame
 from tests.support.c10_rig import (
+    Agent,
+    Supply,
     ask,
     build_cache,
     build_once,
     context_of,
     order_of,
+    picture,
     provisioner_of,
     receive_once,
+    request_of,
+    snapshot,
     supply_of,
     whole_way,
 )
@@ -190,26 +197,24 @@ def test_case_093_armed_before_the_switch_keeps_the_old_cache_and_what_was_sent(
     """The agent looks again after the word to commit; the next build needs no tile."""
     root, order, supply = tmp_path / "cache", order_of(50, lat_deg=50.0), supply_of(50, first_seed=9000)
     old = whole_way(file, root, order_of(5), supply_of(5))["generation"]
-    own_file(root, {"armed_command": [program(tmp_path, "exit 0")]})
+    own_file(root, {"armed_command": [program(tmp_path, f"test $(ls {root}/generations | wc -l) = 1")]})
     assert receive_once(file, root, order, supply)[0] == 50
-    program(tmp_path, "exit 1")
     failed = build_once(file, root, order, supply)
     assert (failed["ok"], failed["error"]["code"]) == (False, "armed")
     assert failed["error"]["message"] == "busy: armed"
     assert os.readlink(root / "current") == f"generations/{old}"
-    assert ask(file, "verify", root, order)["generation"] == old
     program(tmp_path, "exit 0")
+    assert ask(file, "verify", root, order)["generation"] == old
     assert receive_once(file, root, order, supply)[0] == 0
     assert build_once(file, root, order, supply)["ok"]
 
 
 def test_case_093_the_runner_says_that_it_is_worth_another_try(session: CompanionSession, tmp_path: Path) -> None:
-    """BUILD, retryable, and the same command then ends well."""
+    """BUILD, retryable, where it was armed right before the switch, and the same command then ends well."""
     root, order, supply = tmp_path / "cache", order_of(30), supply_of(30)
-    own_file(root, {"armed_command": [program(tmp_path, "exit 0")]})
+    own_file(root, {"armed_command": [program(tmp_path, f"! ls {root}/generations/0*")]})
     provisioner = provisioner_of(root, context_of(tmp_path))
     provisioner.prepare(session, order)
-    program(tmp_path, "exit 1")
     summary = provisioner.transfer(session, order, supply)
     with pytest.raises(BuildError, match="busy: armed") as caught:
         provisioner.build(session, order, summary)
@@ -218,3 +223,109 @@ def test_case_093_the_runner_says_that_it_is_worth_another_try(session: Companio
     program(tmp_path, "exit 0")
     again, report = build_cache(session, root, supply)
     assert (again.sent_tiles, report.tiles) == (0, 30)
+
+
+@pytest.mark.parametrize("step", ["transfer", "build"])
+def test_the_runner_says_that_what_was_received_is_kept(session: CompanionSession, tmp_path: Path, step: str) -> None:
+    """NOT READY, where it was armed after the greeting, and nothing has to be sent twice."""
+    root, order, supply = tmp_path / "cache", order_of(30), supply_of(30)
+    own_file(root, {"armed_command": [program(tmp_path, "exit 0")]})
+    provisioner = provisioner_of(root, context_of(tmp_path))
+    provisioner.prepare(session, order)
+    summary = provisioner.transfer(session, order, supply) if step == "build" else None
+    program(tmp_path, "exit 1")
+    with pytest.raises(NotReadyError) as caught:
+        provisioner.build(session, order, summary) if summary else provisioner.transfer(session, order, supply)
+    assert caught.value.reasons == ("busy: armed",)
+    assert "kept" in caught.value.hint
+    program(tmp_path, "exit 0")
+    again, report = build_cache(session, root, supply)
+    assert (again.sent_tiles, report.tiles) == (30 if step == "transfer" else 0, 30)
+
+
+FILE = {"path": "artefacts/x", "sha256": "0" * 64, "bytes": 10}
+
+
+@pytest.mark.parametrize("verb", ["receive", "artefacts", "build", "verify", "rollback", "gc"])
+def test_no_verb_that_writes_or_reads_much_begins_while_armed(tmp_path: Path, file: Path, verb: str) -> None:
+    """Nothing below the root is touched but the log."""
+    root, order, supply = tmp_path / "cache", order_of(5), supply_of(5)
+    whole_way(file, root, order, supply)
+    (root / "state" / "verified.json").unlink()
+    own_file(root, {"armed_command": [program(tmp_path, "exit 1")]})
+
+    def there() -> dict[str, object]:
+        return {path: seen for path, seen in snapshot(root).items() if "refused" not in path and "audit" not in path}
+
+    before = there()
+    other = order_of(5, lat_deg=50.0)
+    report = (
+        build_once(file, root, other, supply) if verb == "build" else ask(file, verb, root, other, artefacts=[FILE])
+    )
+    assert report["error"]["code"] == "armed"
+    assert {path: seen for path, seen in there().items() if "lock" not in path} == {
+        path: seen for path, seen in before.items() if "lock" not in path
+    }
+
+
+def test_a_cache_is_not_read_while_armed(tmp_path: Path, file: Path) -> None:
+    """What was verified since boot is told; what would have to be read is not."""
+    root, order = tmp_path / "cache", order_of(5)
+    whole_way(file, root, order, supply_of(5))
+    own_file(root, {"armed_command": [program(tmp_path, "exit 1")]})
+    assert ask(file, "hello", root, order)["verified"]["how"] == "since boot"
+    (root / "state" / "verified.json").unlink()
+    report = ask(file, "hello", root, order)
+    assert (report["verified"], report["armed"]) == (None, "yes")
+    assert ask(file, "verify", root, order, how="quick")["ok"], "names and sizes are no burden"
+
+
+def test_armed_meanwhile_stops_the_receiving_and_keeps_what_came(tmp_path: Path, file: Path) -> None:
+    """Asked again at a commit; the next attempt asks for what had not come yet."""
+    root, order, flag = tmp_path / "cache", order_of(400), tmp_path / "flag"
+    supply = Supply([picture(seed) for seed in range(400)], batch_tiles=10)
+    own_file(root, {"armed_command": [program(tmp_path, f"test ! -e {flag}")]})
+    sent = 0
+    with Agent(file, "receive", request_of(root, order)) as agent:
+        said: dict[str, Any] = {}
+        for number, batch in enumerate(supply.batches()):
+            agent.say(offer_frame(number, batch))
+            said = next(line for line in agent.lines() if line.get("event") == "lacks" or "report" in line)
+            if "report" in said:
+                break
+            agent.say(data_frame(number, [supply.pictures[record.sha256] for record in batch]))
+            sent += len(batch)
+            flag.touch()
+            time.sleep(0.1)
+    assert said["error"]["code"] == "armed"
+    assert 0 < sent < 400
+    flag.unlink()
+    assert receive_once(file, root, order, supply)[0] <= 400 - sent + 20
+
+
+def test_the_vehicle_is_asked_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, then about once a second; a slow command takes its share of the time and no more."""
+    asked: list[float] = []
+    now_s, took_s = 0.0, 0.0
+
+    def refuse(_layout: Layout) -> None:
+        nonlocal now_s
+        asked.append(now_s)
+        now_s += took_s
+
+    monkeypatch.setattr(vehicle, "refuse_if_armed", refuse)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    watched = vehicle.Vehicle()
+    watched.look()
+    assert asked == [], "it was not begun"
+    watched.begin(Layout(str(tmp_path)))
+    for _ in range(25):
+        watched.look()
+        now_s += 0.1
+    assert len(asked) == 3
+    took_s = 2.0
+    begun_s = now_s
+    while now_s < begun_s + 100:
+        watched.look()
+        now_s += 0.1
+    assert 8 <= len(asked) - 3 <= 12
