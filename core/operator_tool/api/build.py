@@ -144,6 +144,8 @@ class TileCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Of the reused ones: those that the provider was asked about, and confirmed without sending them."""
     undated: int = 0
     """Tiles of which nobody says when the imagery was taken."""
+    unjudged: dict[str, int] = {}
+    """Of the undated ones: those in a sector, by its kind. Its rule can't be applied to them, and refuses none."""
     downgraded: int = 0
     """Tiles that are kept although their imagery is old for their sector."""
     gaps: tuple[Gap, ...] = ()
@@ -172,6 +174,8 @@ class ProviderShare(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     attribution: str = ""
     synthetic: bool = False
+    formats: dict[str, int] = {}
+    """How many of its tiles have which picture format."""
     imagery_dates: tuple[str, str] | None = None
     """The oldest and the newest date known of its tiles."""
 

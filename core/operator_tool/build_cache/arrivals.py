@@ -13,7 +13,7 @@ from operator_tool.failpoints import failpoint
 from operator_tool.tile_store import TileStore
 from operator_tool.tile_store.disk import check_reserve
 
-from .tally import Tally
+from .tally import Looks, Tally
 
 BATCH_TILES = 2000
 BATCH_BYTES = 32 * 1024 * 1024
@@ -26,8 +26,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     record: TileRecord
     unchanged: bool
     """True for a copy that was held and that the provider confirmed."""
-    imagery_date: str | None
-    downgraded: bool
+    looks: Looks
 
 
 class Arrivals:
@@ -76,6 +75,6 @@ class Arrivals:
         failpoint("download.after_commit")
         self._opened_s = time.monotonic()
         for one in arrived:
-            self._tally.note_arrival(one.imagery_date, unchanged=one.unchanged, downgraded=one.downgraded)
+            self._tally.note_arrival(one.looks, unchanged=one.unchanged)
         if arrived:
             self._hand_on([one.record for one in arrived])

@@ -27,7 +27,7 @@ from .freshness import FreshnessGate
 from .ledger import Ledger
 from .misses import ranges_of
 from .outcome import cache_gaps, gaps_error, provider_share, tile_counts
-from .plan import CachePlan
+from .plan import CachePlan, sized_dataset
 from .provider_pass import ProviderPass
 from .reach import Reach
 from .room import bytes_to_come
@@ -160,7 +160,7 @@ class Download:
         plan = self._plan
         ranges: Callable[[], Iterable[TileRange]] = plan.coverage.ranges
         for name, info in plan.providers:
-            store = TileStore.open(self._stores_dir, provider=name, dataset=info.dataset)
+            store = TileStore.open(self._stores_dir, provider=name, dataset=sized_dataset(info))
             self._stores.append(store)
             failpoint("download.after_open")
             reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
@@ -184,7 +184,8 @@ class Download:
 
     def _judge(self, counts: TileCounts) -> None:
         taken_back = sum(one.tally.taken_back for one in self._passes)
-        if counts.missing <= self._plan.inputs.allow_gaps:
+        # A cache without a single tile is none, whatever was allowed.
+        if counts.missing <= self._plan.inputs.allow_gaps and counts.missing < counts.wanted:
             if taken_back:
                 raise TakenBackError(
                     f"{taken_back} tiles that were handed on turned out to be placeholders, and were forgotten",

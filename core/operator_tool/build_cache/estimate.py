@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from operator_tool.api.build import GapCause
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import OperatorToolError, PluginError
+from operator_tool.api.errors import GapsError
 from operator_tool.api.roles import TileProvider
-from operator_tool.api.tiles import Tile, TileId, TileResult, WantedTile
-from operator_tool.geo.coverage import Coverage, TileRange
-from operator_tool.plugin_host.blame import brief, owner_of
-from operator_tool.plugin_host.calls import answered
-from operator_tool.tile_store import TileStore
+from operator_tool.api.tiles import TileId
+from operator_tool.geo.coverage import Coverage
 
+from .foreseen import Foreseen
+from .freshness import FreshnessGate
+from .gap_hints import gaps_hint, size_hint
 from .plan import CachePlan
-from .reach import Reach, first_asked
+from .sampling import SampleMiss, Sampler
 
 SAMPLING_S = 10.0
 """The sampling is given up after so long; what came by then counts."""
-_STOPPING_S = 10.0
-"""What a provider gets to stop when it is told to."""
 _T_90 = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 7: 1.89, 8: 1.86, 9: 1.83}
 """Student's t for a two-sided range of 90 %, by degrees of freedom."""
 _WIDEST = 2.0
@@ -44,6 +41,13 @@ class ZoomEstimate(msgspec.Struct, frozen=True, kw_only=True):
     sampled: int
     bytes_to_fetch: tuple[int, int] | None
     """From, to; None where no sample came."""
+    nowhere: int = 0
+    """Of these tiles, the ones that every provider of the chain is known to lack: they will be gaps."""
+
+    @property
+    def to_fetch(self) -> int:
+        """How many tiles are to be asked for."""
+        return self.tiles - self.held - self.nowhere
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,17 +64,25 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     by_zoom: tuple[ZoomEstimate, ...]
     problem: str = ""
     """Why there are fewer samples than were asked for, if so."""
+    nowhere: int = 0
+    """Of these tiles, the ones that every provider of the chain is known to lack: they will be gaps."""
+    refused: tuple[SampleMiss, ...] = ()
+    """Of the lacking samples, those that the download would lack, too: whether or not they are asked for again."""
+    hint: str = ""
+    """What to do about these, where that is known."""
+    unjudged: dict[str, int] = {}
+    """Of the tiles that are held and of the samples: those in a sector and without a date, by its kind. Its rule can't
+    be applied to them, and does not refuse them."""
 
+    @property
+    def to_fetch(self) -> int:
+        """How many tiles are to be asked for."""
+        return self.tiles - self.held - self.nowhere
 
-class _Samples:
-    """What the samples showed."""
-
-    def __init__(self) -> None:
-        self.sizes: dict[int, list[int]] = {}
-        self.arrivals_s: list[list[float]] = []
-        """When samples came, since they were asked for: a list for each provider that gave some."""
-        self.lacking = 0
-        self.problem = ""
+    @property
+    def sure_gaps(self) -> int:
+        """How many tiles are known to be missing in the end, at least."""
+        return self.nowhere + len(self.refused)
 
 
 def estimate_of(
@@ -78,43 +90,73 @@ def estimate_of(
     providers: Sequence[tuple[str, TileProvider]],
     stores_dir: Path,
     context: RunContext,
+    freshness: FreshnessGate,
     *,
     samples_per_zoom: int,
 ) -> Estimate:
     """Return the estimate; writes nothing. A provider that fails makes it poorer, never an error."""
-    samples = _Samples()
-    held: dict[int, int] = dict.fromkeys(plan.zooms, 0)
+    sampler = Sampler(freshness, context, limit_s=SAMPLING_S)
+    held: Counter[int] = Counter()
+    nowhere: Counter[int] = Counter()
     described = dict(plan.providers)
-    chain = [(name, described[name], provider) for name, provider in providers]
     wanted = [tile for zoom in plan.zooms for tile in _spread(plan.coverage, zoom, samples_per_zoom)]
-    before: list[Reach] = []
-    for name, info, provider in chain:
-        reach = Reach(name, info, finest_zoom=plan.zooms[-1], max_gsd_m=plan.inputs.max_gsd_m)
-        with TileStore.open(stores_dir, provider=name, dataset=info.dataset) as store:
-            for tiles in plan.coverage.ranges():
-                if first_asked([*before, reach], tiles) == len(before):
-                    held[tiles.z] += store.held_counts(tiles.z, tiles.y, tiles.x0, tiles.x1)
-            wanted = _from_store(store, wanted, samples)
-        before.append(reach)
-        may = [tile for tile in wanted if reach.problem(TileRange(tile.z, tile.y, tile.x, tile.x)) is None]
-        lacking = _ask(name, provider, may, samples, context)
-        wanted = [tile for tile in wanted if tile in lacking or tile not in may]
-        if not wanted or samples.problem:
-            break
-    samples.lacking = len(wanted)
+    with Foreseen(plan, stores_dir, freshness) as foreseen:
+        for tiles in plan.coverage.ranges():
+            known = foreseen.known(tiles, tiles.z)
+            held[tiles.z] += sum(count for _, count in known.held)
+            nowhere[tiles.z] += sum(count for _, count in known.nowhere)
+        lacking, unasked = wanted, len(providers)
+        for (name, provider), store, reach in zip(providers, foreseen.stores, foreseen.chain, strict=True):
+            lacking = sampler.ask(name, described[name], provider, store, reach, lacking)
+            unasked -= 1
+            if not lacking or sampler.problem:
+                break
+    missed = sampler.missed(lacking)
+    # What one provider lacks is no gap while there is another that was not asked.
+    refused = () if unasked else tuple(one for one in missed if one.cause is not GapCause.UNREACHABLE)
     by_zoom = tuple(
-        _zoom_estimate(zoom, count, held[zoom], samples) for zoom, count in plan.coverage.count_by_zoom.items()
+        _zoom_estimate(zoom, count, held[zoom], nowhere[zoom], sampler.sizes.get(zoom, []))
+        for zoom, count in plan.coverage.count_by_zoom.items()
     )
-    all_held = sum(one.held for one in by_zoom)
+    to_fetch = sum(one.to_fetch for one in by_zoom)
     return Estimate(
         tiles=plan.coverage.count,
-        held=all_held,
+        held=sum(one.held for one in by_zoom),
+        nowhere=sum(one.nowhere for one in by_zoom),
         sampled=sum(one.sampled for one in by_zoom),
-        lacking=samples.lacking,
+        lacking=len(missed),
+        refused=refused,
+        hint="" if sampler.wrong_size is None else size_hint(sampler.wrong_size),
+        unjudged=dict(sorted((foreseen.unjudged + sampler.unjudged).items())),
         bytes_to_fetch=_sum(by_zoom),
-        seconds=_seconds(plan.coverage.count - all_held, samples.arrivals_s),
+        seconds=_seconds(to_fetch, sampler.arrivals_s),
         by_zoom=by_zoom,
-        problem=samples.problem,
+        problem=sampler.problem,
+    )
+
+
+def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
+    """Raise ``GapsError``, as the download would, when more tiles are known to be missing than the plan allows."""
+    allowed, missing = plan.inputs.allow_gaps, estimate.sure_gaps
+    nothing = estimate.nowhere == estimate.tiles or (
+        bool(estimate.refused) and not estimate.sampled and not estimate.held
+    )
+    if not missing or (missing <= allowed and estimate.nowhere < estimate.tiles):
+        return
+    said = []
+    if estimate.nowhere:
+        said.append(f"{estimate.nowhere} of {estimate.tiles} tiles are missing from every provider of the chain")
+    if estimate.refused:
+        first = estimate.refused[0]
+        said.append(
+            f"{len(estimate.refused)} of {estimate.sampled + estimate.lacking} samples are such as the download lacks; "
+            f"the first is {first.z}/{first.x}/{first.y}: {first.reason}"
+        )
+    causes = {one.cause for one in estimate.refused} or {GapCause.OUT_OF_BOUNDS}
+    raise GapsError(
+        f"the download would end with gaps, {allowed} are allowed: {'; '.join(said)}",
+        hint=estimate.hint or gaps_hint(causes, missing=missing, wanted=missing if nothing else estimate.tiles),
+        retryable=False,
     )
 
 
@@ -131,68 +173,14 @@ def _spread(coverage: Coverage, zoom: int, samples: int) -> Iterator[TileId]:
         passed += tiles.count
 
 
-def _from_store(store: TileStore, wanted: Sequence[TileId], samples: _Samples) -> list[TileId]:
-    """Take the sizes of samples that are held, and return the other samples."""
-    missing = []
-    for tile in wanted:
-        found = store.held(tile.z, tile.y, tile.x, tile.x)
-        if found:
-            samples.sizes.setdefault(tile.z, []).append(found[0].record.length_bytes)
-        else:
-            missing.append(tile)
-    return missing
-
-
-def _ask(
-    name: str, provider: TileProvider, tiles: Sequence[TileId], samples: _Samples, context: RunContext
-) -> set[TileId]:
-    """Fetch samples, and return those that did not come."""
-    lacking = set(tiles)
-    if not tiles:
-        return lacking
-    # Nothing follows in this run that a cancellation could hurt.
-    timer = threading.Timer(SAMPLING_S, context.cancelled.set)
-    timer.start()
-    began_s = time.monotonic()
-    arrivals_s: list[float] = []
-    results: Iterator[TileResult] | None = None
-    who = owner_of(provider, f"tile provider {name!r}")
-    try:
-        with answered(who, "fetch", limit_s=SAMPLING_S + _STOPPING_S):
-            results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
-            for result in itertools.islice(_iterable(who, results), len(tiles)):
-                if isinstance(result, Tile) and result.id in lacking and isinstance(result.data, bytes):
-                    samples.sizes.setdefault(result.id.z, []).append(len(result.data))
-                    arrivals_s.append(time.monotonic() - began_s)
-                    lacking.discard(result.id)
-    except OperatorToolError as error:
-        samples.problem = error.message
-    finally:
-        close = getattr(results, "close", None)
-        if close is not None:
-            close()
-        timer.cancel()
-    if arrivals_s:
-        samples.arrivals_s.append(arrivals_s)
-    if context.cancelled.is_set():
-        samples.problem = f"the samples took longer than {SAMPLING_S:g} s"
-    return lacking
-
-
-def _iterable(who: str, results: Iterable[TileResult]) -> Iterable[TileResult]:
-    if not isinstance(results, Iterable):
-        raise PluginError(f"{who} gave {brief(results)}, not an iterator of results")
-    return results
-
-
-def _zoom_estimate(zoom: int, tiles: int, held: int, samples: _Samples) -> ZoomEstimate:
-    sizes = samples.sizes.get(zoom, [])
-    to_fetch = max(0, tiles - held)
+def _zoom_estimate(zoom: int, tiles: int, held: int, nowhere: int, sizes: Sequence[int]) -> ZoomEstimate:
+    to_fetch = tiles - held - nowhere
     mean_bytes = _mean_range(sizes) if to_fetch else (0.0, 0.0)
     return ZoomEstimate(
         zoom=zoom,
         tiles=tiles,
         held=held,
+        nowhere=nowhere,
         sampled=len(sizes),
         bytes_to_fetch=(int(to_fetch * mean_bytes[0]), math.ceil(to_fetch * mean_bytes[1])) if mean_bytes else None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 
 from operator_tool.api.build import BuildCacheOutcome
@@ -69,3 +71,13 @@ def gaps_words(gaps: CacheGaps, wanted_tiles: int) -> str:
             f" {place.route_m:,} m of the route, after waypoint {place.waypoint}"
         )
     return words
+
+
+def unjudged_words(unjudged: Mapping[str, int]) -> Iterator[str]:
+    """Yield what becomes of tiles without a date in sectors: that a rule can't be applied must never be silent."""
+    for kind, number in unjudged.items():
+        tiles = f"{number:,} {'tile' if number == 1 else 'tiles'}"
+        yield (
+            f"of {tiles} in a sector that is {kind} nobody says when the imagery was taken: the sector's rule can't be"
+            " applied to them and does NOT refuse them; --max-age has them asked for again"
+        )

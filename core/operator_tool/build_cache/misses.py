@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from operator_tool.api.build import GapCause
-from operator_tool.api.tiles import TileId
+from operator_tool.api.tiles import Absent, Corrupt, Placeholder, Refused, TileId, Unreachable
 from operator_tool.geo.coverage import TileRange
 
+CAUSES: Mapping[type, GapCause] = {
+    Absent: GapCause.ABSENT,
+    Refused: GapCause.REFUSED,
+    Unreachable: GapCause.UNREACHABLE,
+    Corrupt: GapCause.CORRUPT,
+    Placeholder: GapCause.PLACEHOLDER,
+}
+"""What a provider's answer means that brings no picture."""
 KEPT = 1000
 """Of so many, the reason is kept."""
 

@@ -16,6 +16,7 @@ from operator_tool.api.context import RunContext
 from operator_tool.api.errors import BuildLockHeldError, OperatorToolError
 from operator_tool.api.events import Notice, RunFinished, RunStarted
 from operator_tool.api.order import CacheOrder
+from operator_tool.api.roles import TileProvider
 from operator_tool.failpoints import failpoint
 from operator_tool.overdue import OverdueRun
 from operator_tool.plugin_host.blame import endings_as_errors
@@ -28,6 +29,7 @@ from .companion_build import CompanionBuild
 from .download import TakenBackError
 from .estimate import Estimate, estimate_of
 from .fleet import build_each, fleet_report
+from .freshness import FreshnessGate
 from .lock import operator_name
 from .notebook import Notebook
 from .parts import CompanionParts, Parts
@@ -116,12 +118,22 @@ class Orchestrator:
             self._context.emit(Notice(text=note))
         return plan
 
-    def estimate(self, plan: CachePlan, *, samples_per_zoom: int) -> Estimate:
+    def estimate(self, plan: CachePlan, *, samples_per_zoom: int, max_age_s: float | None = None) -> Estimate:
         """Return what getting the tiles of a plan will take, from a few real ones; the last thing that a run does."""
         with self._notebook.phase("estimate"):
             return estimate_of(
-                plan, self._parts.providers, self._stores_dir, self._context, samples_per_zoom=samples_per_zoom
+                plan,
+                self._asked_providers(plan),
+                self._stores_dir,
+                self._context,
+                FreshnessGate(max_age_s=max_age_s, sectors=plan.sectors),
+                samples_per_zoom=samples_per_zoom,
             )
+
+    def _asked_providers(self, plan: CachePlan) -> list[tuple[str, TileProvider]]:
+        """Return the providers of the plan's chain, in its order."""
+        made = dict(self._parts.providers)
+        return [(name, made[name]) for name, _ in plan.providers]
 
     def _reported(self, command: str, work: Callable[[], BuildCacheOutcome]) -> CacheBuildReport:
         self._notebook.command = command

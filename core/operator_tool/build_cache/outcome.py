@@ -8,25 +8,15 @@ from collections.abc import Sequence
 from operator_tool.api.build import Gap, GapCause, ProviderShare, TileCounts
 from operator_tool.api.errors import GapsError
 from operator_tool.api.order import CacheGaps
-from operator_tool.api.tiles import TileId
+from operator_tool.api.tiles import PictureFormat, TileId
 from operator_tool.geo.route import place_on_route
 
+from .gap_hints import TELLING, gaps_hint
 from .misses import KEPT, Miss
 from .nearest_gap import nearest_gap
 from .plan import CachePlan
 from .provider_pass import ProviderPass
 
-_TELLING = (
-    GapCause.UNREACHABLE,
-    GapCause.CORRUPT,
-    GapCause.REFUSED,
-    GapCause.PLACEHOLDER,
-    GapCause.TOO_OLD,
-    GapCause.ABSENT,
-    GapCause.TOO_COARSE,
-    GapCause.OUT_OF_BOUNDS,
-)
-"""Where several providers lack a tile, the cause that there is most to be done about names the gap."""
 _RETRYABLE = frozenset({GapCause.UNREACHABLE, GapCause.CORRUPT})
 
 
@@ -49,6 +39,7 @@ def tile_counts(plan: CachePlan, passes: Sequence[ProviderPass]) -> TileCounts:
         nearest_gap=lacking.nearest,
         unchanged=sum(one.tally.unchanged for one in passes),
         undated=sum(one.tally.undated for one in passes),
+        unjudged=dict(sorted(sum((one.tally.unjudged for one in passes), Counter()).items())),
         downgraded=sum(one.tally.downgraded for one in passes),
         gaps=gaps,
     )
@@ -76,26 +67,38 @@ def provider_share(one: ProviderPass) -> ProviderShare:
         version=one.info.version,
         attribution=one.info.attribution,
         synthetic=one.info.synthetic,
+        formats={str(kind): one.tally.formats[kind] for kind in PictureFormat if one.tally.formats[kind]},
         imagery_dates=one.tally.imagery_dates,
     )
 
 
 def gaps_error(counts: TileCounts, passes: Sequence[ProviderPass], *, allowed: int) -> GapsError:
-    """Return the error of a download with more gaps than were allowed."""
+    """Return the error of a download with more gaps than were allowed, or of one that got nothing at all."""
     # Of the gaps beyond the first ones only the last provider's causes are known.
     causes = {cause for one in passes for cause in one.misses.by_cause} if counts.missing > KEPT else counts.by_cause
     first = counts.gaps[0]
     shown = ", ".join(f"{number} {cause}" for cause, number in counts.by_cause.items())
+    at = f"the first is {first.z}/{first.x}/{first.y}, {first.route_m:.0f} m along the route: {first.reason}"
+    # A picture of another size amid right ones is that tile's fault, and not the settings'.
+    wrong_sizes = [one.wrong_size for one in passes if not one.tally.reused + one.tally.downloaded]
+    nothing = counts.missing == counts.wanted
     return GapsError(
-        f"{counts.missing} of {counts.wanted} tiles are missing ({shown}), {allowed} are allowed; "
-        f"the first is {first.z}/{first.x}/{first.y}, {first.route_m:.0f} m along the route: {first.reason}",
+        f"none of the {counts.wanted} tiles could be got ({shown}): {at}"
+        if nothing
+        else f"{counts.missing} of {counts.wanted} tiles are missing ({shown}), {allowed} are allowed; {at}",
+        hint=gaps_hint(
+            {GapCause(cause) for cause in causes},
+            missing=counts.missing,
+            wanted=counts.wanted,
+            wrong_size=next(filter(None, wrong_sizes), None),
+        ),
         retryable=any(cause in causes for cause in _RETRYABLE),
     )
 
 
 def _gap(plan: CachePlan, tile_id: TileId, passes: Sequence[ProviderPass]) -> Gap:
     known = [(one.name, miss) for one in passes if (miss := one.misses.first.get(tile_id)) is not None]
-    most_telling = min((miss for _, miss in known), key=lambda miss: _TELLING.index(miss.cause))
+    most_telling = min((miss for _, miss in known), key=lambda miss: TELLING.index(miss.cause))
     place = place_on_route(plan.route, tile_id)
     return Gap(
         z=tile_id.z,

@@ -11,12 +11,13 @@ TILE_CAP_BYTES = 4 * 1024 * 1024
 
 
 class NotAPictureError(Exception):
-    """What came is not the ground's picture; ``cause`` is corrupt or placeholder."""
+    """What came is not the ground's picture; ``cause`` is corrupt or placeholder, ``size_px`` as of a bad picture."""
 
-    def __init__(self, cause: GapCause, reason: str) -> None:
+    def __init__(self, cause: GapCause, reason: str, *, size_px: int | None = None) -> None:
         super().__init__(reason)
         self.cause = cause
         self.reason = reason
+        self.size_px = size_px
 
 
 class PictureGate:
@@ -38,7 +39,7 @@ class PictureGate:
             if self._judges_looks and is_one_colour(tile.data, size_px=self._size_px):
                 raise NotAPictureError(GapCause.PLACEHOLDER, "a picture of one colour")
         except BadPictureError as error:
-            raise NotAPictureError(GapCause.CORRUPT, error.reason) from None
+            raise NotAPictureError(GapCause.CORRUPT, error.reason, size_px=error.size_px) from None
         return picture_format
 
     def repeated(self, record: TileRecord) -> tuple[TileId, ...]:

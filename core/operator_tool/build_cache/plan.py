@@ -34,6 +34,8 @@ from .plausibility import Finding, check_plausible
 from .sharpness import MAX_GSD_M, check_sharpness
 from .zooms import ZoomsFrom, choose_zooms
 
+USUAL_SIZE_PX = 256
+"""The pixels of a web map's tile, unless it says otherwise."""
 _Place = tuple[float, float, float | None]
 
 
@@ -111,7 +113,7 @@ def make_plan(
         ground=ground_sha256(flight, area),
         area=area,
         zooms=choice.zooms,
-        providers=tuple(ProviderKey(name=name, dataset=info.dataset) for name, info in providers),
+        providers=tuple(ProviderKey(name=name, dataset=sized_dataset(info)) for name, info in providers),
         allow_gaps=request.allow_gaps,
         max_gsd_m=max_gsd_m,
         sectors=hashlib.sha256(msgspec.json.encode(touched)).hexdigest() if touched else "",
@@ -134,6 +136,14 @@ def make_plan(
         inputs=inputs,
         content_key=inputs.content_key,
     )
+
+
+def sized_dataset(info: ProviderInfo) -> str:
+    """Return the data set of a provider's tiles, and their size where it isn't the usual one.
+
+    Stores and content keys go by it: tiles of 256 and of 512 pixels from one address never lie in one store.
+    """
+    return info.dataset if info.tile_size_px == USUAL_SIZE_PX else f"{info.dataset} ({info.tile_size_px} px)"
 
 
 def flight_sha256(flight: Flight) -> str:

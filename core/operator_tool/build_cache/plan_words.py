@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from operator_tool.api.order import AreaKind
+from operator_tool.sectors import SectorKind
 
 from .plan import CachePlan
+from .sampling import SampleMiss
 
 
 def ground_words(plan: CachePlan) -> Iterator[str]:
@@ -57,6 +59,21 @@ def duration_words(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def sector_words(plan: CachePlan) -> Iterator[str]:
+    """Yield what the rule of each sector that the ground touches does."""
+    rules = {
+        SectorKind.ACTIVE_CONFLICT: "imagery older than 6 months is refused",
+        SectorKind.STABLE_REAR: "imagery older than 12 months is kept, and counted as old",
+    }
+    for sector in plan.sectors:
+        yield f"the sector {sector.name} is {sector.kind}: {rules[sector.kind]}"
+
+
+def refused_words(one: SampleMiss) -> str:
+    """Return why the download would not have a sample."""
+    return f"the download would lack {one.z}/{one.x}/{one.y}: {str(one.cause).replace('_', ' ')}, {one.reason}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -19,15 +19,11 @@ from operator_tool.api.order import TileRecord
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import (
     Absent,
-    Corrupt,
     NotModified,
-    Placeholder,
     ProviderInfo,
-    Refused,
     Tile,
     TileId,
     TileResult,
-    Unreachable,
     WantedTile,
 )
 from operator_tool.geo.coverage import TileRange
@@ -38,28 +34,20 @@ from operator_tool.sectors import Freshness
 from operator_tool.tile_store import StoredTile, TileStore
 
 from .arrivals import BATCH_AGE_S, BATCH_TILES, Arrival, Arrivals
-from .freshness import FreshnessGate
-from .misses import Misses, pack, unpack
+from .freshness import ABSENT_IS_SETTLED_S, FreshnessGate
+from .gap_hints import WrongSize, gaps_hint
+from .misses import CAUSES, Misses, pack, unpack
 from .picture_gate import NotAPictureError, PictureGate
 from .reach import Reach
-from .tally import Tally
+from .tally import Looks, Tally
 
 _log = logging.getLogger(__name__)
 
 LOOK_UP_TILES = 4096
-ABSENT_IS_SETTLED_S = 24 * 3600.0
-"""How long a provider's word that a tile is absent is believed without asking again."""
 SECOND_LOOKS = 50
 """So many tiles that came corrupt, or not at all, are asked for once more at the end: fewer are bad luck, more are the
 provider's way."""
 
-_CAUSES = {
-    Absent: GapCause.ABSENT,
-    Refused: GapCause.REFUSED,
-    Unreachable: GapCause.UNREACHABLE,
-    Corrupt: GapCause.CORRUPT,
-    Placeholder: GapCause.PLACEHOLDER,
-}
 _MAY_PASS = frozenset({GapCause.CORRUPT, GapCause.UNREACHABLE})
 
 
@@ -84,6 +72,8 @@ class ProviderPass:
         self._hint = hint_about(provider)
         self.info = info
         self.misses = Misses()
+        self.wrong_size: WrongSize | None = None
+        """The size of a picture that had another one than the provider says."""
         self.tally = Tally()
         self._provider = provider
         self._store = store
@@ -228,7 +218,7 @@ class ProviderPass:
         if found:
             self._found_out.append((tile.record.sha256, found))
             return
-        self.tally.note_held(tile.imagery_date, downgraded=fresh is Freshness.DOWNGRADED)
+        self.tally.note_held(self._looks(tile.record, tile.imagery_date, fresh))
         self._held.append(tile.record)
 
     def _not_held(self, tiles: TileRange, have: set[int]) -> Iterator[WantedTile]:
@@ -251,14 +241,14 @@ class ProviderPass:
             packed = pack(result.id)
             self._outstanding.remove(packed)
         except (KeyError, AttributeError, OverflowError, TypeError):
-            known = isinstance(result, (Tile, NotModified, *_CAUSES))
+            known = isinstance(result, (Tile, NotModified, *CAUSES))
             raise self._wrong(result, "which was not asked for" if known else "not a TileResult") from None
         stale = self._stale.pop(packed, None)
         if isinstance(result, Tile):
             self._take_tile(result, stale)
         elif isinstance(result, NotModified):
             self._take_not_modified(result, stale)
-        elif (cause := _CAUSES.get(type(result))) is not None:
+        elif (cause := CAUSES.get(type(result))) is not None:
             if isinstance(result, Absent):
                 self._store.put_absent(result.id)
             self._not_got(result.id, cause, result.reason or f"{self.name} has no such tile", stale)
@@ -279,6 +269,8 @@ class ProviderPass:
         try:
             picture_format = self._pictures.check(tile)
         except NotAPictureError as error:
+            if error.size_px is not None:
+                self.wrong_size = WrongSize(self.name, error.size_px)
             self._not_got(tile.id, error.cause, f"{self.name} gave {error.reason}", stale)
             return
         self._got_any = True
@@ -306,7 +298,7 @@ class ProviderPass:
             return
         fresh = self._judged(record.id, imagery_date)
         if fresh is not None:
-            self._arrivals.add(Arrival(record, unchanged, imagery_date, fresh is Freshness.DOWNGRADED))
+            self._arrivals.add(Arrival(record, unchanged, self._looks(record, imagery_date, fresh)))
 
     def _take_back_found(self) -> None:
         while self._found_out:
@@ -340,7 +332,7 @@ class ProviderPass:
             if self.tally.corrupt == SECOND_LOOKS + 1 and not self._got_any:
                 raise DownloadError(
                     f"none of the first {self.tally.corrupt} answers is a right picture: {reason}",
-                    hint="Check the provider's settings, such as its url and tile_size.",
+                    hint=gaps_hint({cause}, missing=1, wanted=1, wrong_size=self.wrong_size),
                     retryable=False,
                 )
 
@@ -367,6 +359,14 @@ class ProviderPass:
             self._miss(tile_id, GapCause.TOO_OLD, f"{self.name} has imagery of {imagery_date}, too old for its sector")
             return None
         return fresh
+
+    def _looks(self, record: TileRecord, imagery_date: str | None, fresh: Freshness) -> Looks:
+        return Looks(
+            record.format,
+            self._freshness.dated(imagery_date) if imagery_date is not None else None,
+            fresh is Freshness.DOWNGRADED,
+            self._freshness.unjudged(record.id, fresh),
+        )
 
     def _hand_on_held(self) -> None:
         """Hand on tiles that were durable before this run."""

@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from typing import NamedTuple
+
+from operator_tool.api.tiles import PictureFormat
+
+
+class Looks(NamedTuple):
+    """What is counted of one tile that is used."""
+
+    format: PictureFormat
+    imagery_date: str | None
+    """None where it has none that can be believed."""
+    downgraded: bool
+    unjudged: str | None
+    """The kind of the sector whose rule can't be applied to it."""
 
 
 class Tally:
@@ -19,11 +34,15 @@ class Tally:
         """Placeholders that were found to be some after they had been handed on."""
         self.undated = 0
         self.downgraded = 0
+        self.unjudged: Counter[str] = Counter()
+        """Tiles without a date in a sector, by the kind of the sector: its rule can't be applied to them."""
+        self.formats: Counter[PictureFormat] = Counter()
+        """The pictures' formats."""
         self.imagery_dates: tuple[str, str] | None = None
         self._lock = threading.Lock()
         """What is held is noted by whoever pulls the wanted tiles, what arrives by whoever commits it."""
 
-    def note_arrival(self, date: str | None, *, unchanged: bool, downgraded: bool) -> None:
+    def note_arrival(self, looks: Looks, *, unchanged: bool) -> None:
         """Note a tile that the provider gave, or confirmed."""
         with self._lock:
             if unchanged:
@@ -31,13 +50,13 @@ class Tally:
                 self.unchanged += 1
             else:
                 self.downloaded += 1
-            self._note_imagery(date, downgraded=downgraded)
+            self._note_looks(looks)
 
-    def note_held(self, date: str | None, *, downgraded: bool) -> None:
+    def note_held(self, looks: Looks) -> None:
         """Note a tile that is used as it was held."""
         with self._lock:
             self.reused += 1
-            self._note_imagery(date, downgraded=downgraded)
+            self._note_looks(looks)
 
     def take_back(self, *, downloaded: int, reused: int) -> None:
         """Note that tiles which were handed on turned out to be placeholders."""
@@ -46,9 +65,13 @@ class Tally:
             self.reused -= reused
             self.taken_back += downloaded + reused
 
-    def _note_imagery(self, date: str | None, *, downgraded: bool) -> None:
-        if downgraded:
+    def _note_looks(self, looks: Looks) -> None:
+        self.formats[looks.format] += 1
+        if looks.downgraded:
             self.downgraded += 1
+        if looks.unjudged is not None:
+            self.unjudged[looks.unjudged] += 1
+        date = looks.imagery_date
         if date is None:
             self.undated += 1
         else:

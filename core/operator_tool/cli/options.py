@@ -206,10 +206,18 @@ def download_options(function: _Function) -> _Function:
     return _add(
         function,
         gaps_option,
+        max_age_option,
+        click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
+    )
+
+
+def max_age_option(function: _Function) -> _Function:
+    """Add from which age on held tiles are asked for again."""
+    return _add(
+        function,
         click.option(
             "--max-age", type=Age(), metavar="AGE", help="Ask again about tiles that were fetched longer ago: 7d, 36h."
         ),
-        click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report here."),
     )
 
 

@@ -24,14 +24,15 @@ class Drawing:
 
             check_targets(self._page, self._picture)
 
-    def draw(self, plan: CachePlan, estimate: Estimate, stores_dir: Path) -> None:
+    def draw(self, plan: CachePlan, estimate: Estimate, stores_dir: Path, max_age_s: float | None) -> None:
         """Draw the plan. Raises ``ConfigError`` for a file that can't be written."""
         if self._page or self._picture:
             from datetime import UTC, datetime
 
             from operator_tool.plan_page import draw_plan
 
-            draw_plan(plan, estimate, stores_dir, page=self._page, picture=self._picture, at=datetime.now(UTC))
+            targets = {"page": self._page, "picture": self._picture}
+            draw_plan(plan, estimate, stores_dir, **targets, at=datetime.now(UTC), max_age_s=max_age_s)
 
 
 drawing_options = (

@@ -7,10 +7,22 @@ from collections.abc import Iterator
 import msgspec
 
 from operator_tool.api.flight import Flight
-from operator_tool.build_cache.estimate import Estimate
+from operator_tool.build_cache.estimate import Estimate, ZoomEstimate
+from operator_tool.build_cache.gap_verdict import unjudged_words
 from operator_tool.build_cache.plan import CachePlan
-from operator_tool.build_cache.plan_words import camera_words, counted, duration_words, ground_words, zooms_words
+from operator_tool.build_cache.plan_words import (
+    camera_words,
+    counted,
+    duration_words,
+    ground_words,
+    refused_words,
+    sector_words,
+    zooms_words,
+)
 from operator_tool.build_cache.zooms import ZoomsFrom
+
+_SHOWN = 5
+"""Of the samples that the download would lack, so many have a line."""
 
 
 def document_of(plan: CachePlan, estimate: Estimate) -> dict[str, object]:
@@ -27,6 +39,7 @@ def document_of(plan: CachePlan, estimate: Estimate) -> dict[str, object]:
         "zooms_reason": plan.zooms_reason,
         "camera": msgspec.to_builtins(plan.camera),
         "heights_m": None if heights_m is None else list(heights_m),
+        "sectors": [{"name": one.name, "kind": str(one.kind)} for one in plan.sectors],
         "tiles": {"count": plan.coverage.count, "by_zoom": {str(z): n for z, n in plan.coverage.count_by_zoom.items()}},
         "providers": [{"name": name, **msgspec.to_builtins(info)} for name, info in plan.providers],
         "estimate": msgspec.to_builtins(estimate),
@@ -58,12 +71,14 @@ def _rows(plan: CachePlan, estimate: Estimate) -> Iterator[tuple[str, str]]:
         yield "camera", camera_words(plan)
     yield "zooms", f"{zooms_words(plan.zooms)}: {plan.zooms_reason}"
     for one in estimate.by_zoom:
-        yield f"zoom {one.zoom:2}", _tiles(one.tiles, one.held)
-    yield "all", _tiles(estimate.tiles, estimate.held)
+        yield f"zoom {one.zoom:2}", _tiles(one)
+    yield "all", _tiles(estimate)
     yield from _estimate_rows(estimate)
     for name, info in plan.providers:
         synthetic = "  SYNTHETIC, not the real ground" if info.synthetic else ""
         yield "provider", f"{name}: {info.dataset}{synthetic}"
+    for words in (*sector_words(plan), *unjudged_words(estimate.unjudged)):
+        yield "sector", words
     for warning in plan.warnings:
         yield "warning", warning
     for note in (*flight.notes, *plan.notes):
@@ -84,10 +99,15 @@ def _home(flight: Flight, *, legs: bool) -> str:
     )
 
 
-def _tiles(tiles: int, held: int) -> str:
-    if not held:
-        return f"{tiles:>11,} tiles"
-    return f"{tiles:>11,} tiles, {held:,} of them held already, {max(tiles - held, 0):,} missing"
+def _tiles(one: Estimate | ZoomEstimate) -> str:
+    parts = [f"{one.tiles:>11,} tiles"]
+    if one.held:
+        parts.append(f"{one.held:,} of them held already")
+    if one.nowhere:
+        parts.append(f"{one.nowhere:,} that no provider has: they will be gaps")
+    if one.held or one.nowhere:
+        parts.append(f"{one.to_fetch:,} missing")
+    return ", ".join(parts)
 
 
 def _estimate_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
@@ -99,5 +119,9 @@ def _estimate_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
         yield "time", f"{duration_words(fast)} to {duration_words(slow)}, at the pace of these"
     if estimate.lacking:
         yield "lacking", f"{estimate.lacking} more tiles were asked for, and no provider gave them"
+    for one in estimate.refused[:_SHOWN]:
+        yield "problem", refused_words(one)
+    if len(estimate.refused) > _SHOWN:
+        yield "problem", f"and {len(estimate.refused) - _SHOWN} more; --json lists all"
     if estimate.problem:
         yield "note", f"the estimate is poor: {estimate.problem}"

@@ -13,7 +13,7 @@ from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetRe
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
 from operator_tool.audit import line_of_build
-from operator_tool.build_cache.gap_verdict import gaps_words
+from operator_tool.build_cache.gap_verdict import gaps_words, unjudged_words
 from operator_tool.failpoints import failpoint
 from operator_tool.overdue import ended_after
 from operator_tool.redaction import REDACTOR
@@ -159,6 +159,7 @@ def _imagery(report: CacheBuildReport) -> list[str]:
     lines = []
     if tiles.downgraded:
         lines.append(f"{tiles.downgraded:,} tiles are old for their sector, and were kept")
+    lines += unjudged_words(tiles.unjudged)
     if tiles.undated and any(share.imagery_dates for share in report.provider):
         lines.append(f"of {tiles.undated:,} tiles nobody says when they were taken")
     return lines

@@ -8,17 +8,24 @@ MAX_PADDING_BYTES = 16
 
 
 class BadPictureError(Exception):
-    """These bytes are not the whole picture that was expected; ``reason`` says in a few words why."""
+    """These bytes are not the whole picture that was expected; ``reason`` says in a few words why.
 
-    def __init__(self, reason: str) -> None:
+    ``size_px`` is the width of a square picture whose size alone is another one than was expected.
+    """
+
+    def __init__(self, reason: str, *, size_px: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.size_px = size_px
 
 
 def require_size(width_px: int, height_px: int, size_px: int) -> None:
     """Raise :class:`BadPictureError` unless a header's size is the expected one."""
     if width_px != size_px or height_px != size_px:
-        raise BadPictureError(f"{width_px} x {height_px} pixels instead of {size_px} x {size_px}")
+        raise BadPictureError(
+            f"{width_px} x {height_px} pixels instead of {size_px} x {size_px}",
+            size_px=width_px if width_px == height_px else None,
+        )
 
 
 def require_end(data: bytes, end: int, name: str) -> None:

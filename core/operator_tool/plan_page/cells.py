@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from operator_tool.build_cache.foreseen import KnownTiles
 from operator_tool.geo.coverage import TileRange
 
 from .frame import Frame
@@ -18,8 +19,8 @@ LEAST_SMALL_CELL = 30.0
 MOST_RUNS = 80_000
 """How many runs all zooms together have at most: a store full of holes must not make a page of many megabytes."""
 
-CountHeld = Callable[[TileRange, int], list[tuple[int, int]] | None]
-"""See ``HeldTiles.count_by_block``."""
+Known = Callable[[TileRange, int], KnownTiles]
+"""See ``Foreseen.known``."""
 
 
 class CellState(enum.Enum):
@@ -84,12 +85,12 @@ class ZoomLayers(msgspec.Struct, frozen=True, kw_only=True):
     count: ZoomCount
 
 
-def layers_of(ranges: Iterable[TileRange], zooms: Iterable[int], frame: Frame, held: CountHeld) -> list[ZoomLayers]:
+def layers_of(ranges: Iterable[TileRange], zooms: Iterable[int], frame: Frame, known: Known) -> list[ZoomLayers]:
     """Return the layers of all zooms, in one pass over the tiles."""
     grids = {zoom: _Grid(zoom, _bits(frame, zoom, LEAST_CELL)) for zoom in zooms}
     for tiles in ranges:
         grid = grids[tiles.z]
-        grid.add(tiles, held(tiles, grid.bits))
+        grid.add(tiles, known(tiles, grid.bits))
     layers = []
     most = MOST_RUNS // max(1, len(grids))
     for zoom, grid in grids.items():
@@ -120,8 +121,8 @@ class _Grid:
         self._held: dict[int, int] = {}
         self._nowhere: dict[int, int] = {}
 
-    def add(self, tiles: TileRange, held: list[tuple[int, int]] | None) -> None:
-        """Add a range of tiles, and how many of them are held in each block; None: no provider has them."""
+    def add(self, tiles: TileRange, known: KnownTiles) -> None:
+        """Add a range of tiles, and what is known of them in each block."""
         row = (tiles.y >> self.bits) * self._side
         size = 1 << self.bits
         first, last = tiles.x0 >> self.bits, tiles.x1 >> self.bits
@@ -129,10 +130,9 @@ class _Grid:
         for x in range(first, last + 1):
             begin, end = max(tiles.x0, x * size), min(tiles.x1 + 1, (x + 1) * size)
             wanted[row + x] = wanted.get(row + x, 0) + end - begin
-            if held is None:
-                self._nowhere[row + x] = self._nowhere.get(row + x, 0) + end - begin
-        for x, number in held or ():
-            self._held[row + x] = self._held.get(row + x, 0) + number
+        for counts, blocks in ((self._held, known.held), (self._nowhere, known.nowhere)):
+            for x, number in blocks:
+                counts[row + x] = counts.get(row + x, 0) + number
 
     def coarser(self, bits: int) -> _Grid:
         """Return the same tiles in larger cells."""

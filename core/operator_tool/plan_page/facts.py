@@ -12,8 +12,17 @@ import msgspec
 
 from operator_tool.api.escaping import escape_controls
 from operator_tool.build_cache.estimate import Estimate
+from operator_tool.build_cache.gap_verdict import unjudged_words
 from operator_tool.build_cache.plan import CachePlan
-from operator_tool.build_cache.plan_words import camera_words, counted, duration_words, ground_words, zooms_words
+from operator_tool.build_cache.plan_words import (
+    camera_words,
+    counted,
+    duration_words,
+    ground_words,
+    refused_words,
+    sector_words,
+    zooms_words,
+)
 from operator_tool.redaction import REDACTOR
 
 from .scene import Scene
@@ -82,7 +91,7 @@ def facts_of(plan: CachePlan, estimate: Estimate, scene: Scene) -> Facts:
         rows=tuple((name, shown(text)) for name, text in rows),
         zooms=_zoom_rows(estimate, scene),
         providers=tuple(_provider(number, plan) for number in range(len(plan.providers))),
-        warnings=tuple(map(shown, _warnings(plan, scene))),
+        warnings=tuple(map(shown, _warnings(plan, estimate, scene))),
         notes=tuple(map(shown, _notes(plan, estimate, scene))),
     )
 
@@ -108,7 +117,7 @@ def size_text(low: int, high: int) -> str:
 
 
 def _to_fetch(estimate: Estimate) -> str:
-    missing = estimate.tiles - estimate.held
+    missing = estimate.to_fetch
     parts = [f"{missing:,} of {estimate.tiles:,} tiles"]
     if estimate.bytes_to_fetch is not None:
         parts.append(size_text(*estimate.bytes_to_fetch))
@@ -162,16 +171,19 @@ def _provider(number: int, plan: CachePlan) -> tuple[str, ...]:
     return tuple(shown(piece) for piece in pieces if piece)
 
 
-def _warnings(plan: CachePlan, scene: Scene) -> Iterator[str]:
+def _warnings(plan: CachePlan, estimate: Estimate, scene: Scene) -> Iterator[str]:
     yield from plan.warnings
+    yield from (refused_words(one) for one in estimate.refused)
     nowhere = sum(layers.count.nowhere for layers in scene.layers)
     if nowhere:
-        yield f"{nowhere:,} tiles lie where no provider of the chain has imagery: they will be gaps"
+        yield f"{nowhere:,} tiles are known to be missing from every provider of the chain: they will be gaps"
 
 
 def _notes(plan: CachePlan, estimate: Estimate, scene: Scene) -> Iterator[str]:
     if estimate.lacking:
         yield f"{estimate.lacking:,} sample tiles were asked for, and no provider gave them"
+    yield from sector_words(plan)
+    yield from unjudged_words(estimate.unjudged)
     if estimate.problem:
         yield f"the estimate is poor: {estimate.problem}"
     if scene.outside:

@@ -14,7 +14,7 @@ from operator_tool.geo.flown import home_legs_of
 from operator_tool.geo.mercator import metres_per_unit, x_of, y_of
 from operator_tool.geo.route import Route
 
-from .cells import CountHeld, ZoomLayers, layers_of
+from .cells import Known, ZoomLayers, layers_of
 from .frame import Extent, Frame, frame_of
 from .ground import GroundShape, ground_shape
 from .labels import Arrow, Label, Room, arrows_along, dots_apart, spread
@@ -75,8 +75,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What is too far off to be in the picture."""
 
 
-def scene_of(plan: CachePlan, held: CountHeld) -> Scene:
-    """Return the scene; ``held`` tells what the stores hold."""
+def scene_of(plan: CachePlan, known: Known) -> Scene:
+    """Return the scene; ``known`` tells what the stores hold, and what no provider has."""
     flight = plan.flight
     middle = plan.route.x[0]
     fences = flight.fences[:_MOST_SHAPES]
@@ -86,7 +86,7 @@ def scene_of(plan: CachePlan, held: CountHeld) -> Scene:
     besides += [_fence_extent(fence, middle) for fence in fences]
     besides += [_extent_of([(one.lat_deg, one.lon_deg)], middle) for one in rally_points]
     frame = frame_of(plan.ground.extent(), besides)
-    layers = tuple(layers_of(plan.coverage.ranges(), plan.zooms, frame, held))
+    layers = tuple(layers_of(plan.coverage.ranges(), plan.zooms, frame, known))
     waypoints = _waypoint_points(plan.route, frame)
     route = [frame.at(x, y) for x, y in zip(plan.route.x, plan.route.y, strict=True)]
     shown = simplified_to(route, 0.4, _MOST_POINTS)

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from operator_tool.api.errors import ConfigError, UsageError
 from operator_tool.build_cache.estimate import Estimate
-from operator_tool.build_cache.held import HeldTiles
+from operator_tool.build_cache.foreseen import Foreseen
+from operator_tool.build_cache.freshness import FreshnessGate
 from operator_tool.build_cache.plan import CachePlan
 
 from .facts import facts_of
@@ -36,14 +37,21 @@ def check_targets(page: Path | None, picture: Path | None) -> None:
 
 
 def draw_plan(
-    plan: CachePlan, estimate: Estimate, stores_dir: Path, *, page: Path | None, picture: Path | None, at: datetime
+    plan: CachePlan,
+    estimate: Estimate,
+    stores_dir: Path,
+    *,
+    page: Path | None,
+    picture: Path | None,
+    at: datetime,
+    max_age_s: float | None = None,
 ) -> None:
     """Draw a plan into the files that are named; one that is there is replaced.
 
     Raises ``ConfigError`` when a file can't be written, and what opening a store raises.
     """
-    with HeldTiles(plan, stores_dir) as held:
-        scene = scene_of(plan, held.count_by_block)
+    with Foreseen(plan, stores_dir, FreshnessGate(max_age_s=max_age_s, sectors=plan.sectors)) as foreseen:
+        scene = scene_of(plan, foreseen.known)
     facts = facts_of(plan, estimate, scene)
     if page is not None:
         from .page import page_of

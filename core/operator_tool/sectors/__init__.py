@@ -1,6 +1,6 @@
 """Sectors: areas of which an operator has said how fresh their imagery must be."""
 
-from .age import Freshness, judge_date
+from .age import Freshness, believed_date, judge_date
 from .choice import chosen_sectors
 from .file import change_sectors, load_sectors, save_sectors
 from .sector import Bounds, Sector, SectorKind
@@ -12,6 +12,7 @@ __all__ = [
     "Sector",
     "SectorKind",
     "SectorMap",
+    "believed_date",
     "change_sectors",
     "chosen_sectors",
     "judge_date",

@@ -33,12 +33,22 @@ def judge_date(kind: SectorKind, imagery_date: str | None, today: date) -> Fresh
     the first one counts, the oldest that the imagery may be: a tile must never pass for fresher than it is. Imagery
     that is just so many calendar months old is still fresh. A date to come is none that imagery can have.
     """
-    taken = _first_day(imagery_date) if imagery_date is not None else None
-    if taken is None or taken > today + _CLOCKS_DIFFER:
+    taken = _believed_day(imagery_date, today)
+    if taken is None:
         return Freshness.UNKNOWN
     if taken >= _months_before(today, _MONTHS[kind]):
         return Freshness.FRESH
     return Freshness.TOO_OLD if kind is SectorKind.ACTIVE_CONFLICT else Freshness.DOWNGRADED
+
+
+def believed_date(imagery_date: str | None, today: date) -> str | None:
+    """Return a date that imagery can have, as it is written; None for one that can't be read, or is still to come."""
+    return imagery_date if _believed_day(imagery_date, today) is not None else None
+
+
+def _believed_day(imagery_date: str | None, today: date) -> date | None:
+    taken = _first_day(imagery_date) if imagery_date is not None else None
+    return None if taken is None or taken > today + _CLOCKS_DIFFER else taken
 
 
 def _first_day(text: str) -> date | None:

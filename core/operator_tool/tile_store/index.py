@@ -62,10 +62,12 @@ class Index(IndexConnection):
         statement = "SELECT z, x, y FROM tiles WHERE sha256 = ? LIMIT ?"
         return [TileId(z, x, y) for z, x, y in self.query(statement, (sha256, limit))]
 
-    def absent(self, z: int, y: int, x0: int, x1: int, since_s: float) -> list[int]:
-        """Return the x of the tiles said to be absent since then, ``x0`` and ``x1`` included, ascending."""
-        statement = "SELECT x FROM absent WHERE z = ? AND y = ? AND x BETWEEN ? AND ? AND seen_at_s >= ? ORDER BY x"
-        return [x for (x,) in self.query(statement, (z, y, x0, x1, since_s))]
+    def absent(self, z: int, y: int, x0: int, x1: int, since_s: float, until_s: float) -> list[int]:
+        """Return the x of the tiles said to be absent between these times, ``x0`` and ``x1`` included, ascending."""
+        statement = (
+            "SELECT x FROM absent WHERE z = ? AND y = ? AND x BETWEEN ? AND ? AND seen_at_s BETWEEN ? AND ? ORDER BY x"
+        )
+        return [x for (x,) in self.query(statement, (z, y, x0, x1, since_s, until_s))]
 
     def count(self) -> int:
         """Return how many tiles are held."""

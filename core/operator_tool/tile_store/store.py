@@ -130,12 +130,13 @@ class TileStore:
     def absent(self, z: int, y: int, x0: int, x1: int, *, within_s: float = math.inf) -> list[int]:
         """Return the x of the tiles that the provider said it doesn't have, ``x0`` and ``x1`` included, ascending.
 
-        Only what it said ``within_s`` seconds of now counts.
+        Only what it said within the last ``within_s`` seconds counts; what was said after now, by a wrong clock, was
+        said nobody knows when.
         """
-        since_s = datetime.now(UTC).timestamp() - within_s
+        now_s = datetime.now(UTC).timestamp()
         with self._lock:
             index = self._index_to_read()
-            return index.absent(z, y, x0, x1, since_s) if index else []
+            return index.absent(z, y, x0, x1, now_s - within_s, now_s) if index else []
 
     def count(self) -> int:
         """Return how many tiles are held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -254,3 +255,44 @@ def test_a_sector_brings_the_limit_of_half_a_metre_with_it(bench: Bench) -> None
     """Where an operator said that freshness matters, sharpness does."""
     bench.sectors = (sector(SectorKind.STABLE_REAR),)
     assert "coarser than 0.5 m" in bench.build().message
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(days=9 * 365)])
+def test_a_copy_that_was_fetched_after_now_is_as_old_as_any(bench: Bench, clock: type[Clock], ahead: timedelta) -> None:
+    """The clock was ahead when it was fetched, and is right now: it is asked for again, and then has a date."""
+    clock.ahead = ahead
+    provider = MemoryProvider()
+    bench.providers = [("memory", provider)]
+    bench.build()
+    clock.ahead = timedelta(0)
+    request = msgspec.structs.replace(REQUEST, max_age_s=3600.0)
+    provider.asked.clear()
+
+    report = bench.build(request)
+
+    assert len(provider.asked) == report.tiles.wanted
+    provider.asked.clear()
+    assert bench.build(request).outcome == BuildCacheOutcome.NO_OP
+    assert provider.asked == []
+
+
+def test_an_absence_that_was_said_after_now_is_asked_about_again(bench: Bench, clock: type[Clock]) -> None:
+    """Else a tile would be called absent until that day comes."""
+    clock.ahead = timedelta(days=9 * 365)
+    provider = MemoryProvider(absent=lambda _: True)
+    bench.providers = [("memory", provider)]
+    bench.build()
+    clock.ahead = timedelta(0)
+    bench.providers = [("memory", MemoryProvider())]
+    assert bench.build().tiles.missing == 0
+
+
+def test_a_date_of_imagery_that_is_still_to_come_is_none(bench: Bench) -> None:
+    """It counts as undated, and stands in no range of dates."""
+    dates = itertools.cycle(("2019-05-01", "2190-01-01", "soon"))
+    answer = lambda wanted: Tile(wanted.id, picture_of(wanted.id), imagery_date=next(dates))  # noqa: E731
+    bench.providers = [("memory", MemoryProvider(answer=answer))]
+    report = bench.build()
+    (share,) = report.provider
+    assert share.imagery_dates == ("2019-05-01", "2019-05-01")
+    assert report.tiles.undated == report.tiles.wanted - -(-report.tiles.wanted // 3)

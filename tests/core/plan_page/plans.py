@@ -8,9 +8,10 @@ from typing import Any
 
 from operator_tool.api import AreaRequest, BuildCacheRequest, Flight, ProviderInfo, TileId, Waypoint
 from operator_tool.build_cache.estimate import Estimate, ZoomEstimate
+from operator_tool.build_cache.foreseen import KnownTiles
 from operator_tool.build_cache.plan import CachePlan, make_plan
 from operator_tool.geo.coverage import TileRange
-from operator_tool.plan_page.cells import CountHeld
+from operator_tool.plan_page.cells import Known
 
 AT = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 LEG = ((47.0553, 8.3104), (47.058, 8.3187), (47.0499, 8.3223))
@@ -52,15 +53,15 @@ def estimate_of(plan: CachePlan, held: int = 0) -> Estimate:
     )
 
 
-def holding(is_held: Callable[[TileId], bool]) -> CountHeld:
+def holding(is_held: Callable[[TileId], bool]) -> Known:
     """Return what a store tells that holds these tiles."""
 
-    def count(tiles: TileRange, bits: int) -> list[tuple[int, int]]:
+    def count(tiles: TileRange, bits: int) -> KnownTiles:
         counts: dict[int, int] = {}
         for x in range(tiles.x0, tiles.x1 + 1):
             if is_held(TileId(tiles.z, x, tiles.y)):
                 counts[x >> bits] = counts.get(x >> bits, 0) + 1
-        return sorted(counts.items())
+        return KnownTiles(sorted(counts.items()), [])
 
     return count
 
@@ -69,11 +70,12 @@ NOTHING = holding(lambda _: False)
 EVERYTHING = holding(lambda _: True)
 
 
-def CHECKERED(tiles: TileRange, bits: int) -> list[tuple[int, int]]:  # noqa: N802 - one of the stores above
+def CHECKERED(tiles: TileRange, bits: int) -> KnownTiles:  # noqa: N802 - one of the stores above
     """Tell of a store that holds every other block, whole: no two neighbours are alike."""
     blocks = range(tiles.x0 >> bits, (tiles.x1 >> bits) + 1)
-    return [
+    held = [
         (x, min(tiles.x1 + 1, (x + 1) << bits) - max(tiles.x0, x << bits))
         for x in blocks
         if (x + (tiles.y >> bits)) % 2
     ]
+    return KnownTiles(held, [])

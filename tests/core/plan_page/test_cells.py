@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from operator_tool.api import AreaKind, AreaRequest, TileId
+from operator_tool.build_cache.foreseen import KnownTiles
 from operator_tool.geo.coverage import TileRange
 from operator_tool.plan_page.cells import LEAST_CELL, CellState, Layer, ZoomLayers, layers_of
 from operator_tool.plan_page.frame import frame_of
@@ -72,8 +73,11 @@ def test_tiles_that_no_provider_has_are_told() -> None:
     """They will be gaps, whatever is fetched."""
     plan = plan_of(flight_of(*LEG), zooms=(17,))
 
-    def nowhere_in_the_north(tiles: TileRange, bits: int) -> list[tuple[int, int]] | None:
-        return None if tiles.y == next(plan.coverage.ranges()).y else NOTHING(tiles, bits)
+    def nowhere_in_the_north(tiles: TileRange, bits: int) -> KnownTiles:
+        if tiles.y != next(plan.coverage.ranges()).y:
+            return NOTHING(tiles, bits)
+        assert bits == 0
+        return KnownTiles([], [(x, 1) for x in range(tiles.x0, tiles.x1 + 1)])
 
     (one,) = layers_of(plan.coverage.ranges(), plan.zooms, frame_of(plan.ground.extent()), nowhere_in_the_north)
     assert one.large.runs[0].state is CellState.NOWHERE

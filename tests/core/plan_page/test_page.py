@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 import pytest
 
 from operator_tool.api import AreaKind, AreaRequest, ProviderInfo, Secret
+from operator_tool.build_cache.foreseen import KnownTiles
 from operator_tool.build_cache.plan import CachePlan
+from operator_tool.geo.coverage import TileRange
 from operator_tool.plan_page import facts
-from operator_tool.plan_page.cells import CountHeld
+from operator_tool.plan_page.cells import Known
 from operator_tool.plan_page.facts import facts_of
 from operator_tool.plan_page.page import page_of
 from operator_tool.plan_page.scene import scene_of
@@ -58,7 +60,7 @@ class Read(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def page_for(plan: CachePlan, held: CountHeld = NOTHING) -> str:
+def page_for(plan: CachePlan, held: Known = NOTHING) -> str:
     """Return the page of a plan."""
     scene = scene_of(plan, held)
     return page_of(scene, facts_of(plan, estimate_of(plan), scene), AT)
@@ -136,8 +138,12 @@ def test_synthetic_imagery_is_said_loudly() -> None:
 def test_what_no_provider_has_is_a_warning() -> None:
     """The operator learns of the gaps before the download."""
     plan = plan_of(flight_of(*LEG))
-    page = Read(page_for(plan, lambda _tiles, _bits: None)).text
-    assert f"{plan.coverage.count:,} tiles lie where no provider" in page
+
+    def nowhere(tiles: TileRange, bits: int) -> KnownTiles:
+        return KnownTiles([], [(x, 1) for x in range(tiles.x0, tiles.x1 + 1)] if bits == 0 else [])
+
+    page = Read(page_for(plan, nowhere)).text
+    assert f"{plan.coverage.count:,} tiles are known to be missing" in page
     assert "nobody has" in page
     assert "no provider has it" in page
 

@@ -1,0 +1,205 @@
+"""The samples of a plan: a few real tiles, looked for and judged as the download would, and nothing is written."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from operator_tool.api.build import GapCause
+from operator_tool.api.context import RunContext
+from operator_tool.api.errors import OperatorToolError, PluginError
+from operator_tool.api.roles import TileProvider
+from operator_tool.api.tiles import (
+    Absent,
+    Corrupt,
+    Placeholder,
+    ProviderInfo,
+    Refused,
+    Tile,
+    TileId,
+    TileResult,
+    Unreachable,
+    WantedTile,
+)
+from operator_tool.geo.coverage import TileRange
+from operator_tool.pictures import Repeats
+from operator_tool.plugin_host.blame import brief, owner_of
+from operator_tool.plugin_host.calls import answered
+from operator_tool.sectors import Freshness
+from operator_tool.tile_store import TileStore
+
+from .freshness import ABSENT_IS_SETTLED_S, FreshnessGate
+from .gap_hints import TELLING, WrongSize
+from .misses import CAUSES
+from .picture_gate import NotAPictureError, PictureGate
+from .reach import Reach
+
+STOPPING_S = 10.0
+"""What a provider gets to stop when it is told to."""
+
+Said = tuple[GapCause, str]
+"""Why a provider lacks a tile."""
+
+
+class SampleMiss(msgspec.Struct, frozen=True, kw_only=True):
+    """A sample that no provider of the chain gave as the download needs it."""
+
+    z: int
+    x: int
+    y: int
+    cause: GapCause
+    """The one that there is most to be done about, of those that the providers gave."""
+    reason: str
+
+
+class Sampler:
+    """Asks one provider after the other for the samples that those before it lack, and keeps what they showed."""
+
+    def __init__(self, freshness: FreshnessGate, context: RunContext, *, limit_s: float) -> None:
+        self._freshness = freshness
+        self._context = context
+        self._limit_s = limit_s
+        self._said: dict[TileId, list[Said]] = {}
+        """What each provider that lacks a sample said of it, in the order of the chain."""
+        self._asked: set[TileId] = set()
+        self.sizes: dict[int, list[int]] = {}
+        """The bytes of good samples, by zoom."""
+        self.arrivals_s: list[list[float]] = []
+        """When samples came, since they were asked for: a list for each provider that gave some."""
+        self.wrong_size: WrongSize | None = None
+        self.unjudged: Counter[str] = Counter()
+        """Fetched samples in a sector and without a date, by the kind of the sector."""
+        self.problem = ""
+        """Why there are fewer samples than were asked for, if so."""
+
+    def ask(
+        self,
+        name: str,
+        info: ProviderInfo,
+        provider: TileProvider,
+        store: TileStore,
+        reach: Reach,
+        wanted: Sequence[TileId],
+    ) -> list[TileId]:
+        """Return the samples that this provider lacks. What its store holds, or knows to be absent, isn't asked for."""
+        lacking: dict[TileId, Said] = {}
+        to_ask = []
+        for tile in wanted:
+            known = self._known(name, store, reach, tile)
+            if known is None:
+                to_ask.append(tile)
+            elif not isinstance(known, int):
+                lacking[tile] = known
+            else:
+                self.sizes.setdefault(tile.z, []).append(known)
+        gate = PictureGate(info, Repeats())
+        good = sum(map(len, self.sizes.values()))
+        refused = self._fetched(name, provider, gate, to_ask)
+        corrupt = [tile for tile, (cause, _) in refused.items() if cause is GapCause.CORRUPT]
+        if corrupt and not self.problem:
+            # As the download does: a picture may have been damaged on its way.
+            again = self._fetched(name, provider, gate, corrupt)
+            refused = {tile: said for tile, said in refused.items() if tile not in corrupt} | again
+        if sum(map(len, self.sizes.values())) > good:
+            # A picture of another size amid right ones is that tile's fault, and not the settings'.
+            self.wrong_size = None
+        lacking |= refused
+        for tile, said in lacking.items():
+            self._said.setdefault(tile, []).append(said)
+        return [tile for tile in wanted if tile in lacking]
+
+    def missed(self, wanted: Iterable[TileId]) -> tuple[SampleMiss, ...]:
+        """Return why these samples, of which some provider was asked for each, are missing."""
+        found = []
+        for tile in wanted:
+            said = self._said.get(tile, ())
+            if said and tile in self._asked:
+                cause = min((cause for cause, _ in said), key=TELLING.index)
+                reason = "; ".join(dict.fromkeys(reason for _, reason in said))
+                found.append(SampleMiss(z=tile.z, x=tile.x, y=tile.y, cause=cause, reason=reason))
+        return tuple(found)
+
+    def _known(self, name: str, store: TileStore, reach: Reach, tile: TileId) -> Said | int | None:
+        """Return the size of a sample that is held, why the provider is known to lack it, or None: it must be asked."""
+        problem = reach.problem(TileRange(tile.z, tile.y, tile.x, tile.x))
+        if problem is not None:
+            return problem
+        for held in store.held(tile.z, tile.y, tile.x, tile.x):
+            if self._freshness.must_ask(held):
+                return None
+            if self._freshness.judge(tile, held.imagery_date) is Freshness.TOO_OLD:
+                return GapCause.TOO_OLD, f"{name} has imagery of {held.imagery_date}, too old for its sector"
+            return held.record.length_bytes
+        if store.absent(tile.z, tile.y, tile.x, tile.x, within_s=ABSENT_IS_SETTLED_S):
+            return GapCause.ABSENT, f"{name} said so before"
+        return None
+
+    def _fetched(
+        self, name: str, provider: TileProvider, gate: PictureGate, tiles: Sequence[TileId]
+    ) -> dict[TileId, Said]:
+        """Fetch samples, and return why those are lacking that did not come as they must."""
+        lacking = dict.fromkeys(tiles, (GapCause.UNREACHABLE, f"{name} gave no answer"))
+        if not tiles:
+            return lacking
+        self._asked.update(tiles)
+        # Nothing follows in this run that a cancellation could hurt.
+        timer = threading.Timer(self._limit_s, self._context.cancelled.set)
+        timer.start()
+        began_s = time.monotonic()
+        arrivals_s: list[float] = []
+        results: Iterator[TileResult] | None = None
+        who = owner_of(provider, f"tile provider {name!r}")
+        try:
+            with answered(who, "fetch", limit_s=self._limit_s + STOPPING_S):
+                results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
+                for result in itertools.islice(_iterable(who, results), len(tiles)):
+                    if getattr(result, "id", None) in lacking:
+                        arrivals_s += [time.monotonic() - began_s] if isinstance(result, Tile) else []
+                        self._judge(name, gate, result, lacking)
+        except OperatorToolError as error:
+            self.problem = error.message
+        finally:
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
+            timer.cancel()
+        if arrivals_s:
+            self.arrivals_s.append(arrivals_s)
+        if self._context.cancelled.is_set():
+            self.problem = f"the samples took longer than {self._limit_s:g} s"
+        return lacking
+
+    def _judge(self, name: str, gate: PictureGate, result: TileResult, lacking: dict[TileId, Said]) -> None:
+        """Take one result out of what is lacking, or note why it stays there."""
+        match result:
+            case Tile(data=bytes()):
+                try:
+                    gate.check(result)
+                except NotAPictureError as error:
+                    lacking[result.id] = error.cause, f"{name} gave {error.reason}"
+                    if error.size_px is not None:
+                        self.wrong_size = WrongSize(name, error.size_px)
+                    return
+                fresh = self._freshness.judge(result.id, result.imagery_date)
+                if fresh is Freshness.TOO_OLD:
+                    reason = f"{name} has imagery of {result.imagery_date}, too old for its sector"
+                    lacking[result.id] = GapCause.TOO_OLD, reason
+                    return
+                kind = self._freshness.unjudged(result.id, fresh)
+                if kind is not None:
+                    self.unjudged[kind] += 1
+                self.sizes.setdefault(result.id.z, []).append(len(result.data))
+                del lacking[result.id]
+            case Absent() | Refused() | Unreachable() | Corrupt() | Placeholder():
+                lacking[result.id] = CAUSES[type(result)], result.reason or f"{name} has no such tile"
+
+
+def _iterable(who: str, results: Iterable[TileResult]) -> Iterable[TileResult]:
+    if not isinstance(results, Iterable):
+        raise PluginError(f"{who} gave {brief(results)}, not an iterator of results")
+    return results
