@@ -149,7 +149,7 @@ def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
     if estimate.refused:
         first = estimate.refused[0]
         said.append(
-            f"{len(estimate.refused)} of {estimate.sampled + estimate.lacking} samples are such as the download lacks; "
+            f"{len(estimate.refused)} of {estimate.sampled + estimate.lacking} samples would be missing; "
             f"the first is {first.z}/{first.x}/{first.y}: {first.reason}"
         )
     causes = {one.cause for one in estimate.refused} or {GapCause.OUT_OF_BOUNDS}
