@@ -31,7 +31,8 @@ from .address import joined
 from .circuit_breaker import CircuitBreaker
 from .concurrency import Concurrency
 from .exchange import Reply, Request
-from .handle import MAX_BODY_BYTES, WHOLE_TIMEOUT_S, Handle, StarvedError, TransferError
+from .failure import StarvedError, TransferError
+from .handle import MAX_BODY_BYTES, WHOLE_TIMEOUT_S, Handle
 from .no_tile import NoTile
 from .pace import Pace
 from .picture_reply import BusyError, GatewayError, ThrottledError, looks_like_html, raise_for_server, tile_result
@@ -233,13 +234,7 @@ class _Stream:
         self._transfers.start(handle)
 
     def _new_handle(self) -> Handle:
-        return Handle(
-            self._pycurl,
-            host=self._site.host,
-            user_agent=self._context.user_agent,
-            proxy=self._site.proxy,
-            keep=self._keep,
-        )
+        return Handle(self._pycurl, self._site, user_agent=self._context.user_agent, keep=self._keep)
 
     def _idle_s(self, exhausted: bool) -> float:
         """Return how long there is nothing to start."""

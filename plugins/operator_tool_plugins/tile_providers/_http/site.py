@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from operator_tool.api import ConfigError
 
 from .address import Origin, check_address, origin_of
+from .certificates import check_ca_file
 from .settings import WebSettings
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -25,6 +26,8 @@ class Site:
         self.host = host
         """The host's name, for messages."""
         self.proxy = settings.proxy
+        self.ca_file = settings.ca_file
+        """The authorities to trust; None for the system's."""
         self._origins = origins
         self._redirect_hosts = frozenset(host.lower() for host in settings.redirect_hosts)
         self._key = settings.api_key.reveal() if settings.api_key is not None else ""
@@ -117,6 +120,8 @@ class Site:
                 f"{self.name}.url is plain http, and the key would be sent in the open",
                 hint=f"Use https, or leave {self.name}.api_key out.",
             )
+        if settings.ca_file is not None:
+            check_ca_file(settings.ca_file, setting=f"{self.name}.ca_file")
         if not settings.proxy:
             return
         proxy = urlsplit(settings.proxy)
