@@ -76,6 +76,8 @@ class BuildCacheRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_gsd_m: float | None = None
     """Imagery whose pixels are larger on the ground, at the finest zoom, is refused; None: 0.5 where neither zooms nor
     a camera say how sharp it must be, and where a sector says how fresh; else any is taken."""
+    tile_size_px: int | None = None
+    """Only providers whose tiles have this size are asked; None: all, and a chain whose sizes differ is refused."""
     replace: bool = False
     """A young cache of another flight or operator may be replaced."""
     replace_after_s: float = 1800.0

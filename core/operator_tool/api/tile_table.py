@@ -43,6 +43,11 @@ class TileTable:
         """The format of most pictures: MBTiles' metadata knows only one."""
         return self._formats.most_common(1)[0][0] if self._formats else PictureFormat.JPEG
 
+    @property
+    def formats(self) -> dict[str, int]:
+        """How many pictures have which format, the most frequent one first."""
+        return {str(kind): number for kind, number in self._formats.most_common()}
+
     def digest(self) -> str:
         """Return the digest over all rows."""
         return tiles_digest(self._rows())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -146,6 +147,15 @@ class Notebook:
             return None
         return CacheGaps(missing=self.tiles.missing, by_zoom=self.tiles.by_zoom, nearest=self.tiles.nearest_gap)
 
+    def _format_notes(self) -> list[str]:
+        formats: Counter[str] = Counter()
+        for share in self.shares:
+            formats.update(share.formats)
+        if len(formats) < 2:
+            return []
+        told = ", ".join(f"{number:,} {kind}" for kind, number in formats.most_common())
+        return [f"the cache has pictures of several formats: {told}; each is stored as it came"]
+
     def branch(self, context: RunContext) -> Notebook:
         """Return a notebook that goes on from what stands here, for one companion's part of the run."""
         other = Notebook(context, self._plugins)
@@ -185,5 +195,5 @@ class Notebook:
             provider=self.shares,
             companion=self.companion,
             plugins=self._plugins,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._format_notes()),
         )

@@ -32,6 +32,7 @@ from .ground_key import ground_sha256
 from .left_out import left_out_findings
 from .plausibility import Finding, check_plausible
 from .sharpness import MAX_GSD_M, check_sharpness
+from .tile_sizes import of_one_size
 from .zooms import ZoomsFrom, choose_zooms
 
 USUAL_SIZE_PX = 256
@@ -87,8 +88,10 @@ def make_plan(
     Raises ``PlanError`` when the zooms don't exist, no provider has them or has them sharp enough, when the area makes
     no sense or reaches beyond the latitudes that have tiles, and when more tiles are needed than the request allows;
     ``ImplausibleFlightError`` for a flight that can hardly be meant, unless the request accepts it; ``DownloadError``
-    for a provider whose terms forbid to download an area.
+    for a provider whose terms forbid to download an area. Providers whose tiles differ in size are a ``PlanError``,
+    unless the request chooses one.
     """
+    providers, left_out = of_one_size(providers, request.tile_size_px)
     _check_terms(providers)
     findings = check_plausible(flight, request, providers)
     choice = choose_zooms(flight, request, providers)
@@ -127,7 +130,7 @@ def make_plan(
         camera=choice.camera,
         heights_m=choice.heights_m,
         findings=(*findings, *left_out_findings(flight, coverage)),
-        notes=(*choice.notes, *ground.notes, *_provider_notes(providers)),
+        notes=(*choice.notes, *ground.notes, *_provider_notes(providers), *left_out),
         route=route,
         ground=ground,
         coverage=coverage,

@@ -99,6 +99,7 @@ def request_of(
         max_gsd_m=options.max_gsd,
         max_tiles=options.max_tiles,
         allow_gaps=options.allow_gaps,
+        tile_size_px=options.tile_size,
         replace=options.replace,
         replace_after_s=options.replace_after,
         dry_run=options.dry_run,

@@ -118,6 +118,7 @@ class RunOptions(CompanionOptions):
     height: float | None = None
     coarser: int | None = None
     max_gsd: float | None = None
+    tile_size: int | None = None
     sector: str | None = None
     max_age: float | None = None
     allow_gaps: int = 0
@@ -190,6 +191,12 @@ def flight_options(function: _Function) -> _Function:
             type=click.FloatRange(0, min_open=True),
             metavar="METRES",
             help="Refuse imagery with larger pixels at the finest zoom.  [0.5, unless --zoom or a camera says]",
+        ),
+        click.option(
+            "--tile-size",
+            type=click.IntRange(64, 2048),
+            metavar="PIXELS",
+            help="Ask only the providers with tiles of this size, where they differ.",
         ),
         click.option(
             "--sector", metavar="NAME", help="How fresh imagery must be: active_conflict, stable_rear, or a set-sector."

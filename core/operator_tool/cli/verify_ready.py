@@ -26,8 +26,8 @@ def command(**given: Any) -> int:
     """Say whether a companion is ready to fly a flight: every check, one line each. Builds and changes nothing.
 
     Give the options that the cache was built with: they decide which cache is this flight's. Exit code 0 only when the
-    companion's current cache is this very one, every byte of it verified; 31 when it isn't, 30 when the
-    companion was not reached, 23 when its cache is damaged.
+    companion's current cache is this very one, every byte of it verified, with no more gaps than --allow-gaps permits
+    here; 31 when it isn't, 30 when the companion was not reached, 23 when its cache is damaged.
     """
     from operator_tool.api.errors import OperatorToolError
 

@@ -146,6 +146,9 @@ def _metadata(order: CacheOrder, table: TileTable) -> dict[str, str]:
         "maxzoom": str(zooms[-1]),
         "attribution": order.attribution,
     }
+    if len(table.formats) > 1:
+        # The row "format" has room for one of them: readers that trust it must be able to learn of the others.
+        metadata["formats"] = ",".join(f"{kind}:{number}" for kind, number in table.formats.items())
     if not crossing:
         metadata["center"] = f"{(west + east) / 2:.7f},{(south + north) / 2:.7f},{zooms[0]}"
     return metadata

@@ -5,12 +5,24 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from operator_tool.api import CacheGaps, CompanionSession, GapPlace, NotReadyError
+from operator_tool.api import (
+    CacheGaps,
+    CompanionSession,
+    GapPlace,
+    NotReadyError,
+    PictureFormat,
+    RunContext,
+    TileId,
+    TileRecord,
+    TileTable,
+)
+from operator_tool_plugins.provisioners.c10 import manifest
 from tests.support.c10_rig import (
     agent_file,
     ask,
@@ -117,3 +129,17 @@ def test_a_generation_of_this_very_run_may_be_replaced(session: CompanionSession
     ada = provisioner_of(root, context_of(tmp_path))
     ada.prepare(session, order)
     assert ada.build(session, order, ada.transfer(session, order, supply_of(10))).tiles == 10
+
+
+def test_the_metadata_tell_of_several_formats() -> None:
+    """The row ``format`` has room for one; a cache of one format has no other row."""
+    companion = SimpleNamespace(companion_id="0" * 32, highest_seq=0, nonce="", stages=[])
+    context = RunContext(run_id="r", state_dir=Path(), user_agent="t", emit=lambda _event: None)
+    rows = {}
+    for kinds in ("jpg", "jpg png jpg"):
+        table = TileTable()
+        for x, kind in enumerate(kinds.split()):
+            table.add([TileRecord(TileId(16, x, 0), bytes(32), 1, PictureFormat(kind))])
+        rows[kinds] = manifest.manifest_of(context, order_of(1), companion, table, "", [], CacheGaps()).metadata
+    assert (rows["jpg png jpg"]["format"], rows["jpg png jpg"]["formats"]) == ("jpg", "jpg:2,png:1")
+    assert "formats" not in rows["jpg"]
