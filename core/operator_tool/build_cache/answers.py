@@ -19,6 +19,7 @@ from operator_tool.plugin_host.protocols import meets
 MAX_ITEMS = 100_000
 """Of any one list in an answer, such as a flight's waypoints; a file's are fewer."""
 _MAX_NAME = 2000
+_MAX_ATTRIBUTION = 20_000
 _MAX_NUMBER = 2**53 - 1
 _MAX_TEXT = 100_000
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -63,6 +64,10 @@ def described(name: str, provider: TileProvider, *, limit_s: float = ANSWER_S) -
         raise PluginError(
             f"{who} names its data set by {len(info.dataset):,} characters, at most {_MAX_NAME:,}", hint=hint
         )
+    problem = _beyond(msgspec.to_builtins(info))
+    if problem or len(info.attribution) > _MAX_ATTRIBUTION:
+        said = problem or f"an attribution of {len(info.attribution):,} characters, at most {_MAX_ATTRIBUTION:,}"
+        raise PluginError(f"{who} describes itself with {said}", hint=hint)
     return info
 
 

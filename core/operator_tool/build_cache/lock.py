@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from operator_tool.api.errors import BuildLockHeldError, ConfigError
+from operator_tool.api.escaping import escape_controls
 from operator_tool.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -112,13 +113,19 @@ def companion_lock(
         yield CompanionLock(path, inode[-1])
 
 
+MAX_OPERATOR = 200
+"""Characters: it is noted beside every lock, here and on companions."""
+
+
 def operator_name() -> str:
     """Return who works here, ``user@workstation``, for whoever finds the lock held."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a process without an account, as in some containers
         user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+    # The account's name may come from the environment, where it can be anything.
+    name = f"{user}@{socket.gethostname()}".encode("utf-8", "backslashreplace").decode("utf-8")
+    return escape_controls(name, limit=MAX_OPERATOR)
 
 
 def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:

@@ -37,6 +37,8 @@ from .zooms import ZoomsFrom, choose_zooms
 
 USUAL_SIZE_PX = 256
 """The pixels of a web map's tile, unless it says otherwise."""
+MAX_INPUT_BYTES = 8 * 1024 * 1024
+"""Some 200,000 corners. A companion's order may have 16 MiB in all: its files and signatures are told in it, too."""
 _Place = tuple[float, float, float | None]
 
 
@@ -121,6 +123,7 @@ def make_plan(
         max_gsd_m=max_gsd_m,
         sectors=hashlib.sha256(msgspec.json.encode(touched)).hexdigest() if touched else "",
     )
+    _check_size(inputs)
     return CachePlan(
         flight=flight,
         area=area,
@@ -147,6 +150,19 @@ def sized_dataset(info: ProviderInfo) -> str:
     Stores and content keys go by it: tiles of 256 and of 512 pixels from one address never lie in one store.
     """
     return info.dataset if info.tile_size_px == USUAL_SIZE_PX else f"{info.dataset} ({info.tile_size_px} px)"
+
+
+def _check_size(inputs: CacheInputs) -> None:
+    """Raise ``PlanError`` for inputs that no order, and no manifest beside a cache, has room for."""
+    size_bytes = len(msgspec.json.encode(inputs))
+    if size_bytes <= MAX_INPUT_BYTES:
+        return
+    corners = sum(len(rim) for polygon in inputs.area.polygons for rim in (polygon.outer, *polygon.holes))
+    raise PlanError(
+        f"what decides on this cache comes to {size_bytes / 1e6:,.1f} MB ({len(inputs.route):,} waypoints, "
+        f"{corners:,} corners of areas), and goes into its manifest, which takes {MAX_INPUT_BYTES / 1e6:,.1f} MB of it",
+        hint="Simplify the areas to fewer corners, give fewer --area, or divide the flight.",
+    )
 
 
 def flight_sha256(flight: Flight) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from operator_tool.api.errors import NoRouteError, PluginError
 from operator_tool.api.flight import Flight
 from operator_tool.api.roles import FlightSource
-from operator_tool.plugin_host.blame import owner_of
+from operator_tool.plugin_host.blame import hint_about, owner_of
 from operator_tool.plugin_host.calls import ANSWER_S, answered
 
 from .answers import plain
 
 _WHO = "the flight source"
+_MAX_TEXT = 500
+"""Of its names, which go into reports, logs and the cache's manifest."""
 
 
 def resolve_flight(source: FlightSource, reference: str, *, limit_s: float = ANSWER_S) -> Flight:
@@ -43,4 +47,14 @@ def asked_flight(source: FlightSource, reference: str, *, limit_s: float = ANSWE
     who = owner_of(source, _WHO)
     with answered(who, "resolve", limit_s=limit_s):
         answer = source.resolve(reference)
-    return plain(who, answer, Flight, by=source)
+    flight = plain(who, answer, Flight, by=source)
+    try:
+        # Half a character can be no part of any report, log or manifest.
+        msgspec.json.encode(flight)
+    except UnicodeEncodeError as error:
+        raise PluginError(
+            f"{who} gave a flight with text that is none: {error.reason}", hint=hint_about(source)
+        ) from None
+    return msgspec.structs.replace(
+        flight, id=flight.id[:_MAX_TEXT], name=flight.name[:_MAX_TEXT], source=flight.source[:_MAX_TEXT]
+    )

@@ -16,6 +16,7 @@ from operator_tool.api import (
     Meta,
     Notice,
     NotReadyError,
+    PlanError,
     RemoteBuildReport,
     RunContext,
     TileTable,
@@ -34,8 +35,14 @@ from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
 from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
 from .transfer import KEPT_HINT, NOT_READY
+from .wire import MAX_LINE_BYTES
 
 _MAX_NOTES = 20
+_LEGIBLE_BYTES = 1024 * 1024
+_FILES_BYTES = 3 * 1024 * 1024
+"""What 4,096 files of a companion's stages take in a manifest."""
+_REST_BYTES = 256 * 1024
+"""What else is in an order: names, attribution, artefacts, signature."""
 _Made = Annotated[tuple[FileEntry, ...], Meta(max_length=MAX_ITEMS)]
 _ORDERED_HINT = "The switch had been ordered, and may have been made. Run the same command again: it looks first."
 _BEFORE_THE_SWITCH = ("armed", "not_committed")
@@ -92,6 +99,17 @@ def prepare_build(
         "last": True,
     }
     return PreparedBuild(manifest, request, signer)
+
+
+def check_size(order: CacheOrder, greeting: Greeting) -> None:
+    """Raise ``PlanError`` for an order that this companion's agent could not read, before anything is fetched."""
+    size_bytes = len(msgspec.json.encode(msgspec.json.encode(order.inputs).decode()))
+    room_bytes = MAX_LINE_BYTES - _REST_BYTES - (_FILES_BYTES if greeting.stages else 0)
+    if size_bytes > room_bytes:
+        raise PlanError(
+            f"the order comes to {size_bytes / 1e6:,.1f} MB, and the companion takes {room_bytes / 1e6:,.1f} MB",
+            hint="Simplify the areas to fewer corners, give fewer --area, or divide the flight.",
+        )
 
 
 def following_line(prepared: PreparedBuild) -> bytes:
@@ -198,8 +216,15 @@ class _Steps:
             names = ", ".join(printable(repr(path), at_most=100) for path in strange[:5]) or f"no {DATABASE}"
             raise BuildError(f"the companion says that it made what was not ordered: {names}")
         self.final = self._prepared.final(files)
-        line = msgspec.json.encode(_signed(self.final, self._prepared.signer)) + b"\n"
-        self._conversation.say(line + b"commit\n")
+        line = msgspec.json.encode(_signed(self.final, self._prepared.signer))
+        if len(line) > MAX_LINE_BYTES:
+            raise BuildError(
+                f"the final manifest comes to {len(line) / 1e6:,.1f} MB with {len(files):,} files, and the companion"
+                f" takes {MAX_LINE_BYTES / 1e6:,.1f} MB",
+                hint="Have the companion's stages make fewer files, or simplify the areas.",
+                retryable=False,
+            )
+        self._conversation.say(line + b"\ncommit\n")
 
 
 def recovered(
@@ -244,7 +269,10 @@ def _compare(built: Built, manifest: Manifest) -> None:
 
 def _signed(manifest: Manifest, signer: Signer | None) -> dict[str, str | None]:
     """Return a manifest's exact text, and the signature over its bytes."""
-    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    data = msgspec.json.encode(manifest)
+    if len(data) <= _LEGIBLE_BYTES:
+        # For whoever looks at it; a large one would be twice as large.
+        data = msgspec.json.format(data, indent=1)
     return {
         "manifest": data.decode(),
         "signature": None if signer is None else signer.sign(data, SIGN_NAMESPACE),

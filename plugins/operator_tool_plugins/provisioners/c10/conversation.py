@@ -18,6 +18,7 @@ from operator_tool.api import (
     Notice,
     OperatorToolError,
     PhaseProgress,
+    PlanError,
     RemoteLine,
     RunContext,
     RunLimits,
@@ -27,6 +28,7 @@ from .escaping import printable, printable_line
 from .process import AgentProcess, Feed
 from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
 from .settings import C10Settings
+from .wire import MAX_LINE_BYTES
 
 log = logging.getLogger("c10.remote.progress")
 """Every line that the agent writes, at DEBUG."""
@@ -182,12 +184,24 @@ class Conversation:
 
 
 def request_line(verb: str, request: dict[str, object]) -> bytes:
-    """Return a call's request as the agent reads it."""
-    return msgspec.json.encode({"verb": verb, **request}) + b"\n"
+    """Return a call's request as the agent reads it. Raises ``PlanError`` for one beyond what an agent takes."""
+    line = msgspec.json.encode({"verb": verb, **request})
+    if len(line) > MAX_LINE_BYTES:
+        raise PlanError(
+            f"{verb}: the request comes to {len(line) / 1e6:,.1f} MB, and the companion takes"
+            f" {MAX_LINE_BYTES / 1e6:,.1f} MB",
+            hint="Simplify the areas to fewer corners, give fewer --area, or divide the flight.",
+        )
+    return line + b"\n"
 
 
 def _judged(process: AgentProcess, transcript: Transcript, into: type[T], failure: type[OperatorToolError]) -> T:
-    if transcript.ended and not transcript.begun and process.exit_status not in (None, *NOT_STARTED):
+    if (
+        transcript.ended
+        and not transcript.begun
+        and not transcript.failed
+        and process.exit_status not in (None, *NOT_STARTED)
+    ):
         raise NoAgentError(process.stderr_tail.strip())
     return transcript.judge(into, failure, exit_status=process.exit_status, stderr_tail=process.stderr_tail)
 

@@ -10,10 +10,14 @@ import msgspec
 
 from operator_tool.api import CacheGaps, CacheInputs, CacheOrder, RunContext, TakeoffOrigin, TileTable
 
+from .escaping import carried
 from .fields import Count, Hex64, Word
 
 MANIFEST_FORMAT = 2
 DATABASE = "tiles.mbtiles"
+MAX_OPERATOR = 200
+_MAX_NAME = 500
+_MAX_ATTRIBUTION = 20_000
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -109,16 +113,16 @@ def manifest_of(
         tiles_digest=tiles_digest,
         inputs=order.inputs,
         flight=ManifestFlight(
-            id=flight.id,
-            name=flight.name,
-            source=flight.source,
+            id=carried(flight.id, at_most=_MAX_NAME),
+            name=carried(flight.name, at_most=_MAX_NAME),
+            source=carried(flight.source, at_most=_MAX_NAME),
             waypoints=len(flight.waypoints),
             takeoff_origin=flight.takeoff_origin,
         ),
-        attribution=order.attribution,
+        attribution=carried(order.attribution, at_most=_MAX_ATTRIBUTION),
         synthetic=order.synthetic,
-        operator=order.operator,
-        created_by=context.user_agent,
+        operator=carried(order.operator, at_most=MAX_OPERATOR),
+        created_by=carried(context.user_agent, at_most=_MAX_NAME),
         created_at=int(time.time()),
         nonce=companion.nonce,
         metadata=_metadata(order, table),
@@ -135,16 +139,16 @@ def _metadata(order: CacheOrder, table: TileTable) -> dict[str, str]:
     crossing = west > east
     zooms = table.zooms or [0]
     metadata = {
-        "name": order.flight.name or order.flight.id,
+        "name": carried(order.flight.name or order.flight.id, at_most=_MAX_NAME),
         "format": str(table.format),
         "type": "baselayer",
         "version": "1",
-        "description": f"{table.tiles} tiles for flight {order.flight.id}"
+        "description": f"{table.tiles} tiles for flight {carried(order.flight.id, at_most=_MAX_NAME)}"
         + (", synthetic imagery" if order.synthetic else ""),
         "bounds": f"{-180.0 if crossing else west:.7f},{south:.7f},{180.0 if crossing else east:.7f},{north:.7f}",
         "minzoom": str(zooms[0]),
         "maxzoom": str(zooms[-1]),
-        "attribution": order.attribution,
+        "attribution": carried(order.attribution, at_most=_MAX_ATTRIBUTION),
     }
     if len(table.formats) > 1:
         # The row "format" has room for one of them: readers that trust it must be able to learn of the others.

@@ -25,11 +25,11 @@ from operator_tool.api import (
 
 from .bundle import agent_bundle
 from .conversation import Conversation, NoAgentError
-from .escaping import printable
+from .escaping import carried, printable
 from .fields import MAX_ITEMS, Clock, Count, Hex32, Key, Seq, Text, Texts, Word, as_fields
 from .gated import GATED_HINT, check_refused
 from .install import check_identity, install_agent
-from .manifest import FileEntry, StageEntry
+from .manifest import MAX_OPERATOR, FileEntry, StageEntry
 from .place import Place
 from .report import AgentFailureError, holder_text
 from .settings import C10Settings
@@ -149,7 +149,7 @@ def writing_request(place: Place, settings: C10Settings, order: CacheOrder) -> d
         "run_id": order.run_id,
         "root": place.root,
         "content_key": order.content_key,
-        "operator": order.operator,
+        "operator": carried(order.operator, at_most=MAX_OPERATOR),
         "replaces": order.replaces,
         "lock_wait_s": settings.lock_wait_s,
         "orphan_wait_s": ORPHAN_WAIT_S,
@@ -169,7 +169,7 @@ def greet(
         "run_id": order.run_id,
         "root": place.root,
         "content_key": order.content_key,
-        "operator": order.operator,
+        "operator": carried(order.operator, at_most=MAX_OPERATOR),
         "lock_wait_s": 0.0 if order.dry_run else settings.lock_wait_s,
         "orphan_wait_s": 0.0 if order.dry_run else ORPHAN_WAIT_S,
         "end_if_verified": True,

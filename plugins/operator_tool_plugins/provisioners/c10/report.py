@@ -22,6 +22,8 @@ _OTHER_PROTOCOL = (
     "Use the same version of operator-tool on both: operator-tool companion install, or, where the login is locked to"
     " the agent's gate, have the companion's administrator do it."
 )
+_UNREAD = ("unknown", "")
+"""The verb and the run of a report on a request that the agent could not read."""
 NOT_STARTED = (126, 127)
 """What a shell exits with when it can't start a program."""
 
@@ -190,7 +192,8 @@ class Transcript:
             raise ValueError(f"the last line is not a report: {printable(str(error), at_most=200)}") from None
         if not isinstance(report, dict) or "report" not in report:
             raise ValueError("the last line is not a report")
-        for name, wanted in (("report", self.verb), ("run_id", self._run_id)):
+        unread = report.get("ok") is False and (report["report"], report.get("run_id")) == _UNREAD
+        for name, wanted in () if unread else (("report", self.verb), ("run_id", self._run_id)):
             if report.get(name) != wanted:
                 raise ValueError(
                     f"the report's {name} is {printable(repr(report.get(name)), at_most=100)}, not {wanted!r}"

@@ -28,7 +28,7 @@ from operator_tool.api import (
 
 from .artefacts import Artefact, listed, read_artefacts, send_artefacts
 from .aside import INSTALL, READ_FROM_MEMORY, Aside
-from .build import PreparedBuild, build, following_line, prepare_build, recovered
+from .build import PreparedBuild, build, check_size, following_line, prepare_build, recovered
 from .conversation import Conversation, NoAgentError
 from .enrol import enrol_signer, offered_signer
 from .escaping import printable
@@ -78,6 +78,7 @@ class C10Provisioner:
             if greeting is None:
                 return self._asked_aside(session, place, order, artefacts)
             self._note(conversation, greeting)
+            check_size(order, greeting)
             self._signer = signer_of(self._settings, self._context)
             return self._made_ready(order, state_of(greeting, self._settings, order, self._signer))
         except BaseException:
@@ -205,6 +206,7 @@ class C10Provisioner:
             return CompanionState(companion_id="", agent_version="", unknown=why, notes=(note,))
         finally:
             aside.close()
+        check_size(order, greeting)
         note = f"{installed.words}; a build would put it at {place.agent}, and {INSTALL} as well"
         self._signer = signer_of(self._settings, self._context)
         try:

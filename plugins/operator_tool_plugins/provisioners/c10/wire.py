@@ -13,6 +13,8 @@ PROTOCOL = 2
 MAX_OFFER_TILES = 512
 """Some 8 MB of pictures: small against the window, large against a frame's head."""
 FRAME_BYTES = 512 * 1024
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Of a request, or of a final manifest."""
 
 _PING, _OFFER, _DATA, _SEAL, _CANCEL, _ARTEFACT = range(6)
 _HEAD = struct.Struct(">BI")

@@ -9,9 +9,13 @@ from typing import Container, Dict, List, NamedTuple, Optional
 from .faults import AgentError
 from .guard import DeadMan
 from .vehicle import Vehicle
-from .wire import Inlet, Outlet
+from .wire import MAX_REQUEST_BYTES, Inlet, Outlet
 
 MAX_NUMBER = 2**53 - 1
+MAX_TEXT = 4096
+"""Characters of a text, where nothing else is said."""
+_MOST = {"manifest": MAX_REQUEST_BYTES, "order": 65536, "signature": 16384, "order_signature": 16384}
+_MOST.update({"operator": 256, "run_id": 128})
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -30,10 +34,15 @@ class Request:
         self._fields: Dict[str, object] = fields
 
     def text(self, name: str, default: Optional[str] = None) -> str:
-        """Return a text field."""
+        """Return a text field: it is whole characters, and within bounds."""
         value = self._fields.get(name, default)
         if not isinstance(value, str) or "\0" in value:
             raise AgentError("request", "%s: expected text" % name)
+        most = _MOST.get(name, MAX_TEXT)
+        if len(value) > most:
+            raise AgentError("request", "%s: %d characters, at most %d are taken" % (name, len(value), most))
+        if not _is_whole(value):
+            raise AgentError("request", "%s: half a character" % name)
         return value
 
     def pin_root(self, root: str) -> None:
@@ -116,7 +125,16 @@ class Request:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and "\0" not in value and _is_whole(value)
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text has no half of a pair of surrogates, which could be written nowhere."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def follows_receive(line: bytes) -> bool:

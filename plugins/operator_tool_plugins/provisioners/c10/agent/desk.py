@@ -33,6 +33,8 @@ READING = ("hello", "status", "verify")
 """The verbs that hold nothing which another call waits for: who pipes a request in may close standard input at once."""
 READING_GRACE_S = 5.0
 REQUEST_WAIT_S = 60.0
+UNKNOWN = "unknown"
+"""The verb of a report on a request that can't be read."""
 
 
 class Answer(NamedTuple):
@@ -59,7 +61,9 @@ class Desk:
         try:
             line = self._inlet.line(MAX_REQUEST_BYTES, REQUEST_WAIT_S)
         except AgentError as fault:
-            return self._report(Answer(verb, {}, fault))
+            status = self._report(Answer(verb, {}, fault))
+            self._inlet.pass_over()
+            return status
         return self._report(self._answer(line, verb))
 
     def serve(self) -> int:
@@ -72,7 +76,14 @@ class Desk:
         received = False
         while True:
             self._dead_man.expect_to_hear()
-            line = self._inlet.line(MAX_REQUEST_BYTES, None)
+            try:
+                line = self._inlet.line(MAX_REQUEST_BYTES, None)
+            except (AgentError, OSError) as error:
+                # Whose request it was, and for what, can't be told.
+                self._outlet.forget()
+                status = self._report(Answer(UNKNOWN, {}, as_agent_error(error, "/")))
+                self._inlet.pass_over()
+                break
             if line is None:
                 break
             if not line or (not received and follows_receive(line)):
@@ -81,6 +92,7 @@ class Desk:
             received = answer.verb == "receive" and answer.fault is None
             failed = self._report(answer)
             if self._is_last(answer):
+                self._inlet.pass_over()
                 status = failed
                 break
         self._outlet.close()
@@ -88,6 +100,7 @@ class Desk:
 
     def _answer(self, line: Optional[bytes], verb: Optional[str]) -> Answer:
         place = "/"
+        self._outlet.forget()
         try:
             request = Request(line)
             verb = verb or request.verb(VERBS)
@@ -104,7 +117,7 @@ class Desk:
             call = Call(request, self._inlet, self._outlet, self._dead_man, Vehicle(), self._nonce, gated, verb)
             return Answer(verb, self._done(verb, call), None)
         except Exception as error:  # noqa: BLE001 - the last line must be a report, whatever went wrong
-            return Answer(verb or "unknown", {}, as_agent_error(error, place))
+            return Answer(verb or UNKNOWN, {}, as_agent_error(error, place))
         finally:
             # The workstation closes our input as soon as it has the report: that must not spoil the exit status.
             self._dead_man.disarm()
@@ -150,7 +163,11 @@ class Desk:
     def _skip_frames(self) -> bool:
         """Skip what is still under way until the workstation, which has the report, says where it stopped."""
         while True:
-            frame = self._inlet.frame()
+            try:
+                frame = self._inlet.frame()
+            except AgentError:
+                # The report was given; what follows is no frame.
+                return False
             if frame is None or frame[0] in (FRAME_SEAL, FRAME_CANCEL):
                 return frame is not None
 

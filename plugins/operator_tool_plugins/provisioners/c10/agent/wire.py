@@ -29,6 +29,12 @@ FRAME_HEAD = struct.Struct(">BI")
 _BEHIND_BYTES = 4096
 _COUNT = struct.Struct("=i")
 _READ_BYTES = 64 * 1024
+_MAX_PASSED_BYTES = 256 * 1024 * 1024
+"""How much of a line that is too long is passed over."""
+_PASS_S = 5.0
+MAX_REPORT_BYTES = 1024 * 1024
+"""A workstation reads no longer line."""
+_MAX_CUT_ITEMS, _MAX_CUT_TEXT, _MAX_CUT_DEPTH = 100, 1000, 8
 _SET_PIPE_SIZE = 1031
 """Linux's F_SETPIPE_SZ, which the module fcntl knows from Python 3.10 on."""
 _PIPE_BYTES = 1024 * 1024
@@ -45,6 +51,7 @@ class Inlet:
             fcntl.fcntl(fd, _SET_PIPE_SIZE, _PIPE_BYTES)
         self._ahead = b""
         self._reads = 0
+        self._in_line = False
 
     def heard(self) -> Tuple[int, int]:
         """Return what changes whenever something comes, read or not."""
@@ -74,10 +81,20 @@ class Inlet:
                 return None
             pieces.append(piece)
             size += len(piece)
-        line, _end, self._ahead = b"".join(pieces).partition(b"\n")
+        line, end, self._ahead = b"".join(pieces).partition(b"\n")
         if len(line) > at_most_bytes:
+            self._in_line = not end
             raise AgentError("protocol", "a line on standard input is longer than %d bytes" % at_most_bytes)
         return line
+
+    def pass_over(self) -> None:
+        """Read on to the end of a line that was too long: who still sends it does not hear why before that."""
+        left = _MAX_PASSED_BYTES
+        while self._in_line and left > 0 and select.select([self.fd], [], [], _PASS_S)[0]:
+            piece = os.read(self.fd, _READ_BYTES)
+            self._reads += 1
+            left -= len(piece)
+            self._in_line = bool(piece) and b"\n" not in piece
 
     def word(self, at_most_bytes: int, wait_s: float) -> Optional[bytes]:
         """Return the next line that is not empty, as ``line`` does."""
@@ -141,6 +158,10 @@ class Outlet:
             self._beats = True
             threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
+    def forget(self) -> None:
+        """Let what follows be of no run that is known."""
+        self._run_id = ""
+
     def moved(self, doing: str = "") -> None:
         """Note that the work goes on, and what is begun now: a heartbeat tells for how long it has not."""
         self._moved_s = time.monotonic()
@@ -149,11 +170,29 @@ class Outlet:
     def event(self, name: str, **fields: object) -> None:
         """Say that something happened; nothing is said after the last report."""
         self.moved()
-        self._write({"event": name, **fields}, last=False)
+        data = _line({"event": name, **fields})
+        if len(data) > MAX_REPORT_BYTES:
+            raise AgentError("protocol", "what is to be told of %s has %d bytes: no line may" % (name, len(data)))
+        with self._lock:
+            self._put(data)
 
     def report(self, verb: str, ok: bool, fields: Dict[str, object]) -> None:
         """Say the last line of a call; where more calls may come, heartbeats alone can follow."""
-        self._write({"report": verb, "run_id": self._run_id, "ok": ok, **fields}, last=not self._serving)
+        said: Dict[str, object] = {"report": verb, "run_id": self._run_id, "ok": ok}
+        try:
+            data = _line({**said, **fields})
+            if len(data) > MAX_REPORT_BYTES:
+                data = _line({**said, **{name: _cut(value, _MAX_CUT_DEPTH) for name, value in fields.items()}})
+            problem = "it would have %d bytes" % len(data) if len(data) > MAX_REPORT_BYTES else ""
+        except (ValueError, TypeError, RecursionError) as error:
+            problem = "%s: %s" % (type(error).__name__, str(error)[:200])
+        if problem:
+            error_fields = {"code": "internal", "message": "the report can't be told: %s" % problem}
+            data = _line({**said, "ok": False, "error": error_fields})
+        with self._lock:
+            self._doing = ""
+            self._put(data)
+            self._closed = self._closed or not self._serving
 
     def close(self) -> None:
         """Say nothing any more."""
@@ -166,21 +205,29 @@ class Outlet:
             with self._lock:
                 # Between calls nothing is to move.
                 still = {"doing": self._doing, "for_s": int(time.monotonic() - self._moved_s)} if self._doing else {}
-                self._put({"event": "heartbeat", **still})
+                self._put(_line({"event": "heartbeat", **still}))
 
-    def _write(self, message: Dict[str, object], last: bool) -> None:
-        with self._lock:
-            if "report" in message:
-                self._doing = ""
-            self._put(message)
-            self._closed = self._closed or last
-
-    def _put(self, message: Dict[str, object]) -> None:
+    def _put(self, data: bytes) -> None:
         if self._closed:
             return
-        data = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError:
             end_now(EXIT_UNHEARD)
+
+
+def _line(message: Dict[str, object]) -> bytes:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def _cut(value: object, depth: int) -> object:
+    """Return what is told of something that is too long to be told whole."""
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_CUT_TEXT else value[:_MAX_CUT_TEXT] + "..."
+    if isinstance(value, (list, tuple)):
+        return [_cut(item, depth - 1) for item in value[:_MAX_CUT_ITEMS]] if depth else []
+    if isinstance(value, dict):
+        names = list(value)[:_MAX_CUT_ITEMS] if depth else []
+        return {str(name)[:_MAX_CUT_TEXT]: _cut(value[name], depth - 1) for name in names}
+    return value
