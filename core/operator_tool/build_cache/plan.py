@@ -98,6 +98,7 @@ def make_plan(
     findings = check_plausible(flight, request, providers)
     choice = choose_zooms(flight, request, providers)
     area = _counted_area(flight, request.area, choice.footprint_m)
+    _check_size(flight, area)
     route = route_of(flight)
     ground = area_of(flight, route, area)
     coverage = coverage_of(ground, choice.zooms, max_tiles=request.max_tiles)
@@ -123,7 +124,6 @@ def make_plan(
         max_gsd_m=max_gsd_m,
         sectors=hashlib.sha256(msgspec.json.encode(touched)).hexdigest() if touched else "",
     )
-    _check_size(inputs)
     return CachePlan(
         flight=flight,
         area=area,
@@ -152,14 +152,14 @@ def sized_dataset(info: ProviderInfo) -> str:
     return info.dataset if info.tile_size_px == USUAL_SIZE_PX else f"{info.dataset} ({info.tile_size_px} px)"
 
 
-def _check_size(inputs: CacheInputs) -> None:
+def _check_size(flight: Flight, area: AreaRequest) -> None:
     """Raise ``PlanError`` for inputs that no order, and no manifest beside a cache, has room for."""
-    size_bytes = len(msgspec.json.encode(inputs))
+    size_bytes = len(msgspec.json.encode((_geometry(flight), area)))
     if size_bytes <= MAX_INPUT_BYTES:
         return
-    corners = sum(len(rim) for polygon in inputs.area.polygons for rim in (polygon.outer, *polygon.holes))
+    corners = sum(len(rim) for polygon in area.polygons for rim in (polygon.outer, *polygon.holes))
     raise PlanError(
-        f"what decides on this cache comes to {size_bytes / 1e6:,.1f} MB ({len(inputs.route):,} waypoints, "
+        f"what decides on this cache comes to {size_bytes / 1e6:,.1f} MB ({len(flight.waypoints):,} waypoints, "
         f"{corners:,} corners of areas), and goes into its manifest, which takes {MAX_INPUT_BYTES / 1e6:,.1f} MB of it",
         hint="Simplify the areas to fewer corners, give fewer --area, or divide the flight.",
     )

@@ -33,7 +33,7 @@ from .prepare import Greeting, replaced_error, writing_request
 from .report import AgentFailureError
 from .settings import C10Settings
 from .signing import SIGN_NAMESPACE, Signer
-from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, last_lines, show_stage
+from .stage_events import STAGE_HINT, STAGES_CHANGED_HINT, StageRates, last_lines, show_stage
 from .transfer import KEPT_HINT, NOT_READY
 from .wire import MAX_LINE_BYTES
 
@@ -182,10 +182,11 @@ class _Steps:
     def __init__(
         self, conversation: Conversation, prepared: PreparedBuild, progress: Progress, context: RunContext
     ) -> None:
-        self._context = context
         self._conversation = conversation
         self._prepared = prepared
         self._progress = progress
+        self._context = context
+        self._stages = StageRates()
         self.final: Manifest | None = None
         self.ready = False
         """The generation is there: the switch may follow at any moment."""
@@ -195,7 +196,7 @@ class _Steps:
         if event["event"] == "progress" and isinstance(event.get("done"), int):
             self._progress.tell(min(max(event["done"], 0), tiles), tiles)
         elif event["event"] == "stage":
-            show_stage(self._context, event)
+            show_stage(self._context, event, self._stages)
         elif event["event"] == "made":
             self._complete(event.get("files"))
         elif event["event"] == "ready":

@@ -26,6 +26,7 @@ from operator_tool.api import (
 
 from .escaping import printable, printable_line
 from .process import AgentProcess, Feed
+from .rates import Rate
 from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
 from .settings import C10Settings
 from .wire import MAX_LINE_BYTES
@@ -61,6 +62,7 @@ class Conversation:
         self._limits = msgspec.structs.replace(_LIMITS, silence_s=longest_s)
         self._context = context
         self._process: AgentProcess | None = None
+        self._waits = Rate(per_s=1 / 30, at_once=3, in_all=100)
         self.processes = 0
         """How many were begun so far: what the last one said of itself is not another one's."""
 
@@ -164,6 +166,9 @@ class Conversation:
 
     def _note(self, event: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> None:
         if event["event"] == "waiting":
+            # The agent says it once. Each wait ends within minutes, whatever is said meanwhile.
+            if not self._waits.allows():
+                return
             holder = holder_text(event.get("holder")) or "it does not say whose"
             self._context.emit(Notice(text=f"waiting for another build on the companion to end ({holder})"))
         elif event["event"] == "heartbeat":
@@ -211,17 +216,20 @@ class NoAgentError(Exception):
 
 
 class Progress:
-    """Tells of a phase's progress, at most about ten times a second, and always of its end."""
+    """Tells of a phase's progress, at most about ten times a second, and of its end the first time that it comes."""
 
     def __init__(self, context: RunContext, phase: str) -> None:
         self._context = context
         self._phase = phase
         self._next_s = 0.0
+        self._ended = False
 
     def tell(self, done: int, total: int | None, size_bytes: int = 0) -> None:
         """Tell, unless it was told just now."""
         now_s = time.monotonic()
-        if now_s >= self._next_s or done == total:
+        ends = done == total and not self._ended
+        if now_s >= self._next_s or ends:
+            self._ended = self._ended or ends
             self._next_s = now_s + _PROGRESS_EVERY_S
             self._context.emit(PhaseProgress(phase=self._phase, done=done, total=total, bytes=size_bytes))
 

@@ -72,7 +72,10 @@ def _check(value: object, depth: int) -> None:
     if isinstance(value, str):
         if not value.isascii():
             # A half of a pair of surrogates has no bytes: whoever would write it down fails.
-            value.encode("utf-8")
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise ValueError("half a character stands in a text") from None
         return
     if not isinstance(value, dict | list):
         return

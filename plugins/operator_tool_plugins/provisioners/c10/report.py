@@ -18,6 +18,7 @@ MAX_IDLE_BEATS = 6
 """Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: its report was lost."""
 _TAIL_LINES = 5
 _BEGIN = b'{"event":"begin"'
+_REPORT = b'{"report":'
 _OTHER_PROTOCOL = (
     "Use the same version of operator-tool on both: operator-tool companion install, or, where the login is locked to"
     " the agent's gate, have the companion's administrator do it."
@@ -71,7 +72,8 @@ class Transcript:
         try:
             said = parse_strictly(line)
         except ValueError:
-            said = None
+            # One that can't be meant is the report all the same: no other will come.
+            said = {"report": None} if self.begun and line.startswith(_REPORT) and line.endswith(b"}") else None
         if self._report_at and said == {"event": "heartbeat"}:
             # It may have come before the agent heard that nothing follows.
             return None

@@ -82,7 +82,6 @@ class Desk:
                 # Whose request it was, and for what, can't be told.
                 self._outlet.forget()
                 status = self._report(Answer(UNKNOWN, {}, as_agent_error(error, "/")))
-                self._inlet.pass_over()
                 break
             if line is None:
                 break
@@ -92,10 +91,10 @@ class Desk:
             received = answer.verb == "receive" and answer.fault is None
             failed = self._report(answer)
             if self._is_last(answer):
-                self._inlet.pass_over()
                 status = failed
                 break
         self._outlet.close()
+        self._inlet.pass_over()
         return status
 
     def _answer(self, line: Optional[bytes], verb: Optional[str]) -> Answer:
