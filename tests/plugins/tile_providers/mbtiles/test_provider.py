@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,94 +9,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from operator_tool.api import (
-    MAX_ZOOM,
     Absent,
     ConfigError,
     Corrupt,
     DownloadError,
+    PictureFormat,
     RunContext,
     Tile,
     TileId,
     TileProvider,
-    TileResult,
     WantedTile,
 )
 from operator_tool_plugins.tile_providers import mbtiles
-
-METADATA = {
-    "name": "Survey",
-    "format": "png",
-    "minzoom": "3",
-    "maxzoom": "4",
-    "bounds": "-10.5,40,0,50.25",
-    "attribution": "© Somebody",
-    "version": "1.2",
-}
-
-
-def picture(number: int, *, size: int = 256, kind: str = "PNG") -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (size, size), (number % 256, 80, 90)).save(data, kind)
-    return data.getvalue()
-
-
-def make_file(
-    path: Path,
-    tiles: dict[tuple[int, int, int], object],
-    metadata: dict[str, str] | None = METADATA,
-    *,
-    as_view: bool = False,
-) -> Path:
-    """Write an MBTiles file; ``tiles`` by zoom, column and *row from the south*, as the format has it."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        if metadata is not None:
-            connection.execute("CREATE TABLE metadata (name TEXT, value TEXT)")
-            connection.executemany("INSERT INTO metadata VALUES (?, ?)", metadata.items())
-        if as_view:
-            connection.executescript(
-                "CREATE TABLE map (zoom_level INT, tile_column INT, tile_row INT, tile_id TEXT);"
-                "CREATE TABLE images (tile_data BLOB, tile_id TEXT);"
-                "CREATE VIEW tiles AS SELECT zoom_level, tile_column, tile_row, tile_data"
-                " FROM map JOIN images ON images.tile_id = map.tile_id;"
-            )
-            for number, ((z, x, row), data) in enumerate(tiles.items()):
-                connection.execute("INSERT INTO map VALUES (?, ?, ?, ?)", (z, x, row, str(number)))
-                connection.execute("INSERT INTO images VALUES (?, ?)", (data, str(number)))
-        else:
-            connection.execute(
-                "CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB)"
-            )
-            connection.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", [(*k, v) for k, v in tiles.items()])
-            connection.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
-    return path
-
-
-class Opener:
-    """Makes providers and closes them."""
-
-    def __init__(self) -> None:
-        self.made: list[mbtiles.MbtilesProvider] = []
-
-    def __call__(self, path: Path) -> mbtiles.MbtilesProvider:
-        settings = mbtiles.MbtilesSettings(path=path)
-        made = mbtiles.make_tile_provider(settings, RunContext(run_id="r", state_dir=path.parent))
-        self.made.append(made)
-        return made
-
-
-@pytest.fixture
-def provider() -> Iterator[Opener]:
-    opener = Opener()
-    yield opener
-    for made in opener.made:
-        made.close()
-
-
-def fetch(provider: mbtiles.MbtilesProvider, *ids: TileId) -> list[TileResult]:
-    return list(provider.fetch(WantedTile(tile) for tile in ids))
+from tests.plugins.tile_providers.mbtiles.files import METADATA, Opener, fetch, make_file, picture
 
 
 def test_it_is_a_tile_provider_by_the_hooks(provider: Opener) -> None:
@@ -150,11 +76,13 @@ def test_the_stream_is_lazy(tmp_path: Path, provider: Opener) -> None:
     assert len(pulled) == 1
 
 
-def test_the_metadata_say_what_it_is(tmp_path: Path, provider: Opener) -> None:
-    """Zooms, bounds, attribution and version are the file's own words; the tile's size is the picture's."""
-    path = make_file(tmp_path / "a.mbtiles", {(3, 1, 0): picture(1, size=512)})
-    info = provider(path).describe()
-    assert (info.min_zoom, info.max_zoom, info.bounds_deg) == (3, 4, (-10.5, 40.0, 0.0, 50.25))
+def test_a_file_says_what_it_is(tmp_path: Path, provider: Opener) -> None:
+    """Attribution and version are its own words; zooms, ground, size and formats are those of its tiles."""
+    tiles = {(3, 3, 5): picture(1, size=512), (4, 7, 10): picture(2, size=512, kind="JPEG")}
+    info = provider(make_file(tmp_path / "a.mbtiles", tiles)).describe()
+    assert (info.min_zoom, info.max_zoom, info.notes) == (3, 4, ())
+    assert info.bounds_deg == pytest.approx((-45.0, 40.9799, 0.0, 66.5133), abs=1e-3)
+    assert info.formats == (PictureFormat.JPEG, PictureFormat.PNG)
     assert (info.attribution, info.version, info.tile_size_px, info.synthetic) == ("© Somebody", "1.2", 512, False)
 
 
@@ -178,11 +106,10 @@ def test_where_the_metadata_are_silent_or_wrong_the_tiles_say(
     assert (info.min_zoom, info.max_zoom, info.bounds_deg, info.tile_size_px) == (3, 11, None, 256)
 
 
-def test_a_file_without_any_tile_is_described_and_has_none(tmp_path: Path, provider: Opener) -> None:
-    """It is empty, not wrong."""
-    made = provider(make_file(tmp_path / "a.mbtiles", {}, None))
-    assert (made.describe().min_zoom, made.describe().max_zoom) == (0, MAX_ZOOM)
-    assert isinstance(fetch(made, TileId(0, 0, 0))[0], Absent)
+def test_a_file_without_any_tile_is_refused_as_empty(tmp_path: Path, provider: Opener) -> None:
+    """That nothing is in it is a fact about the file, and no gap of each tile."""
+    with pytest.raises(ConfigError, match="no tile at all"):
+        provider(make_file(tmp_path / "a.mbtiles", {}, None)).describe()
 
 
 def test_the_data_set_changes_with_the_file_and_with_nothing_else(tmp_path: Path, provider: Opener) -> None:
@@ -300,7 +227,7 @@ def test_a_run_that_is_given_up_ends_the_stream(tmp_path: Path) -> None:
     """At the next tile."""
     path = make_file(tmp_path / "a.mbtiles", {(3, 1, 0): picture(1)})
     context = RunContext(run_id="r", state_dir=tmp_path)
-    made = mbtiles.MbtilesProvider(path, context)
+    made = mbtiles.MbtilesProvider(mbtiles.MbtilesSettings(path=path), context)
     stream = made.fetch(WantedTile(TileId(3, x, 7)) for x in range(8))
     next(stream)
     context.cancelled.set()
