@@ -12,7 +12,7 @@ import msgspec
 
 from operator_tool.api.build import GapCause
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import GapsError
+from operator_tool.api.errors import DownloadError, GapsError, TilesRefusedError
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import TileId
 from operator_tool.geo.coverage import Coverage
@@ -20,8 +20,9 @@ from operator_tool.geo.coverage import Coverage
 from .foreseen import Foreseen
 from .freshness import FreshnessGate
 from .gap_hints import gaps_hint, size_hint
+from .lacked import Lacked
 from .plan import CachePlan
-from .sampling import SampleMiss, Sampler
+from .sampling import Sampler
 
 SAMPLING_S = 10.0
 """The sampling is given up after so long; what came by then counts."""
@@ -66,10 +67,14 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """Why there are fewer samples than were asked for, if so."""
     nowhere: int = 0
     """Of these tiles, the ones that every provider of the chain is known to lack: they will be gaps."""
-    refused: tuple[SampleMiss, ...] = ()
+    first_nowhere: Lacked | None = None
+    """The first of these, and why."""
+    refused: tuple[Lacked, ...] = ()
     """Of the lacking samples, those that the download would lack, too: whether or not they are asked for again."""
+    fails: bool = False
+    """The problem will not pass: the download would fail with it."""
     hint: str = ""
-    """What to do about these, where that is known."""
+    """What to do about the problem or the refused samples, where that is known."""
     unjudged: dict[str, int] = {}
     """Of the tiles that are held and of the samples: those in a sector and without a date, by its kind. Its rule can't
     be applied to them, and does not refuse them."""
@@ -114,6 +119,10 @@ def estimate_of(
     missed = sampler.missed(lacking)
     # What one provider lacks is no gap while there is another that was not asked.
     refused = () if unasked else tuple(one for one in missed if one.cause is not GapCause.UNREACHABLE)
+    failure = sampler.failure
+    if isinstance(failure, TilesRefusedError) and any(held.values()):
+        # The download goes on then, and calls what was refused gaps.
+        failure = None
     by_zoom = tuple(
         _zoom_estimate(zoom, count, held[zoom], nowhere[zoom], sampler.sizes.get(zoom, []))
         for zoom, count in plan.coverage.count_by_zoom.items()
@@ -125,8 +134,10 @@ def estimate_of(
         nowhere=sum(one.nowhere for one in by_zoom),
         sampled=sum(one.sampled for one in by_zoom),
         lacking=len(missed),
+        first_nowhere=foreseen.first_nowhere,
         refused=refused,
-        hint="" if sampler.wrong_size is None else size_hint(sampler.wrong_size),
+        fails=failure is not None,
+        hint=failure.hint if failure is not None else size_hint(sampler.wrong_size) if sampler.wrong_size else "",
         unjudged=dict(sorted((foreseen.unjudged + sampler.unjudged).items())),
         bytes_to_fetch=_sum(by_zoom),
         seconds=_seconds(to_fetch, sampler.arrivals_s),
@@ -136,7 +147,12 @@ def estimate_of(
 
 
 def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
-    """Raise ``GapsError``, as the download would, when more tiles are known to be missing than the plan allows."""
+    """Raise ``GapsError``, as the download would, when more tiles are known to be missing than the plan allows.
+
+    Raises ``DownloadError`` for what a provider failed with and will fail with again.
+    """
+    if estimate.fails:
+        raise DownloadError(estimate.problem, hint=estimate.hint, retryable=False)
     allowed, missing = plan.inputs.allow_gaps, estimate.sure_gaps
     nothing = estimate.nowhere == estimate.tiles or (
         bool(estimate.refused) and not estimate.sampled and not estimate.held
@@ -145,14 +161,16 @@ def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
         return
     said = []
     if estimate.nowhere:
-        said.append(f"{estimate.nowhere} of {estimate.tiles} tiles are missing from every provider of the chain")
+        one = estimate.first_nowhere
+        why = f"; the first is {one.z}/{one.x}/{one.y}: {one.reason}" if one is not None else ""
+        said.append(f"{estimate.nowhere} of {estimate.tiles} tiles are missing from every provider of the chain{why}")
     if estimate.refused:
         first = estimate.refused[0]
         said.append(
             f"{len(estimate.refused)} of {estimate.sampled + estimate.lacking} samples would be missing; "
             f"the first is {first.z}/{first.x}/{first.y}: {first.reason}"
         )
-    causes = {one.cause for one in estimate.refused} or {GapCause.OUT_OF_BOUNDS}
+    causes = {one.cause for one in (*estimate.refused, estimate.first_nowhere) if one is not None}
     raise GapsError(
         f"the download would end with gaps, {allowed} are allowed: {'; '.join(said)}",
         hint=estimate.hint or gaps_hint(causes, missing=missing, wanted=missing if nothing else estimate.tiles),

@@ -20,6 +20,7 @@ from operator_tool.sectors import Freshness
 from operator_tool.tile_store import TileStore
 
 from .freshness import ABSENT_IS_SETTLED_S, FreshnessGate
+from .lacked import Lacked, known_of, lacked
 from .misses import pack, ranges_of
 from .plan import CachePlan, sized_dataset
 from .reach import Reach
@@ -55,6 +56,8 @@ class Foreseen:
         ]
         self.unjudged: Counter[str] = Counter()
         """Held tiles that were counted, in a sector and without a date, by the kind of the sector."""
+        self.first_nowhere: Lacked | None = None
+        """The first tile that was counted and that every provider is known to lack, and why."""
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
@@ -83,9 +86,19 @@ class Foreseen:
         if number == len(self.chain):
             for block, count in _blocks(tiles, bits):
                 nowhere[block] += count
+            if self.first_nowhere is None:
+                self.first_nowhere = self._why_nowhere(TileId(tiles.z, tiles.x0, tiles.y))
             return
         for lacking in self._counted(number, tiles, bits, held):
             self._walk(number + 1, lacking, bits, held, nowhere)
+
+    def _why_nowhere(self, tile: TileId) -> Lacked:
+        said = []
+        for (name, _), store, reach in zip(self._plan.providers, self.stores, self.chain, strict=True):
+            known = known_of(name, store, reach, self._freshness, tile)
+            if known is not None and not isinstance(known, int):
+                said.append(known)
+        return lacked(tile, said)
 
     def _counted(self, number: int, tiles: TileRange, bits: int, held: Counter[int]) -> Iterator[TileRange]:
         store = self.stores[number]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from operator_tool.api.order import AreaKind
 from operator_tool.sectors import SectorKind
 
+from .lacked import Lacked
 from .plan import CachePlan
-from .sampling import SampleMiss
 
 
 def ground_words(plan: CachePlan) -> Iterator[str]:
@@ -71,7 +71,7 @@ def sector_words(plan: CachePlan) -> Iterator[str]:
         yield f"the sector {sector.name} is {sector.kind}: {rules[sector.kind]}"
 
 
-def refused_words(one: SampleMiss) -> str:
+def refused_words(one: Lacked) -> str:
     """Return why the download would not have a sample."""
     return f"the download would lack {one.z}/{one.x}/{one.y}: {str(one.cause).replace('_', ' ')}, {one.reason}"
 

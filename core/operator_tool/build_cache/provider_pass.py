@@ -36,6 +36,7 @@ from operator_tool.tile_store import StoredTile, TileStore
 from .arrivals import BATCH_AGE_S, BATCH_TILES, Arrival, Arrivals
 from .freshness import ABSENT_IS_SETTLED_S, FreshnessGate
 from .gap_hints import WrongSize, gaps_hint
+from .lacked import too_old
 from .misses import CAUSES, Misses, pack, unpack
 from .picture_gate import NotAPictureError, PictureGate
 from .reach import Reach
@@ -100,8 +101,7 @@ class ProviderPass:
         self._began_at = datetime.now(UTC)
 
     def run(self, ranges: Iterable[TileRange]) -> None:
-        """Get what the provider has of these tiles. Raises ``DownloadError`` or ``PluginError``; what had arrived is
-        committed in any case."""
+        """Get what the provider has of these tiles, and commit it. Raises ``DownloadError`` or ``PluginError``."""
         self._ask_unless_refused(_OneAtATime(self._wanted(ranges)))
         again, self._second_looks = self._second_looks, None
         if again:
@@ -356,7 +356,7 @@ class ProviderPass:
         """Return how fresh imagery of this date is here; None for what may not be used, which is a miss."""
         fresh = self._freshness.judge(tile_id, imagery_date)
         if fresh is Freshness.TOO_OLD:
-            self._miss(tile_id, GapCause.TOO_OLD, f"{self.name} has imagery of {imagery_date}, too old for its sector")
+            self._miss(tile_id, *too_old(self.name, imagery_date))
             return None
         return fresh
 

@@ -8,11 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
 from operator_tool.api.build import GapCause
 from operator_tool.api.context import RunContext
-from operator_tool.api.errors import OperatorToolError, PluginError
+from operator_tool.api.errors import DownloadError, OperatorToolError, PluginError
 from operator_tool.api.roles import TileProvider
 from operator_tool.api.tiles import (
     Absent,
@@ -26,35 +24,21 @@ from operator_tool.api.tiles import (
     Unreachable,
     WantedTile,
 )
-from operator_tool.geo.coverage import TileRange
 from operator_tool.pictures import Repeats
 from operator_tool.plugin_host.blame import brief, owner_of
 from operator_tool.plugin_host.calls import answered
 from operator_tool.sectors import Freshness
 from operator_tool.tile_store import TileStore
 
-from .freshness import ABSENT_IS_SETTLED_S, FreshnessGate
-from .gap_hints import TELLING, WrongSize
+from .freshness import FreshnessGate
+from .gap_hints import WrongSize
+from .lacked import Lacked, Said, known_of, lacked, too_old
 from .misses import CAUSES
 from .picture_gate import NotAPictureError, PictureGate
 from .reach import Reach
 
 STOPPING_S = 10.0
 """What a provider gets to stop when it is told to."""
-
-Said = tuple[GapCause, str]
-"""Why a provider lacks a tile."""
-
-
-class SampleMiss(msgspec.Struct, frozen=True, kw_only=True):
-    """A sample that no provider of the chain gave as the download needs it."""
-
-    z: int
-    x: int
-    y: int
-    cause: GapCause
-    """The one that there is most to be done about, of those that the providers gave."""
-    reason: str
 
 
 class Sampler:
@@ -76,6 +60,8 @@ class Sampler:
         """Fetched samples in a sector and without a date, by the kind of the sector."""
         self.problem = ""
         """Why there are fewer samples than were asked for, if so."""
+        self.failure: DownloadError | None = None
+        """What a provider failed with that will not pass."""
 
     def ask(
         self,
@@ -90,7 +76,7 @@ class Sampler:
         lacking: dict[TileId, Said] = {}
         to_ask = []
         for tile in wanted:
-            known = self._known(name, store, reach, tile)
+            known = known_of(name, store, reach, self._freshness, tile)
             if known is None:
                 to_ask.append(tile)
             elif not isinstance(known, int):
@@ -113,31 +99,9 @@ class Sampler:
             self._said.setdefault(tile, []).append(said)
         return [tile for tile in wanted if tile in lacking]
 
-    def missed(self, wanted: Iterable[TileId]) -> tuple[SampleMiss, ...]:
+    def missed(self, wanted: Iterable[TileId]) -> tuple[Lacked, ...]:
         """Return why these samples, of which some provider was asked for each, are missing."""
-        found = []
-        for tile in wanted:
-            said = self._said.get(tile, ())
-            if said and tile in self._asked:
-                cause = min((cause for cause, _ in said), key=TELLING.index)
-                reason = "; ".join(dict.fromkeys(reason for _, reason in said))
-                found.append(SampleMiss(z=tile.z, x=tile.x, y=tile.y, cause=cause, reason=reason))
-        return tuple(found)
-
-    def _known(self, name: str, store: TileStore, reach: Reach, tile: TileId) -> Said | int | None:
-        """Return the size of a sample that is held, why the provider is known to lack it, or None: it must be asked."""
-        problem = reach.problem(TileRange(tile.z, tile.y, tile.x, tile.x))
-        if problem is not None:
-            return problem
-        for held in store.held(tile.z, tile.y, tile.x, tile.x):
-            if self._freshness.must_ask(held):
-                return None
-            if self._freshness.judge(tile, held.imagery_date) is Freshness.TOO_OLD:
-                return GapCause.TOO_OLD, f"{name} has imagery of {held.imagery_date}, too old for its sector"
-            return held.record.length_bytes
-        if store.absent(tile.z, tile.y, tile.x, tile.x, within_s=ABSENT_IS_SETTLED_S):
-            return GapCause.ABSENT, f"{name} said so before"
-        return None
+        return tuple(lacked(tile, self._said[tile]) for tile in wanted if tile in self._asked and tile in self._said)
 
     def _fetched(
         self, name: str, provider: TileProvider, gate: PictureGate, tiles: Sequence[TileId]
@@ -163,6 +127,8 @@ class Sampler:
                         self._judge(name, gate, result, lacking)
         except OperatorToolError as error:
             self.problem = error.message
+            if isinstance(error, DownloadError) and not error.retryable:
+                self.failure = error
         finally:
             close = getattr(results, "close", None)
             if close is not None:
@@ -187,8 +153,7 @@ class Sampler:
                     return
                 fresh = self._freshness.judge(result.id, result.imagery_date)
                 if fresh is Freshness.TOO_OLD:
-                    reason = f"{name} has imagery of {result.imagery_date}, too old for its sector"
-                    lacking[result.id] = GapCause.TOO_OLD, reason
+                    lacking[result.id] = too_old(name, result.imagery_date)
                     return
                 kind = self._freshness.unjudged(result.id, fresh)
                 if kind is not None:

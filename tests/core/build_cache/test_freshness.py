@@ -238,17 +238,19 @@ def test_imagery_that_is_coarser_than_allowed_is_refused_with_what_would_do(benc
     assert bench.build(msgspec.structs.replace(REQUEST, max_gsd_m=1.64)).outcome == BuildCacheOutcome.SUCCESS
 
 
-def test_large_tiles_are_sharper_and_a_coarse_provider_is_passed_over(bench: Bench) -> None:
-    """512 pixels a tile are those of the next zoom; who has only 256 is too coarse for the finest zoom alone."""
+def test_large_tiles_are_sharper_and_small_ones_are_too_coarse(bench: Bench) -> None:
+    """512 pixels a tile are those of the next zoom; of a chain of both the chosen size decides."""
     coarse = MemoryProvider()
     sharp = MemoryProvider(
         answer=lambda w: Tile(w.id, real_jpeg(str(w.id), 512)), info=ProviderInfo(dataset="l", tile_size_px=512)
     )
     bench.providers = [("coarse", coarse), ("sharp", sharp)]
-    report = bench.build(msgspec.structs.replace(REQUEST, max_gsd_m=1.0))
+    request = msgspec.structs.replace(REQUEST, max_gsd_m=1.0)
+    assert bench.build(msgspec.structs.replace(request, tile_size_px=256)).exit_code == 2
+    report = bench.build(msgspec.structs.replace(request, tile_size_px=512))
     assert report.outcome == BuildCacheOutcome.SUCCESS
-    assert {tile.z for tile in coarse.asked} == {15}
-    assert {tile.z for tile in sharp.asked} == {16}
+    assert coarse.asked == []
+    assert {tile.z for tile in sharp.asked} == {15, 16}
 
 
 def test_a_sector_brings_the_limit_of_half_a_metre_with_it(bench: Bench) -> None:

@@ -160,3 +160,24 @@ def test_a_sector_refuses_old_samples_in_the_plan(tmp_path: Path) -> None:
     bench.sectors = (Sector(name="front", kind=SectorKind.ACTIVE_CONFLICT, bounds_deg=WORLD),)
     with pytest.raises(GapsError, match="too old"):
         planned(bench, MemoryProvider(answer=lambda one: Tile(one.id, picture_of(one.id), imagery_date="2001-01-01")))
+
+
+@pytest.mark.parametrize(("retryable", "ends"), [(False, True), (True, False)])
+def test_what_a_provider_fails_with_for_good_ends_the_plan(tmp_path: Path, retryable: bool, ends: bool) -> None:
+    """As it would end the download; what may pass makes the estimate poor, and no more."""
+
+    class Fails(MemoryProvider):
+        def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+            raise DownloadError("its rows are mirrored", hint="Set layout.", retryable=retryable)
+
+    bench = Bench(tmp_path)
+    if not ends:
+        assert planned(bench, Fails()).problem == "its rows are mirrored"
+        return
+    with pytest.raises(DownloadError) as caught:
+        planned(bench, Fails())
+    assert (caught.value.message, caught.value.hint, caught.value.exit_code) == (
+        "its rows are mirrored",
+        "Set layout.",
+        20,
+    )
