@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -524,7 +525,11 @@ class TestTheFile:
         with pytest.raises(ConfigError, match=r"version 2, made by operator-tool/9; this program plays version 1"):
             replayed(file, context)
 
-    @pytest.mark.parametrize("content", [b"", b"\n", b"GIF89a", b'{"a":1}\n', b"[" * 100_000, os.urandom(3000)])
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"\n", b"GIF89a", b'{"a":1}\n', b"[" * 100_000, random.Random(0).randbytes(3000)],
+        ids=["empty", "a line's end", "a picture", "another document", "deep", "noise"],
+    )
     def test_what_never_was_one(self, file: Path, context: RunContext, content: bytes) -> None:
         """Garbage is called what it is."""
         file.write_bytes(content)
