@@ -111,7 +111,10 @@ def reliability(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Fuzz each reader of mission files for 10 minutes; name formats, and seconds, to do less or more."""
+    """Fuzz each reader of mission files, and both ends of the agent's protocol, for 10 minutes each.
+
+    Name some of them, and seconds, to do less or more.
+    """
     _install_locked(session)
     session.install(*_group("fuzz"))
     session.run("python", "-m", "tests.fuzz.run", *session.posargs, env={"FUZZ_DIR": session.create_tmp()})

@@ -1,7 +1,10 @@
-"""Fuzz the readers of mission files one after the other: ``python -m tests.fuzz.run [FORMAT ...] [SECONDS]``.
+"""Fuzz the readers of mission files, and both ends of the agent's protocol, one after the other.
 
-Each has 10 minutes unless said otherwise. Exits with 1 when a reader broke a promise; the input that shows it lies in
-``FUZZ_DIR``, by default the folder ``fuzz``, and ``python -m tests.fuzz.show FORMAT FILE`` reads it again.
+``python -m tests.fuzz.run [NAME ...] [SECONDS]``: a format of missions, or one of ``agent-requests``, ``agent-frames``,
+``companion-reports`` and ``companion-events``.
+
+Each has 10 minutes unless said otherwise. Exits with 1 when a promise was broken; the input that shows it lies in
+``FUZZ_DIR``, by default the folder ``fuzz``, and ``python -m tests.fuzz.show NAME FILE`` reads it again.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from operator_tool_plugins.flight_sources.file.formats import FORMATS
+from .subjects import NAMES
 
 DEFAULT_SECONDS = 600
 
@@ -20,10 +23,10 @@ DEFAULT_SECONDS = 600
 def main(arguments: list[str]) -> int:
     """Run them, and return the exit code."""
     seconds = [int(argument) for argument in arguments if argument.isdecimal()]
-    names = [argument for argument in arguments if not argument.isdecimal()] or list(FORMATS)
-    unknown = [name for name in names if name not in FORMATS]
+    names = [argument for argument in arguments if not argument.isdecimal()] or list(NAMES)
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
-        print(f"unknown formats {', '.join(unknown)}; there are {', '.join(FORMATS)}", file=sys.stderr)
+        print(f"unknown names {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     folder = Path(os.environ.get("FUZZ_DIR", "fuzz")).absolute()
     failed = [name for name in names if not _fuzzed(name, seconds[0] if seconds else DEFAULT_SECONDS, folder)]
@@ -49,10 +52,10 @@ def _fuzzed(name: str, seconds: int, folder: Path) -> bool:
     said = f"{inputs} inputs, slowest {slowest_s} s, peak {peak_mb} MB"
     new = sorted(set(found.iterdir()) - before)
     print(
-        f"{name:12} {said}: {'all well' if not done.returncode else f'exit {done.returncode}, see {log}'}", flush=True
+        f"{name:17} {said}: {'all well' if not done.returncode else f'exit {done.returncode}, see {log}'}", flush=True
     )
     for path in new:
-        print(f"{'':12} python -m tests.fuzz.show {name} {path}", flush=True)
+        print(f"{'':17} python -m tests.fuzz.show {name} {path}", flush=True)
     return not done.returncode and not new
 
 

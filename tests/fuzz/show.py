@@ -1,17 +1,16 @@
-"""Read one input again, as the fuzzer did: ``python -m tests.fuzz.show FORMAT FILE``; what went wrong comes out."""
+"""Read one input again, as the fuzzer did: ``python -m tests.fuzz.show NAME FILE``; what went wrong comes out."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from tests.plugins.flight_sources.promises import read_or_refuse
+from .subjects import subject
 
 
 def main(name: str, path: str) -> None:
-    """Say whether a flight came of it."""
-    read = read_or_refuse(Path(path).read_bytes(), name)  # type: ignore[arg-type]  # a name that isn't one comes out too
-    print("a flight" if read else "refused")
+    """Say what was returned: of a mission, whether a flight came of it."""
+    print(subject(name).take(Path(path).read_bytes()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""One format under fuzzing in a process of its own: ``python -m tests.fuzz.target FORMAT CORPUS -libfuzzer=options``.
+"""One subject under fuzzing in a process of its own: ``python -m tests.fuzz.target NAME CORPUS -libfuzzer=options``.
 
-Guided by the coverage of the readers. The process may have 300 MB more than it begins with, and 5 s for an input; what
-breaks a promise, or raises anything but a ``FlightError``, is written to a file that reproduces it.
+Guided by the coverage of what takes it in. The process may have 300 MB more than it begins with, and 5 s for an input;
+what breaks a promise, or raises what it must not, is written to a file that reproduces it.
 """
 
 from __future__ import annotations
@@ -18,25 +18,31 @@ MAX_SECONDS = 5
 MAX_BYTES = 300 * 1024 * 1024
 
 with atheris.instrument_imports(
-    include=["operator_tool_plugins.flight_sources", "csv", "zipfile", "json", "xml"], enable_loader_override=False
+    include=[
+        "operator_tool_plugins.flight_sources",
+        "operator_tool_plugins.provisioners",
+        "csv",
+        "zipfile",
+        "json",
+        "xml",
+    ],
+    enable_loader_override=False,
 ):
-    from operator_tool_plugins.flight_sources.file.formats import FORMATS
     from tests.fuzz.mutation import mutated
-    from tests.plugins.flight_sources.missions import MISSIONS
-    from tests.plugins.flight_sources.promises import read_or_refuse
+    from tests.fuzz.subjects import subject
 
 
 def main() -> None:
     """Fuzz until an option of libFuzzer's ends it."""
     name, corpus, *options = sys.argv[1:]
-    assert name in FORMATS
+    samples, take = subject(name)
     Path(corpus).mkdir(parents=True, exist_ok=True)
-    for number, mission in enumerate(MISSIONS[name]):
-        (Path(corpus) / f"own-{number}").write_bytes(mission)
-        read_or_refuse(mission, name)  # type: ignore[arg-type]  # and everything is imported before memory is counted
+    for number, sample in enumerate(samples):
+        (Path(corpus) / f"own-{number}").write_bytes(sample)
+        take(sample)  # and everything is imported before memory is counted
 
     def one_input(data: bytes) -> None:
-        read_or_refuse(data, name)  # type: ignore[arg-type]
+        take(data)
 
     def change(data: bytes, max_size: int, seed: int) -> bytes:
         chance = Random(seed)
