@@ -16,7 +16,7 @@ import filelock
 import pytest
 
 from operator_tool.api import BuildLockHeldError, ConfigError
-from operator_tool.build_cache.lock import CompanionLock, companion_lock, network_file_system
+from operator_tool.build_cache.lock import CompanionLock, companion_lock, network_file_system, operator_name
 
 HOLD = textwrap.dedent(
     """
@@ -221,3 +221,12 @@ def test_who_cannot_be_noted_as_the_holder_holds_the_lock_all_the_same(
         assert "can't be noted" in caplog.text
         with pytest.raises(BuildLockHeldError):
             take(tmp_path)
+
+
+def test_an_account_of_any_name_is_a_bounded_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment may name the account, at any length and in any bytes: what is noted can be written and shown."""
+    monkeypatch.setenv("LOGNAME", "\udcff\x1b[2J" + "x" * 100_000)
+    name = operator_name()
+    assert len(name) <= 200
+    assert name.isprintable()
+    name.encode()

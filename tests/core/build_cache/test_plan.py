@@ -17,6 +17,7 @@ from operator_tool.api import (
     AreaRequest,
     BuildCacheRequest,
     Flight,
+    GroundPolygon,
     NoRouteError,
     PlanError,
     ProviderInfo,
@@ -267,3 +268,12 @@ def test_waypoints_keep_their_order_in_the_inputs() -> None:
     waypoints = tuple(Waypoint(ordinal=n, lat_deg=48.0 + n / 1000.0, lon_deg=11.0) for n in range(3))
     flight = msgspec.structs.replace(_FLIGHT, waypoints=waypoints)
     assert _plan(flight).inputs.route == tuple((48.0 + n / 1000.0, 11.0, None) for n in range(3))
+
+
+def test_what_no_manifest_has_room_for_is_refused_at_once() -> None:
+    """Before the tiles of it are counted: with how many waypoints and corners it has, and what to do."""
+    ring = tuple((49.0 + number / 1e7, 11.123456789) for number in range(500_000))
+    area = AreaRequest(polygons=(GroundPolygon(outer=ring),))
+    refusal = _refusal(_with(area=area))
+    assert "500,000 corners" in refusal.message
+    assert "--area" in refusal.hint
