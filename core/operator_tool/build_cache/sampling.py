@@ -121,7 +121,8 @@ class Sampler:
         try:
             with answered(who, "fetch", limit_s=self._limit_s + STOPPING_S):
                 results = provider.fetch(iter([WantedTile(tile) for tile in tiles]))
-                for result in itertools.islice(_iterable(who, results), len(tiles)):
+                # One more than there are: at the end of its stream a provider says what it found out about the whole.
+                for result in itertools.islice(_iterable(who, results), len(tiles) + 1):
                     if getattr(result, "id", None) in lacking:
                         arrivals_s += [time.monotonic() - began_s] if isinstance(result, Tile) else []
                         self._judge(name, gate, result, lacking)

@@ -109,7 +109,7 @@ class Said(msgspec.Struct, frozen=True):
     @property
     def words(self) -> str:
         """The member and its value, safe to show."""
-        return f"{self.member} = {self.value}"
+        return f"{self.member} {self.value}"
 
 
 def said_of_projection(members: Mapping[str, object]) -> Said:

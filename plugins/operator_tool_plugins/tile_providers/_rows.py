@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from operator_tool.api import ConfigError, TileId
+from operator_tool.api import DownloadError, TileId
 
 RowsSetting = Literal["auto", "xyz", "tms"]
 ROWS_DESCRIPTION = (
@@ -40,6 +40,10 @@ class RowsWatch:
         """Note that a tile is there, be it whole or broken."""
         self._found.add(tile.z)
 
+    def has_found(self, z: int) -> bool:
+        """Say whether any tile of this zoom was there."""
+        return z in self._found
+
     def wants_other(self, z: int) -> bool:
         """Say whether the other side is to be looked at for a tile of this zoom that is not there."""
         return not (self._is_set or z in self._found or z in self._mirrored or self._asked.get(z, 0) >= _MOST_ASKED)
@@ -51,7 +55,7 @@ class RowsWatch:
             self._mirrored[tile.z] = tile
 
     def judge(self, has_half: Callable[[TileId], bool]) -> None:
-        """Raise ``ConfigError`` where a zoom shows that its rows are counted from the other side.
+        """Raise ``DownloadError`` where a zoom shows that its rows are counted from the other side.
 
         ``has_half`` says whether the collection has any tile of that zoom in a tile's half of the world: then it is no
         mirrored one but has a hole.
@@ -59,8 +63,9 @@ class RowsWatch:
         for z, tile in sorted(self._mirrored.items()):
             if z not in self._found and not has_half(tile):
                 side = "north" if self._other == "xyz" else "south"
-                raise ConfigError(
+                raise DownloadError(
                     f"not one of the tiles that are needed at zoom {z} is in {self._named}, but the mirrored rows are:"
                     f" its rows seem to be counted from the {side}",
                     hint=f"Set {self._setting}={self._other}, if the imagery is of that place.",
+                    retryable=False,
                 )

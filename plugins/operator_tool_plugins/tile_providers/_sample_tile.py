@@ -160,6 +160,18 @@ def tile_size_px(sample: bytes) -> int:
         return 256
 
 
+def one_size_px(samples: Iterable[bytes], *, of: str, setting: str) -> int:
+    """Return the size that tiles have. Raises ``ConfigError`` where those of two samples differ."""
+    sizes = sorted({tile_size_px(sample) for sample in samples if sniff_picture_format(sample) is not None})
+    if len(sizes) > 1:
+        shown = " and of ".join(map(str, sizes))
+        raise ConfigError(
+            f"{of} has tiles of {shown} pixels, and those of one cache have one size",
+            hint=f"Set {setting}={sizes[-1]} to use those alone: tiles of another size are gaps then.",
+        )
+    return sizes[0] if sizes else 256
+
+
 def _kind_of_packed(data: bytes) -> str:
     """Return what is packed, by gzip or zlib: that alone makes it no vector tile."""
     try:

@@ -88,8 +88,8 @@ def no_mercator(places: Sequence[ZoomPlaces]) -> str | None:
             return (
                 f"has tiles at zoom {one.z} that go round the world, in its {side} half alone, as those in degrees do"
             )
-    deep = [one for one in places if one.z >= 4]
-    if deep and all(_is_in_a_corner(one) for one in deep):
+    deep = [one for one in places if one.z >= 3]
+    if len(deep) > 1 and all(_is_in_a_corner(one) for one in deep):
         return (
             f"has tiles that begin in a corner of the world at every zoom from {deep[0].z} on, as those of a picture do"
         )

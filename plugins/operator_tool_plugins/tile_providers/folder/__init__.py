@@ -9,7 +9,7 @@ the drone. A tile that is overwritten in place changes no folder's time: its own
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -23,16 +23,22 @@ from operator_tool.api import (
     PluginSettings,
     ProviderInfo,
     RunContext,
+    TileId,
     TileResult,
     Unreachable,
     WantedTile,
+    escape_controls,
     hookimpl,
     sniff_picture_format,
 )
 
-from .._sample_tile import kind_of_members, kind_of_samples, kind_of_word, not_pictures, tile_size_px
+from .._projection import PROJECTION_DESCRIPTION, ProjectionSetting
+from .._rows import RowsSetting, RowsWatch
+from .._sample_tile import not_pictures
+from .first_tiles import name_like, some_names
 from .held_zoom import HeldZoom
-from .look import Layout, Look, look_at
+from .judgement import check_names, check_projection, check_side, kind_of, one_size
+from .look import Look, look_at
 from .plain_file import close_file, read_tile
 
 _ENDINGS = ("jpg", "png", "jpeg", "webp")
@@ -44,12 +50,13 @@ class FolderSettings(PluginSettings, frozen=True, kw_only=True):
 
     path: Annotated[Path, Meta(description="The folder of the zooms' folders. It is read and never written.")]
     layout: Annotated[
-        Layout,
+        RowsSetting,
         Meta(
             description="Whether rows count from the north (xyz) or from the south (tms); auto: from the south where"
             ' gdal2tiles has left a tilemapresource.xml, or where a metadata.json has "scheme": "tms".'
         ),
     ] = "auto"
+    projection: Annotated[ProjectionSetting, Meta(description=PROJECTION_DESCRIPTION)] = "auto"
     tile_size: Annotated[
         Annotated[int, Meta(ge=64, le=2048)] | None,
         Meta(description="The tiles' width and height in pixels; those of a first tile when not set."),
@@ -87,9 +94,12 @@ class FolderProvider:
         Raises ``ConfigError`` when it is not a folder of pictures in Web Mercator.
         """
         settings, look = self._settings, self._first_look()
-        kind = _kind(look)
+        kind = kind_of(look)
         if kind is not None:
             raise not_pictures(str(settings.path), kind, choose="a folder")
+        check_names(look, settings)
+        notes = check_projection(look, settings)
+        check_side(look, settings)
         min_zoom = look.zooms[0] if settings.min_zoom is None else settings.min_zoom
         max_zoom = look.zooms[-1] if settings.max_zoom is None else settings.max_zoom
         if min_zoom > max_zoom:
@@ -97,25 +107,34 @@ class FolderProvider:
                 f"folder.min_zoom and folder.max_zoom leave the zooms {min_zoom} to {max_zoom}, which are none;"
                 f" {settings.path} has {look.zooms[0]} to {look.zooms[-1]}"
             )
-        picture_format = sniff_picture_format(look.sample)
+        formats = (sniff_picture_format(data) for _, _, data in look.first.tiles)
         return ProviderInfo(
             dataset=settings.dataset or look.dataset,
             min_zoom=min_zoom,
             max_zoom=max_zoom,
-            tile_size_px=settings.tile_size or tile_size_px(look.sample),
-            formats=() if picture_format is None else (picture_format,),
+            tile_size_px=settings.tile_size or one_size(look, settings),
+            formats=tuple(sorted({found for found in formats if found is not None})),
             attribution=settings.attribution or look.text("attribution"),
             version=look.text("version"),
+            notes=notes,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
         """Yield the tiles in the order in which they are wanted.
 
-        Raises ``DownloadError`` when the folder is no longer there, can't be read on, or is not what it was.
+        Raises ``DownloadError`` when the folder is no longer there, can't be read on, or is not what it was; and where
+        not one tile of a zoom is there, but the rows of the other side are, or files of another name.
         """
         look = self._first_look()
         # The ending of the first tile first: then one attempt is enough for most.
-        endings = tuple(dict.fromkeys((look.sample_ending or _ENDINGS[0], *_ENDINGS)))
+        endings = tuple(dict.fromkeys((*(ending for _, ending, _ in look.first.tiles), *_ENDINGS)))
+        watch = RowsWatch(
+            str(self._settings.path),
+            "folder.layout",
+            from_south=look.from_south,
+            is_set=self._settings.layout != "auto",
+        )
+        missed: dict[int, TileId] = {}
         with ExitStack() as held:
             zooms = {z: held.enter_context(HeldZoom(look.root / str(z))) for z in look.zooms}
             for tile in wanted:
@@ -125,10 +144,21 @@ class FolderProvider:
                 if zoom is None:
                     yield Absent(tile.id, "no such zoom in the folder")
                     continue
-                row = (1 << tile.id.z) - 1 - tile.id.y if look.from_south else tile.id.y
-                yield self._tile(zoom, [f"{tile.id.x}/{row}.{ending}" for ending in endings], tile)
+                result = self._tile(zoom, _names(tile.id, endings, from_south=look.from_south), tile)
+                if not isinstance(result, Absent):
+                    watch.found(tile.id)
+                else:
+                    missed.setdefault(tile.id.z, tile.id)
+                    if watch.wants_other(tile.id.z):
+                        other = zoom.has_any(_names(tile.id, endings, from_south=not look.from_south))
+                        watch.missed(tile.id, other_is_there=other)
+                yield result
         if not self._settings.dataset:
             self._check_unchanged(look)
+        watch.judge(lambda tile: _has_half(look, tile))
+        for z, tile_id in missed.items():
+            if not watch.has_found(z):
+                self._check_name(look, tile_id)
 
     def close(self) -> None:
         """Nothing is held between two fetches."""
@@ -137,6 +167,20 @@ class FolderProvider:
         if self._look is None:
             self._look = look_at(self._settings.path, self._settings.layout)
         return self._look
+
+    def _check_name(self, look: Look, tile: TileId) -> None:
+        """Raise ``DownloadError`` where a tile that is not there seems to be there under another name."""
+        row = (1 << tile.z) - 1 - tile.y if look.from_south else tile.y
+        like = name_like(look.root / str(tile.z), tile, row)
+        if like:
+            raise DownloadError(
+                f"not one of the tiles that are needed at zoom {tile.z} is in {self._settings.path} by its name:"
+                f" {tile.z}/{tile.x}/{row}.jpg (or png, webp) is not there, but"
+                f" {tile.z}/{escape_controls(like, limit=80)} is",
+                hint="Name the files z/x/y.jpg, with plain numbers and nothing between number and ending; then run the"
+                " same command again.",
+                retryable=False,
+            )
 
     def _tile(self, zoom: HeldZoom, names: list[str], wanted: WantedTile) -> TileResult:
         try:
@@ -174,9 +218,17 @@ class FolderProvider:
             )
 
 
-def _kind(look: Look) -> str | None:
-    words = kind_of_word(look.sample_ending) or kind_of_members({"format": look.text("format")})
-    return words or kind_of_samples([look.sample])
+def _names(tile: TileId, endings: Sequence[str], *, from_south: bool) -> list[str]:
+    row = (1 << tile.z) - 1 - tile.y if from_south else tile.y
+    return [f"{tile.x}/{row}.{ending}" for ending in endings]
+
+
+def _has_half(look: Look, tile: TileId) -> bool:
+    """Say whether the column has any tile in the half of the world that this one is in."""
+    half = 1 << tile.z >> 1
+    names = some_names(look.root / str(tile.z) / str(tile.x), 100_000)
+    rows = (int(stem) for name in names if (stem := name.partition(".")[0]).isdecimal())
+    return any((row >= half) != look.from_south if tile.y >= half else (row < half) != look.from_south for row in rows)
 
 
 @hookimpl.plugin_settings

@@ -47,6 +47,16 @@ class HeldZoom:
                 continue
         return None
 
+    def has_any(self, names: Iterable[str]) -> bool:
+        """Say whether any of these is there, whatever it is."""
+        for name in names:
+            try:
+                os.stat(name, dir_fd=self._fd)
+            except OSError:
+                continue
+            return True
+        return False
+
     def check_there(self) -> None:
         """Raise ``DownloadError`` when the folder is no longer where it was: then none of its tiles is absent."""
         try:

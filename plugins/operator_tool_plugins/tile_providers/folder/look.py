@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import re
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from operator_tool.api import MAX_ZOOM, ConfigError
 
-from .plain_file import MAX_TILE_BYTES, read_plain_file
-
-Layout = Literal["auto", "xyz", "tms"]
+from .._rows import RowsSetting, side_of_word
+from .first_tiles import NUMBER, FirstTiles, first_tiles
+from .plain_file import read_plain_file
 
 _MAX_METADATA_BYTES = 1024 * 1024
 _MAX_METADATA_CHARACTERS = 4_096
 _MAX_COLUMNS = 10_000
 """Of a zoom with more columns only its own folder's time is looked at: at zoom 19 that is 500 km."""
-_SAMPLE_ENTRIES = 64
 _METADATA_FILES = ("tilemapresource.xml", "metadata.json")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
-_TILE_NAME = re.compile(r"(?:0|[1-9][0-9]{0,8})\.(jpe?g|png|webp|pbf|mvt)", re.IGNORECASE)
-_OTHER_PROFILE = re.compile(rb"<TileSets[^>]{0,200}\bprofile=[\"'](geodetic|global-geodetic|raster)[\"']")
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +31,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Ascending, never empty."""
     from_south: bool
     dataset: str
-    sample_ending: str
-    """That of a first tile; empty where none was found soon."""
-    sample: bytes
+    first: FirstTiles
     metadata: dict[str, msgspec.Raw]
     """The members of the folder's metadata.json."""
 
@@ -47,12 +39,21 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         """Return what the metadata say, empty where they don't."""
         return _text(self.metadata, name)
 
+    def has(self, name: str) -> bool:
+        """Say whether the metadata have such a member that isn't empty."""
+        return bytes(self.metadata.get(name, b"")).strip() not in (b"", b"null", b"[]", b"{}", b'""')
 
-def look_at(path: Path, layout: Layout) -> Look:
-    """Look at the folder. Raises ``ConfigError`` when it can't be one of tiles in Web Mercator."""
+    @property
+    def bounds(self) -> str:
+        """The bounds that the metadata announce, as a text or a list; empty where they don't."""
+        return self.text("bounds") or bytes(self.metadata.get("bounds", b"")).decode("utf-8", "replace")[:200]
+
+
+def look_at(path: Path, layout: RowsSetting) -> Look:
+    """Look at the folder. Raises ``ConfigError`` when it can't be one of tiles."""
     try:
         root = path.resolve(strict=True)
-        numbers = sorted(int(entry.name) for entry in root.iterdir() if _NUMBER.fullmatch(entry.name))
+        numbers = sorted(int(entry.name) for entry in root.iterdir() if NUMBER.fullmatch(entry.name))
         zooms = tuple(z for z in numbers if z <= MAX_ZOOM and (root / str(z)).is_dir())
         columns = [(z, _columns(root / str(z))) for z in zooms]
         files = {name: read_plain_file(root / name, max_bytes=_MAX_METADATA_BYTES) for name in _METADATA_FILES}
@@ -66,22 +67,15 @@ def look_at(path: Path, layout: Layout) -> Look:
             " from there.",
         )
     resource, document = (files[name][0] for name in _METADATA_FILES)
-    if other := _OTHER_PROFILE.search(resource):
-        raise ConfigError(
-            f"the tiles in {path} are of the profile {other[1].decode()}, and only Web Mercator is used",
-            hint="Cut the imagery again with gdal2tiles --profile=mercator.",
-        )
     metadata = _members(document)
     if layout == "auto":
-        layout = "tms" if resource or _text(metadata, "scheme").lower() == "tms" else "xyz"
-    ending, sample = next(_samples(root, zooms), ("", b""))
+        layout = "tms" if resource or side_of_word(_text(metadata, "scheme")) == "tms" else "xyz"
     return Look(
         root=root,
         zooms=zooms,
         from_south=layout == "tms",
         dataset=_dataset(root, (layout, files, columns)),
-        sample_ending=ending,
-        sample=sample,
+        first=first_tiles(root, zooms),
         metadata=metadata,
     )
 
@@ -95,7 +89,7 @@ def _dataset(root: Path, seen: object) -> str:
 def _columns(zoom: Path) -> tuple[int, list[tuple[str, int]]]:
     """Return a zoom's own time, and the name and time of each of its columns unless they are too many."""
     with os.scandir(zoom) as entries:
-        found = [entry for entry in islice(entries, _MAX_COLUMNS + 1) if _NUMBER.fullmatch(entry.name)]
+        found = [entry for entry in islice(entries, _MAX_COLUMNS + 1) if NUMBER.fullmatch(entry.name)]
     listed = [] if len(found) > _MAX_COLUMNS else sorted((entry.name, _time_ns(entry)) for entry in found)
     return zoom.stat().st_mtime_ns, listed
 
@@ -103,34 +97,10 @@ def _columns(zoom: Path) -> tuple[int, list[tuple[str, int]]]:
 def _time_ns(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0  # a link to nowhere
-
-
-def _samples(root: Path, zooms: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
-    """Yield endings and bytes of first tiles, found with a few short listings."""
-    for z in zooms:
-        for column in filter(_NUMBER.fullmatch, _some_names(root / str(z))):
-            for name in _some_names(root / str(z) / column):
-                if match := _TILE_NAME.fullmatch(name):
-                    data = _readable(root / str(z) / column / name)
-                    if data:
-                        yield match[1], data
-
-
-def _some_names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in islice(entries, _SAMPLE_ENTRIES)]
-    except OSError:
-        return []
-
-
-def _readable(path: Path) -> bytes:
-    try:
-        return read_plain_file(path, max_bytes=MAX_TILE_BYTES)[0]
-    except OSError:
-        return b""
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return 0  # a link to nowhere, or in a circle
+        raise
 
 
 def _members(document: bytes) -> dict[str, msgspec.Raw]:

@@ -29,10 +29,10 @@ from operator_tool.api import (
 
 from .._projection import PROJECTION_DESCRIPTION, ProjectionSetting
 from .._rows import ROWS_DESCRIPTION, RowsSetting, RowsWatch
-from .._sample_tile import kind_of_members, kind_of_samples, no_picture, not_pictures
+from .._sample_tile import kind_of_members, kind_of_samples, no_picture, not_pictures, one_size_px
 from .database import Database, ValueTooLongError
 from .look import MAX_TILE_BYTES, Look, has_rows, look_at
-from .words import announced, check_projection, counts_from_south, one_size
+from .words import announced, check_projection, counts_from_south
 
 
 class MbtilesSettings(PluginSettings, frozen=True, kw_only=True):
@@ -74,7 +74,8 @@ class MbtilesProvider:
             min_zoom=look.zooms[0],
             max_zoom=look.zooms[1],
             bounds_deg=extent.ground_deg,
-            tile_size_px=settings.tile_size or one_size(look.samples, of=str(settings.path)),
+            tile_size_px=settings.tile_size
+            or one_size_px(look.samples, of=str(settings.path), setting="mbtiles.tile_size"),
             formats=tuple(sorted({found for found in formats if found is not None})),
             attribution=look.metadata.get("attribution", ""),
             version=look.metadata.get("version", ""),
@@ -84,8 +85,8 @@ class MbtilesProvider:
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
         """Yield the tiles in the order in which they are wanted.
 
-        Raises ``DownloadError`` when the file can't be read on, or is not what it was when it was opened;
-        ``ConfigError`` when not one tile of a zoom is there, and the rows of the other side are.
+        Raises ``DownloadError`` when the file can't be read on, or is not what it was when it was opened; and when not
+        one tile of a zoom is there, but the rows of the other side are.
         """
         look = self._first_look()
         from_south = counts_from_south(look, self._settings)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from operator_tool.api import ConfigError, escape_controls, sniff_picture_format
+from operator_tool.api import ConfigError, escape_controls
 
 from .._projection import check_web_mercator, not_web_mercator
 from .._rows import side_of_word
-from .._sample_tile import tile_size_px
 from .._tile_places import Box, ZoomPlaces, box_of_text, fits, ground_deg, no_mercator, outside_of
 from .look import Look
 
@@ -91,15 +89,3 @@ def announced(look: Look, settings: MbtilesSettings, *, from_south: bool) -> Ext
         notes.append("It has tiles outside of the bounds that its metadata announce: the tiles count.")
     is_sure = settings.layout != "auto" or fits(places, announced_deg)[0]
     return Extent(ground_deg(places) if is_sure else None, tuple(notes))
-
-
-def one_size(samples: Sequence[bytes], *, of: str) -> int:
-    """Return the size that tiles have. Raises ``ConfigError`` where those of two zooms differ."""
-    sizes = sorted({tile_size_px(sample) for sample in samples if sniff_picture_format(sample) is not None})
-    if len(sizes) > 1:
-        shown = " and of ".join(map(str, sizes))
-        raise ConfigError(
-            f"{of} has tiles of {shown} pixels, and those of one cache have one size",
-            hint=f"Set mbtiles.tile_size={sizes[-1]} to use those alone: tiles of another size are gaps then.",
-        )
-    return sizes[0] if sizes else 256
