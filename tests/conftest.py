@@ -12,6 +12,11 @@ MAY_SKIP = {"shared_missions", "old_python", "own_mounts", "own_network"}
 """Markers of tests that need something that the project does not install."""
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their length: an archive holds the time at which it was made, and each worker makes its own."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) and len(val) > 16 else None
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's own configuration, data and environment."""
