@@ -25,6 +25,7 @@ from .._sample_tile import kind_of_members, kind_of_samples, not_pictures, tile_
 from .archive import Archive, Source
 from .from_file import FileSource
 from .from_http import HttpSource
+from .rows import shown_by_tiles
 
 
 class PmtilesSettings(ExtentSettings, frozen=True, kw_only=True):
@@ -40,6 +41,10 @@ class PmtilesSettings(ExtentSettings, frozen=True, kw_only=True):
             " {api_key} is the key."
         ),
     ] = ""
+    tile_size: Annotated[
+        Annotated[int, Meta(ge=64, le=2048)] | None,
+        Meta(description="The tiles' width and height in pixels; those of a first tile when not set."),
+    ] = None
 
 
 class PmtilesProvider:
@@ -75,19 +80,24 @@ class PmtilesProvider:
             raise not_pictures(self._source.named, kind, choose="an archive")
         picture_format = header.picture_format or picture_format
         announced = Extent(min_zoom=header.min_zoom, max_zoom=header.max_zoom, bounds_deg=header.bounds_deg)
+        notes, hint = self._notes, extent_hint("pmtiles")
+        if self._settings.path is not None:
+            # In a file the tiles themselves tell, at no cost.
+            shown = shown_by_tiles(archive, self._source.named, self._settings.projection)
+            announced, notes, hint = shown.extent, (*notes, *shown.notes), ""
         extent = extent_of(self._settings, announced, name="pmtiles")
         return ProviderInfo(
             dataset=self._settings.dataset or self._source.dataset(archive),
             min_zoom=extent.min_zoom,
             max_zoom=extent.max_zoom,
             bounds_deg=extent.bounds_deg,
-            extent_hint=extent_hint("pmtiles"),
-            tile_size_px=tile_size_px(sample),
+            extent_hint=hint,
+            tile_size_px=self._settings.tile_size or tile_size_px(sample),
             formats=() if picture_format is None else (picture_format,),
             attribution=self._settings.attribution or archive.text("attribution"),
             version=archive.text("version"),
             bulk_download=self._bulk_download,
-            notes=self._notes,
+            notes=notes,
         )
 
     def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:

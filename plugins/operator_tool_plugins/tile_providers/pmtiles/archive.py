@@ -30,6 +30,7 @@ _MAX_METADATA_BYTES = 1024 * 1024
 _MAX_METADATA_CHARACTERS = 4_096
 _MAX_DEPTH = 4
 """How many directories lead to a tile at most, the root among them; real archives need two."""
+_TOO_DEEP = f"has more than {_MAX_DEPTH} directories on the way to a tile"
 _HELD_ENTRIES = 512 * 1024
 """So many entries of leaf directories are held, in 16 MiB: a row of tiles crosses some leaves, and so does the next."""
 _HELD_LEAVES = 1024
@@ -132,6 +133,34 @@ class Archive:
             return Corrupt(tile_id, "not a jpg, png or webp picture")
         return Tile(tile_id, data, self.etag)
 
+    def ends(self) -> tuple[TileId, TileId] | None:
+        """Return the first and the last tile, of the coarsest zoom and of the finest; None where there is no tile.
+
+        The numbers of tiles go up with the zoom, so that a look at each end tells. Raises ``ConfigError``.
+        """
+        try:
+            return self._ends()
+        except ArchiveError as error:
+            raise ConfigError(f"{self._source.named} {error.text}", hint=error.hint) from None
+
+    def _ends(self) -> tuple[TileId, TileId] | None:
+        directory, first = self._root, self._root.first_number()
+        for _ in range(_MAX_DEPTH):
+            last = directory.last()
+            if last is None or first is None:
+                return None
+            if not last[1].is_directory:
+                return _tile_of(first), _tile_of(last[0])
+            directory = self._leaf(last[1].span)
+        raise ArchiveError(_TOO_DEEP)
+
+    def has(self, tile: TileId) -> bool:
+        """Say whether the archive has a tile. Raises ``ConfigError``."""
+        try:
+            return self._find(tile) is not None
+        except ArchiveError as error:
+            raise ConfigError(f"{self._source.named} {error.text}", hint=error.hint) from None
+
     def sample(self) -> bytes:
         """Return the first tile; no bytes where there is none, or none that can be read."""
         directory = self._root
@@ -178,7 +207,7 @@ class Archive:
             if not entry.is_directory:
                 return Span(self.header.tiles.offset + entry.span.offset, entry.span.length)
             directory = self._leaf(entry.span)
-        raise ArchiveError(f"has more than {_MAX_DEPTH} directories on the way to a tile")
+        raise ArchiveError(_TOO_DEEP)
 
     def _leaf(self, span: Span) -> Directory:
         held = self._leaves.get(span)
@@ -213,6 +242,16 @@ class Archive:
         end = max(section.end for section in (header.root, header.metadata, header.leaves, header.tiles))
         if end > self._size_bytes:
             raise ArchiveError(f"is cut short: {self._size_bytes:,} bytes, and {end:,} by its header")
+
+
+def _tile_of(number: int) -> TileId:
+    from pmtiles.tile import tileid_to_zxy
+
+    try:
+        z, x, y = tileid_to_zxy(number)
+    except (ValueError, OverflowError):
+        raise ArchiveError(f"has a tile of the number {number}, which is none") from None
+    return TileId(z, x, y)
 
 
 def _members(metadata: bytes) -> dict[str, msgspec.Raw]:

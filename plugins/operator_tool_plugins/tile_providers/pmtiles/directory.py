@@ -63,6 +63,17 @@ class Directory:
         """Return the first entry, None where the directory is empty."""
         return self.find(self._tile_ids[0]) if self._tile_ids else None
 
+    def first_number(self) -> int | None:
+        """Return the number of the first tile; None where the directory is empty."""
+        return self._tile_ids[0] if self._tile_ids else None
+
+    def last(self) -> tuple[int, Entry] | None:
+        """Return the number of the last tile of the last entry, and that; None where the directory is empty."""
+        if not self._tile_ids:
+            return None
+        entry = Entry(Span(self._offsets[-1], self._lengths[-1]), is_directory=not self._run_lengths[-1])
+        return self._tile_ids[-1] + max(self._run_lengths[-1], 1) - 1, entry
+
 
 def read_directory(data: bytes, *, is_gzip: bool) -> Directory:
     """Return the directory of these bytes of an archive. Raises ``ArchiveError``."""

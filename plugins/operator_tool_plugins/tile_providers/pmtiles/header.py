@@ -98,11 +98,25 @@ def _check_magic(data: bytes) -> None:
         version = data[2]
     else:
         raise ArchiveError("is not a PMTiles archive", hint="Check pmtiles.path, or pmtiles.url.")
-    if version != _VERSION:
+    if version == _VERSION:
+        return
+    if version == ord(str(_VERSION)):
         raise ArchiveError(
-            f"is of PMTiles version {version}, and version {_VERSION} is read",
-            hint="Convert it with: pmtiles convert OLD.pmtiles NEW.pmtiles",
+            f"has the letter {_VERSION} where the number of its version stands: whatever wrote it had a slip",
+            hint="Otherwise it may be whole: mend that byte of a copy with"
+            f" printf '\\003' | dd of=COPY.pmtiles bs=1 seek={len(_MAGIC)} conv=notrunc, or write it again with another"
+            " program.",
         )
+    if version > _VERSION:
+        raise ArchiveError(
+            f"is of PMTiles version {version}, which is newer than this tool: version {_VERSION} is read",
+            hint=f"Get the archive in version {_VERSION}, or a release of operator-tool that reads version {version}.",
+        )
+    raise ArchiveError(
+        f"is of PMTiles version {version}, which present programs read no more: version {_VERSION} is read",
+        hint=f"Get the archive in version {_VERSION}, or make it again from its tiles: pmtiles convert TILES.mbtiles"
+        " NEW.pmtiles.",
+    )
 
 
 def _check_tile_type(name: str) -> None:

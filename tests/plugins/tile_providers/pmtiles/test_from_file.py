@@ -39,6 +39,7 @@ from tests.plugins.tile_providers.pmtiles.archives import (
     provider,
     wanted,
     with_header,
+    with_root,
 )
 from tests.support.pictures import real_jpeg, real_png
 
@@ -111,7 +112,7 @@ def test_what_the_archive_does_not_hold_is_absent(file: Callable[[bytes], Path],
 
 
 def test_an_archive_says_what_it_is(file: Callable[[bytes], Path]) -> None:
-    """Zooms and bounds by its header, attribution and version by its metadata, the tiles' size by a picture."""
+    """Zooms by its tiles, attribution and version by its metadata, the tiles' size by a picture."""
     tiles = {ONE: real_png(1, 512), TileId(12, 2120, 1400): real_png(2, 512)}
     corners: dict[str, Any] = {
         "min_lon_e7": -105_000_000,
@@ -120,7 +121,7 @@ def test_an_archive_says_what_it_is(file: Callable[[bytes], Path]) -> None:
         "max_lat_e7": 502_500_000,
     }
     info = describe(file(archive_of(tiles, tile_type=TileType.PNG, **corners)))
-    assert (info.min_zoom, info.max_zoom, info.bounds_deg) == (10, 12, (-10.5, 40.0, 0.0, 50.25))
+    assert (info.min_zoom, info.max_zoom, info.bounds_deg) == (10, 12, None)
     assert (info.attribution, info.version, info.tile_size_px) == ("© Somebody", "1.2", 512)
     assert (info.formats, info.bulk_download) == ((PictureFormat.PNG,), None)
     info = describe(file(archive_of(tiles)), attribution="© E", dataset="spring", bulk_download=False)
@@ -138,6 +139,55 @@ def test_an_archive_says_what_it_is(file: Callable[[bytes], Path]) -> None:
 def test_bounds_that_make_no_sense_are_none(file: Callable[[bytes], Path], header: dict[str, Any]) -> None:
     """They would only spare work, and hide tiles."""
     assert describe(file(archive_of(jpegs(), **header))).bounds_deg is None
+
+
+@pytest.mark.parametrize(
+    ("header", "notes"),
+    [
+        (
+            {"min_lon_e7": 60_000_000, "min_lat_e7": 450_000_000, "max_lon_e7": 111_000_000, "max_lat_e7": 500_000_000},
+            0,
+        ),
+        ({"min_lon_e7": 1, "min_lat_e7": 4, "max_lon_e7": 2, "max_lat_e7": 5}, 1),
+        ({"min_zoom": 3, "max_zoom": 5}, 1),
+        ({"min_lon_e7": 63_300_000, "min_lat_e7": 489_000_000, "max_lon_e7": 63_400_000, "max_lat_e7": 489_100_000}, 1),
+    ],
+)
+def test_tiles_of_a_file_are_used_whatever_its_header_announces(
+    file: Callable[[bytes], Path], header: dict[str, Any], notes: int
+) -> None:
+    """A wrong announcement is noted; settings still say which part to use."""
+    path = file(with_header(archive_of(jpegs()), **header))
+    info = describe(path)
+    assert (info.min_zoom, info.max_zoom, info.bounds_deg, len(info.notes)) == (10, 10, None, notes)
+    assert all(isinstance(result, Tile) for result in fetch_file(path, *SQUARE))
+    assert describe(path, bounds=(6.0, 48.0, 7.0, 49.0)).bounds_deg == (6.0, 48.0, 7.0, 49.0)
+
+
+def test_an_archive_without_a_tile_is_refused_as_empty(file: Callable[[bytes], Path]) -> None:
+    """That nothing is in it is a fact about the file."""
+    archive = archive_of(jpegs(SQUARE[:1]))
+    empty = with_root(archive, gzip.compress(b"\0"))
+    with pytest.raises(ConfigError, match="no tile at all"):
+        describe(file(empty))
+
+
+def test_a_world_in_degrees_is_asked_for(file: Callable[[bytes], Path]) -> None:
+    """As of a folder: its upper half is empty."""
+    half = {TileId(2, x, y): real_jpeg(x) for x in range(4) for y in (2, 3)}
+    path = file(archive_of(half))
+    with pytest.raises(ConfigError, match="EPSG:3857"):
+        describe(path)
+    assert describe(path, projection="web-mercator").max_zoom == 2
+
+
+def test_mirrored_tiles_are_a_fact_about_the_file_and_no_gaps(file: Callable[[bytes], Path]) -> None:
+    """Where not one of a zoom is there and the mirrored ones are, the run ends; near others it is a hole."""
+    path = file(archive_of(jpegs()))
+    with pytest.raises(DownloadError, match="mirrored"):
+        fetch_file(path, TileId(10, 530, 1023 - 350))
+    both = file(archive_of(jpegs() | {TileId(10, 531, 1023 - 350): real_jpeg(1)}))
+    assert isinstance(fetch_file(both, TileId(10, 530, 1023 - 350))[0], Absent)
 
 
 def test_an_archive_that_pmtiles_convert_made_of_an_mbtiles_with_jpg_is_read(tmp_path: Path) -> None:

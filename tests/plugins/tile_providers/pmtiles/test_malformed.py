@@ -74,6 +74,7 @@ def fetched(tmp_path: Path, archive: bytes, *tiles: TileId) -> list[TileResult]:
         (b"PM", "not a PMTiles archive"),
         (b"PM\x02\x00" + bytes(1000), "PMTiles version 2"),
         (b"PMTiles\x04" + SOUND[8:], "PMTiles version 4"),
+        (b"PMTiles3" + SOUND[8:], "the letter 3"),
         (b"PMT\xff\xfe\xfd\xfc" + SOUND[7:], "not a PMTiles archive"),
         (b"SQLite format 3\0" + bytes(1000), "not a PMTiles archive"),
         (b"<!DOCTYPE html>" + bytes(1000), "not a PMTiles archive"),
@@ -184,7 +185,19 @@ def test_directories_that_go_round_in_a_circle_end_the_run(tmp_path: Path) -> No
     archive = with_header(archive, leaf_directory_offset=len(SOUND), leaf_directory_length=len(leaf))
     with pytest.raises(DownloadError, match="more than 4 directories"):
         fetched(tmp_path, archive)
-    assert described(tmp_path, archive).tile_size_px == 256
+    with pytest.raises(ConfigError, match="more than 4 directories"):
+        described(tmp_path, archive)
+
+
+@pytest.mark.parametrize(
+    ("start", "hint"), [(b"PM\x01\x00", "in version 3"), (b"PMTiles\x04", "in version 3"), (b"PMTiles3", "seek=7")]
+)
+def test_a_hint_about_another_version_is_true(tmp_path: Path, start: bytes, hint: str) -> None:
+    """No program makes version 3 of a newer one, and a letter in place of the number can be mended."""
+    with pytest.raises(ConfigError) as caught:
+        described(tmp_path, start + SOUND[len(start) :])
+    assert hint in caught.value.hint
+    assert "OLD.pmtiles" not in caught.value.hint
 
 
 @pytest.mark.parametrize(("offset", "length"), [(2**40, 100), (0, 2**40), (0, 0), (2**64 - 2, 9)])

@@ -76,7 +76,7 @@ def test_a_real_server_gives_the_same_bytes_as_the_file_with_one_request_a_tile(
     assert {status for status, _ in requests} == {206}
     # One for the start, with the sample in it, and one for each leaf.
     assert len(requests) == 1 + leaves + len(SPREAD)
-    same = ("min_zoom", "max_zoom", "bounds_deg", "tile_size_px", "formats", "attribution", "version")
+    same = ("min_zoom", "max_zoom", "tile_size_px", "formats", "attribution", "version")
     assert [getattr(about_file, name) for name in same] == [getattr(about_server, name) for name in same]
 
 
