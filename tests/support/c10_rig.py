@@ -238,13 +238,20 @@ def ask(file: Path, verb: str, root: Path, order: CacheOrder, **fields: object) 
 
 
 def build_once(
-    file: Path, root: Path, order: CacheOrder, supply: Supply, *, commit: bool = True, **changes: Any
+    file: Path,
+    root: Path,
+    order: CacheOrder,
+    supply: Supply,
+    *,
+    commit: bool = True,
+    through: Sequence[str] = (),
+    **changes: Any,
 ) -> dict[str, Any]:
     """Have what was received built, with or without the commit; return the report."""
     greeting = ask(file, "hello", root, order)
     fields: dict[str, Any] = {"seq": greeting["highest_seq"] + 1, "companion_id": greeting["companion_id"], **changes}
     ordered = manifest_of(order, supply, **fields)
-    with Agent(file, "build", request_of(root, order, manifest=ordered)) as agent:
+    with Agent(file, "build", request_of(root, order, manifest=ordered), through=through) as agent:
         report: dict[str, Any] = {}
         for said in agent.lines():
             if said.get("event") == "made":

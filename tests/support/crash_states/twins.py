@@ -43,7 +43,7 @@ _REPORT = "            self._outlet.report(answer.verb, True, answer.fields)\n"
 _REPORT_THEN_SYNC = f"""{_REPORT}            from .layout import sync_folder
             [sync_folder(root) for root in LATE]
 """
-_LINK_THEN_RENAME = """    os.symlink("generations/" + name, layout.current_link)
+_LINK_THEN_RENAME = """    os.symlink("generations/" + generation.name, layout.current_link)
     sync_folder(layout.root)
     os.rename(staging, path)
 """

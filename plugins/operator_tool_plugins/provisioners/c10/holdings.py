@@ -35,7 +35,6 @@ class StatusGreeting(Greeting, frozen=True, kw_only=True):
     stagings: _Sizes
     quarantine: _Sizes
     audit: Annotated[list[dict[Word, object]], Meta(max_length=_MAX_EVENTS)]
-    notes: Texts
 
 
 def holdings_of(greeting: StatusGreeting) -> CompanionHoldings:

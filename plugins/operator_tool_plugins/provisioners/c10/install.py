@@ -45,6 +45,7 @@ sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((sys.argv[1],) + tuple(sys.version_i
 # and been read back. The link's folder is the file's.
 _PUT = r"""
 import errno, hashlib, os, stat, sys, tempfile
+os.umask(0o022)
 word, folder, name, wanted, link = sys.argv[1:]
 path, at = os.path.join(folder, name), os.path.join(folder, link)
 doing = "hold the agent's folder"

@@ -137,6 +137,8 @@ class Greeting(msgspec.Struct, frozen=True):
     """The file system that the cache root lies on, and where it is mounted."""
     in_memory: str = ""
     """Why the cache is lost with the power; empty where it isn't."""
+    notes: Texts = []
+    """What a person should look at, and keeps nobody from building."""
 
 
 G = TypeVar("G", bound=Greeting)
@@ -346,7 +348,7 @@ def reasons_of(greeting: Greeting, settings: C10Settings) -> list[str]:
 
 def notes_of(greeting: Greeting, settings: C10Settings) -> list[str]:
     """Return what is worth knowing and keeps nobody from building."""
-    notes = []
+    notes = [printable(note) for note in greeting.notes]
     if greeting.in_memory and settings.allow_volatile_root:
         notes.append(
             f"{printable(greeting.in_memory)}: it is lost when the companion is switched off"

@@ -84,9 +84,7 @@ def _status_aside(
 
 
 def _held(greeting: StatusGreeting, settings: C10Settings, *problems: str) -> CompanionState:
-    state = _state(greeting, settings, *problems)
-    notes = (*state.notes, *(printable(note) for note in greeting.notes))
-    return msgspec.structs.replace(state, notes=notes, holdings=holdings_of(greeting))
+    return msgspec.structs.replace(_state(greeting, settings, *problems), holdings=holdings_of(greeting))
 
 
 def _state(greeting: Greeting, settings: C10Settings, *problems: str) -> CompanionState:

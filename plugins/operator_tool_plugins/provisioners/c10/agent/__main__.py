@@ -15,6 +15,7 @@ SERVE = "serve"
 GATE = "gate"
 CONSUMER = "consumer"
 EXIT_USAGE = 64
+_UMASK = 0o022
 
 
 def main(argv: List[str]) -> int:
@@ -23,6 +24,8 @@ def main(argv: List[str]) -> int:
     ``gate ROOT`` is for sshd: it does what the client's command names, for that cache root alone. ``consumer`` is for
     whoever navigates by the cache.
     """
+    # Whatever the login's umask: who may read a cache is the agent's to say.
+    os.umask(_UMASK)
     if len(argv) > 1 and argv[1] == CONSUMER:
         from .keeping import consumer
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Container, Dict, List, NamedTuple, Optional
 
 from .faults import AgentError
 from .guard import DeadMan
+from .strict_json import parse_object
 from .vehicle import Vehicle
 from .wire import MAX_REQUEST_BYTES, Inlet, Outlet
 
@@ -26,12 +26,9 @@ class Request:
         if line is None:
             raise AgentError("eof", "standard input ended before a request")
         try:
-            fields = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise AgentError("request", "the request is not JSON: %s" % error) from None
-        if not isinstance(fields, dict):
-            raise AgentError("request", "the request is not a JSON object")
-        self._fields: Dict[str, object] = fields
+            self._fields: Dict[str, object] = parse_object(line)
+        except ValueError as error:
+            raise AgentError("request", "the request can't be read: %s" % error) from None
 
     def text(self, name: str, default: Optional[str] = None) -> str:
         """Return a text field: it is whole characters, and within bounds."""

@@ -22,8 +22,11 @@ from .generations.trust import is_verified_since_boot, look, note_verified
 from .generations.verify import progress
 from .ground import look_at_ground
 from .guard import holder, is_held, patience_of
-from .layout import DATABASE, Generation, Layout, boot_id, companion_id
+from .identity import own_id
+from .keeping.claims import doubts, why_unreadable
+from .layout import DATABASE, Generation, Layout, boot_id
 from .own_config import ask_armed
+from .reader import why_no_consumer_reads
 from .required import Required, missing_files, read_required, why_not_as_asked
 from .signing.signers import signers
 
@@ -35,6 +38,8 @@ def run(call: Call) -> Dict[str, object]:
     key = request.content_key("")
     ground = look_at_ground(call, layout, key)
     reasons = ground.reasons
+    unreadable = why_unreadable(layout)
+    reasons += unreadable or why_no_consumer_reads(layout)
     held = False
     try:
         held = not reasons and is_held(layout, patience_of(call, 0.0))
@@ -48,7 +53,7 @@ def run(call: Call) -> Dict[str, object]:
         reasons.append(error.message)
     required = read_required(layout, request, gated=call.gated)
     reasons += required.reasons
-    current = layout.current()
+    current = None if unreadable else layout.current()
     verified = None
     if current and key:
         try:
@@ -67,7 +72,7 @@ def run(call: Call) -> Dict[str, object]:
         "machine": os.uname().machine,
         "gated": call.gated,
         "armed": armed.state,
-        "companion_id": companion_id(),
+        "companion_id": own_id(layout),
         "boot_id": boot_id(),
         "nonce": call.nonce,
         "clock": int(time.time()),
@@ -77,12 +82,13 @@ def run(call: Call) -> Dict[str, object]:
         "reasons": list(dict.fromkeys(reasons)),
         "busy": holder(layout) if held else None,
         "signers": taken_from,
-        "highest_seq": highest_seq(layout),
+        "highest_seq": 0 if unreadable else highest_seq(layout),
         "stages": required.told(),
         "missing_files": missing_files(required, layout, current),
         "current": None if current is None else _described(current, key, required),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
+        "notes": doubts(layout),
         **free_space(layout.root),
     }
 

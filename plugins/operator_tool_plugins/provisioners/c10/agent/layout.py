@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -20,6 +19,11 @@ BOOT_ID = "boot_id"
 MAX_SMALL_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 64 * 1024
 MAX_SEQ = 99_999_999
+FOLDER_MODE, FILE_MODE, SEALED_MODE = 0o755, 0o644, 0o444
+"""Of all that consumers may read, whatever account they run under; nothing is writable for others than its owner."""
+PRIVATE_MODE = 0o700
+"""Of folders in which something is still being made."""
+_PERMISSIONS = 0o777
 _NAME = re.compile(r"([0-9]{8})-([0-9a-f]{12})\Z")
 
 
@@ -58,10 +62,14 @@ class Layout:
         missing = [self.root]
         while not os.path.isdir(missing[-1]):
             missing.append(os.path.dirname(missing[-1]))
-        os.makedirs(self.root, exist_ok=True)
+        for path in reversed(missing[:-1]):
+            make_folder(path)
         for path in missing[1:]:
             sync_folder(path)
-        made = [make_folder(path) for path in (self.generations, self.stagings, self.state)]
+        made = [make_folder(self.stagings, PRIVATE_MODE), make_folder(self.generations), make_folder(self.state)]
+        for path in (self.generations, self.state):
+            # An agent of another umask may have made them.
+            set_mode(path, FOLDER_MODE)
         if any(made) or not os.path.lexists(self.current_link):
             # What is renamed into them must not be lost with them; who made them may have been ended before this.
             sync_folder(self.root)
@@ -76,11 +84,13 @@ class Layout:
         return self._generation(name) if parent == "generations" else None
 
     def all_generations(self) -> List[Generation]:
-        """Return the generations there are, the newest first."""
+        """Return the generations there are, the newest first. Raises ``layout`` where they can't be listed."""
         try:
             names = os.listdir(self.generations)
-        except OSError:
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise AgentError("layout", "%s can't be read: %s" % (self.generations, error.strerror)) from None
         found = (self._generation(name) for name in sorted(names, reverse=True))
         return [generation for generation in found if generation]
 
@@ -100,20 +110,6 @@ def generation_name(seq: int, content_key: str) -> str:
 def is_generation_name(name: str) -> bool:
     """Tell whether ``name`` is shaped as a generation's folder is."""
     return _NAME.match(name) is not None
-
-
-def companion_id() -> str:
-    """Return this computer's stable id: a hash, so that the machine id itself is not told."""
-    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        try:
-            name = read_small(path).strip()
-        except OSError:
-            continue
-        if name:
-            break
-    else:
-        name = os.uname().nodename.encode("utf-8", "surrogateescape")
-    return hashlib.sha256(b"c10 companion\0" + name).hexdigest()[:32]
 
 
 def boot_id() -> str:
@@ -140,13 +136,35 @@ def is_plain_file(path: str) -> bool:
         return False
 
 
-def make_folder(path: str) -> bool:
-    """Make one folder if there is none, and tell whether it was made; a link or a file in its place is refused."""
+def make_folder(path: str, mode: int = FOLDER_MODE) -> bool:
+    """Make one folder if there is none, and tell whether it was made; a link or a file in its place is refused.
+
+    One that was there keeps its permissions, unless it is to be private.
+    """
     try:
-        os.mkdir(path)
+        os.mkdir(path, mode)
     except FileExistsError:
         if not is_folder(path):
             raise AgentError("layout", "%s is not a folder" % path) from None
+        if mode == PRIVATE_MODE:
+            set_mode(path, mode)
+        return False
+    # Neither the umask nor an access control list of the folder above has a say.
+    set_mode(path, mode)
+    return True
+
+
+def set_mode(path: str, mode: int) -> bool:
+    """Give a file or folder these permissions where it has others, and tell whether they were changed.
+
+    What belongs to another account stays as it is.
+    """
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode) or found.st_mode & _PERMISSIONS == mode:
+        return False
+    try:
+        os.chmod(path, stat.S_IMODE(found.st_mode) & ~_PERMISSIONS | mode)
+    except PermissionError:
         return False
     return True
 
@@ -183,8 +201,9 @@ def write_whole(path: str, data: bytes, durable: bool = True) -> None:
     temporary = os.path.join(folder, ".new-" + name)
     if os.path.lexists(temporary):
         os.unlink(temporary)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(fd, "wb") as file:
+        os.fchmod(fd, FILE_MODE)
         file.write(data)
         file.flush()
         if durable:

@@ -7,13 +7,13 @@ relied on, or be told counts as a reason not to build.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional
 
 from .faults import AgentError
 from .layout import Layout
 from .signing.kept_file import read_kept
+from .strict_json import parse_object
 
 SYSTEM_FILE = "/etc/c10/companion.json"
 NAME = "companion.json"
@@ -80,13 +80,11 @@ def read_own(layout: Layout, code: str) -> OwnFile:
     for path in (SYSTEM_FILE, os.path.join(layout.root, NAME)):
         own = OwnFile(path, {})
         try:
-            fields = json.loads(read_kept(path).decode("utf-8"), object_pairs_hook=_no_duplicates)
+            fields = parse_object(read_kept(path))
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise own.unreliable(code, str(error)) from None
-        if not isinstance(fields, dict):
-            raise own.unreliable(code, "it is not a JSON object")
         return OwnFile(path, fields)
     return OwnFile("", {})
 
@@ -98,13 +96,6 @@ def why_no_command(argv: object) -> str:
     if not os.path.isabs(argv[0]):
         return "must begin with an absolute path, not %s" % ascii(argv[0])[:200]
     return ""
-
-
-def _no_duplicates(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields
 
 
 def _is_word(word: object) -> bool:

@@ -25,7 +25,7 @@ _MAX_NAMES = 100
 def run(call: Call) -> Dict[str, object]:
     """Answer."""
     layout = Layout(call.request.text("root"))
-    generations = layout.all_generations()
+    generations = _generations(layout)
     why, notes = kept(layout, generations)
     problems = [str(problem["problem"]) for problem in memory_problems(layout)]
     return {
@@ -36,6 +36,14 @@ def run(call: Call) -> Dict[str, object]:
         "audit": last_lines(layout, _AUDIT_LINES),
         "notes": notes + problems,
     }
+
+
+def _generations(layout: Layout) -> List[Generation]:
+    try:
+        return layout.all_generations()
+    except AgentError:
+        # The greeting has it among its reasons.
+        return []
 
 
 def _described(generation: Generation, why: List[str]) -> Dict[str, object]:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from operator_tool_plugins.provisioners.c10.agent.building import publish
+from operator_tool_plugins.provisioners.c10.agent.cache_root import prepare_root
 from operator_tool_plugins.provisioners.c10.agent.generations import state
+from operator_tool_plugins.provisioners.c10.agent.generations.soundness import Proven, seal_of
+from operator_tool_plugins.provisioners.c10.agent.generations.trust import look
 from operator_tool_plugins.provisioners.c10.agent.layout import Generation, Layout
 from tests.support.c10_rig import order_of, supply_of, whole_way
 
@@ -20,7 +23,7 @@ class Root:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.layout = Layout(str(path))
-        self.layout.make()
+        prepare_root(self.layout)
 
     def add(self, seq: int, key: str = "0") -> str:
         """Put a generation there and return its name."""
@@ -35,7 +38,8 @@ class Root:
 
     def switch(self, name: str) -> None:
         """Make it current."""
-        publish.switch_to(self.layout, self.generation(name))
+        generation = self.generation(name)
+        publish.switch_to(self.layout, Proven(generation, look(generation.path), seal_of(generation)))
 
     def generation(self, name: str) -> Generation:
         """Return it by its name."""

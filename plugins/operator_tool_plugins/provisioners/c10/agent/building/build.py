@@ -13,7 +13,8 @@ from ..generations.origin import refuse_to_replace_another
 from ..generations.state import highest_seq
 from ..ground import check_ground
 from ..guard import BuildLock, patience_of
-from ..layout import MAX_SEQ, Layout, companion_id
+from ..identity import own_id
+from ..layout import MAX_SEQ, Layout
 from ..receiving.staging import take_back
 from ..signing.signature import SIGN_NAMESPACE, check_signature, signers_enrolled
 from . import attempts
@@ -57,9 +58,9 @@ def _check_order(call: Call, layout: Layout, order: Manifest) -> None:
     """Raise where the order is another build's, another companion's, or was not signed for this very process."""
     if order.content_key != call.request.content_key() or order.run_id != call.request.text("run_id"):
         raise AgentError("request", "the manifest is another build's")
-    if order.companion_id != companion_id():
+    if order.companion_id != own_id(layout):
         raise AgentError(
-            "identity", "the manifest is for companion %s, this is %s" % (order.companion_id, companion_id())
+            "identity", "the manifest is for companion %s, this is %s" % (order.companion_id, own_id(layout))
         )
     if order.files:
         raise AgentError("request", "the order names files that are still to be made")

@@ -10,11 +10,12 @@ from typing import Callable, List, NamedTuple, Optional
 from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError
-from ..generations.files import FileEntry, entry_of, hash_file, list_files
+from ..generations.access import open_to_readers
+from ..generations.files import FileEntry, entry_of, hash_file
 from ..generations.manifest import Manifest
-from ..generations.trust import look_at
+from ..generations.trust import Seen, look, look_at, wait_for_a_later_tick
 from ..generations.verify import progress
-from ..layout import DATABASE, STAGES, Layout, sync_path
+from ..layout import ARTEFACTS, DATABASE, SEALED_MODE, STAGES, Layout, is_folder, sync_path
 from ..receiving.artefacts import check_staged
 from ..receiving.staging import distrust, open_staging
 from ..stages.running import run_stages
@@ -26,25 +27,38 @@ class Made(NamedTuple):
 
     files: List[FileEntry]
     """The database, and what the stages made."""
-    database: List[int]
-    """How the kernel knew the database when its verification began."""
+    seen: Seen
+    """How the kernel knew each file, the artefacts too, before its bytes were verified."""
 
 
 def make(call: Call, layout: Layout, order: Manifest, order_bytes: bytes) -> Made:
     """Complete the database, verify it, and run the stages; raises ``verify``, ``stage``, or what the disk says."""
     folder = layout.staging(order.content_key)
     database, sha256 = _complete(call, layout, order)
+    if is_folder(os.path.join(folder, ARTEFACTS)):
+        # An agent of another umask may have taken them in.
+        open_to_readers(os.path.join(folder, ARTEFACTS))
+    verified = {**_look_below(folder, ARTEFACTS + "/"), DATABASE: database}
     check_staged(call, folder, order.artefacts)
     failpoint("build.after_verify")
     run_stages(call, layout, folder, order, order_bytes)
     failpoint("build.after_stages")
-    path = os.path.join(folder, DATABASE)
-    if look_at(path) != database:
-        distrust(folder)
-        raise AgentError("verify", "%s was written to after it was verified" % DATABASE)
+    seen = _look_below(folder, ARTEFACTS + "/", DATABASE, STAGES + "/")
+    for name in sorted(name for name in seen if not name.startswith(STAGES + "/")):
+        if seen[name] != verified.get(name):
+            distrust(folder)
+            raise AgentError("verify", "%s was written to after it was verified" % name)
     files = [FileEntry(DATABASE, sha256, database[2])]
-    files += [entry_of(folder, name) for name in sorted(list_files(folder)) if name.startswith(STAGES + "/")]
-    return Made(files, database)
+    files += [entry_of(folder, name) for name in sorted(seen) if name.startswith(STAGES + "/")]
+    return Made(files, seen)
+
+
+def _look_below(folder: str, *places: str) -> Seen:
+    """Return how the kernel knows these files of a staging folder now."""
+    seen = look(folder)
+    if seen is None:
+        raise AgentError("verify", "the staging folder can't be looked at")
+    return {name: known for name, known in seen.items() if name.startswith(places)}
 
 
 def _complete(call: Call, layout: Layout, order: Manifest) -> "tuple[List[int], str]":
@@ -57,8 +71,9 @@ def _complete(call: Call, layout: Layout, order: Manifest) -> "tuple[List[int], 
         staging.complete(order.metadata)
         failpoint("build.after_complete")
         staging.close_without_journal()
-    os.chmod(staging.path, 0o444)
+    os.chmod(staging.path, SEALED_MODE)
     seen = look_at(staging.path)
+    wait_for_a_later_tick([seen])
     # The disk writes, one thread hashes the file, others the pictures in it: each waits for something else.
     sync = _Aside("sync", lambda: sync_path(staging.path))
     hashed = _Hashed(staging.path, call.vehicle.look)

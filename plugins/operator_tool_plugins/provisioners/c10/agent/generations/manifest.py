@@ -6,13 +6,13 @@ the companion made of it. Each is read once; the bytes that were checked are the
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..faults import AgentError
 from ..layout import ARTEFACTS, DATABASE, MANIFEST, SIGNATURE, STAGES, Generation, read_small
+from ..strict_json import parse_object
 from .files import MAX_FILES, FileEntry, is_path_below
 
 FORMAT = 2
@@ -74,11 +74,11 @@ def read_manifest_bytes(folder: str) -> bytes:
 def parse_manifest(data: bytes) -> Manifest:
     """Return the fields of a manifest's bytes; raises ``verify`` when one is missing or of another type."""
     try:
-        fields = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+        fields = parse_object(data)
         values = {name: fields[name] for name in _TEXTS + _NUMBERS}
         metadata, stages = fields["metadata"], fields["stages"]
         artefacts, files = fields["artefacts"], fields.get("files", [])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError) as error:
         raise AgentError("verify", "the manifest can't be read: %s: %s" % (type(error).__name__, error)) from None
     for name, value in values.items():
         if type(value) is not (int if name in _NUMBERS else str):
@@ -108,7 +108,7 @@ def belongs(generation: Generation, manifest: Manifest) -> Optional[str]:
 def check_completes(final: bytes, order: bytes, files: List[FileEntry]) -> Manifest:
     """Return the final manifest's fields; raises ``request`` where it isn't the order with exactly these files."""
     manifest = parse_manifest(final)
-    ordered, completed = json.loads(order.decode("utf-8")), json.loads(final.decode("utf-8"))
+    ordered, completed = parse_object(order), parse_object(final)
     completed.pop("files", None)
     ordered.pop("files", None)
     if ordered != completed:
@@ -150,10 +150,3 @@ def _stages(said: object) -> Tuple[Tuple[str, str], ...]:
             raise AgentError("verify", "the manifest's stages are not a list of names and digests")
         stages.append((name, digest))
     return tuple(stages)
-
-
-def _no_duplicates(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields

@@ -5,11 +5,11 @@ Nothing here decides whether a generation is whole. A field that is missing or o
 
 from __future__ import annotations
 
-import json
 from typing import Dict, Optional
 
 from ..faults import AgentError
 from ..layout import Generation, Layout
+from ..strict_json import parse_object
 from .manifest import read_manifest_bytes
 
 MAX_TEXT = 200
@@ -20,10 +20,9 @@ _MAX_ZOOM = 30
 def origin_of(path: str) -> Dict[str, object]:
     """Return what the manifest in the folder ``path`` says; raises ``verify`` where it can't be read."""
     try:
-        fields = json.loads(read_manifest_bytes(path).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        said: Dict[str, object] = parse_object(read_manifest_bytes(path))
+    except ValueError as error:
         raise AgentError("verify", "the manifest can't be read: %s" % type(error).__name__) from None
-    said = _object(fields)
     flight, inputs = _object(said.get("flight")), _object(said.get("inputs"))
     return {
         "flight_id": _text(flight.get("id")),

@@ -5,16 +5,28 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from typing import Callable, List, Optional, Set
+from typing import Callable, List, NamedTuple, Optional, Set
 
 from ..faults import AgentError
-from ..layout import DATABASE, SIGNATURE, Generation, Layout, companion_id, read_small
+from ..identity import own_id
+from ..layout import DATABASE, SIGNATURE, Generation, Layout, read_small
 from ..signing.signature import SIGN_NAMESPACE, check_signature, signers_enrolled
+from .access import access_problems
 from .files import FileProblem, hash_file, list_files, listing_problems, raise_problems
 from .manifest import Manifest, belongs, parse_manifest, read_manifest_bytes
 from .state import Record, record_or_none
+from .trust import Seen
 
 QUICK, FULL = "quick", "full"
+
+
+class Proven(NamedTuple):
+    """A generation whose every byte was verified."""
+
+    generation: Generation
+    seen: Optional[Seen]
+    """How the kernel knew its files before that."""
+    seal: str
 
 
 def check_generation(layout: Layout, generation: Generation, how: str, tick: Callable[[int], None]) -> Manifest:
@@ -30,12 +42,12 @@ def check_generation(layout: Layout, generation: Generation, how: str, tick: Cal
     manifest = parse_manifest(data)
     _check_seal(layout, generation, seal(data, signature), signer)
     problem = belongs(generation, manifest)
-    if problem is None and manifest.companion_id != companion_id():
+    if problem is None and manifest.companion_id != own_id(layout):
         problem = "it was built for companion %s" % manifest.companion_id
     if problem is not None:
         raise AgentError("verify", problem)
     must_be_signed = signature is not None or signers_enrolled(layout)
-    problems = listing_problems(found, manifest.listing(must_be_signed))
+    problems = listing_problems(found, manifest.listing(must_be_signed)) + access_problems(generation.path)
     if how == FULL:
         problems += _hash_problems(generation, manifest, {one.path for one in problems}, tick)
     raise_problems(problems)

@@ -35,12 +35,18 @@ class Record(NamedTuple):
 
 
 def read_record(layout: Layout) -> Record:
-    """Return what was noted last, nothing where nothing was ever noted. Raises ``state`` where it was tampered with."""
+    """Return what was noted last, nothing where there is no cache yet.
+
+    Raises ``state`` where it was tampered with, and where it is missing: it is written before the first generation
+    comes to be, so that a record which was lost is never taken for one that says nothing. ``OSError`` passes through.
+    """
     path = os.path.join(layout.state, NAME)
     try:
         fields = read_checked(path)
     except FileNotFoundError:
-        return Record()
+        if _is_untouched(layout):
+            return Record()
+        raise AgentError("state", "%s is missing, though there are generations" % path) from None
     seq, seals = fields.get("highest_seq", 0), fields.get("seals", {})
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
         raise AgentError("state", "%s: highest_seq is no number of a generation" % path)
@@ -56,6 +62,29 @@ def record_or_none(layout: Layout) -> Optional[Record]:
         return read_record(layout)
     except (AgentError, OSError):
         return None
+
+
+def record_to_replace(layout: Layout) -> Record:
+    """Return the record where it can be believed, and an empty one where what it said is lost.
+
+    Raises ``state`` where it is there and can't be read: what it says still counts then, and must not be written over.
+    """
+    try:
+        return read_record(layout)
+    except AgentError:
+        return Record()
+    except OSError as error:
+        raise AgentError(
+            "state",
+            "%s can't be read by user id %d: %s. Have the companion's administrator give it back to this account"
+            % (os.path.join(layout.state, NAME), os.geteuid(), error.strerror),
+        ) from None
+
+
+def begin_record(layout: Layout) -> None:
+    """Note durably that there is nothing yet, where that is so; the folder ``state`` is there."""
+    if not os.path.lexists(os.path.join(layout.state, NAME)) and _is_untouched(layout):
+        write_record(layout, Record())
 
 
 def write_record(layout: Layout, record: Record) -> None:
@@ -115,6 +144,10 @@ def read_checked(path: str) -> Dict[str, object]:
 def write_checked(path: str, fields: Dict[str, object]) -> None:
     """Write fields with their own checksum, durably, whole or not at all."""
     write_whole(path, _spelled(json.loads(json.dumps(fields))))
+
+
+def _is_untouched(layout: Layout) -> bool:
+    return not layout.all_generations() and not os.path.lexists(layout.current_link)
 
 
 def _name(path: str, fields: Dict[str, object], key: str) -> Optional[str]:

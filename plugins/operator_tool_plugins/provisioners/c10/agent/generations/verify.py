@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, Optional
 from ..call import Call
 from ..faults import AgentError
 from ..layout import Generation, Layout
+from ..reader import why_no_consumer_reads
 from .manifest import read_manifest
 from .soundness import FULL, QUICK, find_problem, sample_problem
 from .state import committed_seq, read_checked, read_record, why_pointer_is_strange
@@ -29,6 +30,7 @@ def run(call: Call) -> Dict[str, object]:
         call.vehicle.begin(layout)
     current = layout.current()
     problems = memory_problems(layout)
+    problems += [{"code": "consumer", "problem": reason} for reason in why_no_consumer_reads(layout)]
     asked = [current] if current else []
     if request.flag("all"):
         # What was never switched to is the next build's, and is verified by it.

@@ -13,6 +13,7 @@ import sys
 from typing import Callable, Dict, List, Optional
 
 from ..faults import AgentError, as_agent_error
+from ..generations.trust import note_verified
 from ..guard import BuildLock, Patience
 from ..layout import Generation, Layout, is_folder, make_folder, sync_folder
 from .audit import note
@@ -123,12 +124,14 @@ def _fall_back(layout: Layout, bad: Generation) -> Optional[str]:
             note(layout, "fallback", **told, outcome="no generation was ever loaded well: nothing was switched")
             return None
         try:
-            generation, _manifest = first_sound(layout, candidates, lambda _bytes: None, operator="consumer")
+            proven, _manifest = first_sound(layout, candidates, lambda _bytes: None, operator="consumer")
         except AgentError as error:
             note(layout, "fallback", **told, outcome=error.code, problem=error.message)
             raise
         lock.check()
-        switch_to(layout, generation)
+        switch_to(layout, proven)
+        generation = proven.generation
+        note_verified(layout, generation.name, proven.seen)
         note(layout, "fallback", **told, generation=generation.name, seq=generation.seq, outcome="done")
         return generation.name
 

@@ -11,6 +11,8 @@ from .pins import Pins, read_pins
 from .reports import Reports, read_reports
 from .retention import Known, why_kept
 
+NOBODY_CAN_TELL = "nobody can tell"
+
 
 class Kept(NamedTuple):
     """The generations, and why each is kept."""
@@ -47,7 +49,7 @@ def kept(layout: Layout, generations: List[Generation]) -> Kept:
     except (AgentError, OSError) as error:
         why = error.message if isinstance(error, AgentError) else str(error)
         said = "no generation is removed while this is so: " + why
-        return Kept({one.name: ["nobody can tell"] for one in generations}, [said])
+        return Kept({one.name: [NOBODY_CAN_TELL] for one in generations}, [said])
 
 
 def _known(layout: Layout, record: Record, reports: Reports) -> Known:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 from ..faults import AgentError
 from ..layout import Layout, is_generation_name
@@ -26,6 +27,8 @@ def read_pins(layout: Layout) -> Pins:
     try:
         names = sorted(os.listdir(layout.pins))
     except FileNotFoundError:
+        if os.path.lexists(layout.pins):
+            raise AgentError("pins", "%s is a link that leads nowhere" % layout.pins) from None
         return pins
     except OSError as error:
         raise AgentError("pins", "%s can't be read: %s" % (layout.pins, error)) from None
@@ -39,12 +42,13 @@ def read_pins(layout: Layout) -> Pins:
             target = os.readlink(os.path.join(layout.pins, name))
         except FileNotFoundError:
             continue
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise AgentError("pins", "pins/%s can't be read: %s" % (ascii(name)[1:-1], error.strerror)) from None
             pins.strange.append("pins/%s is not a link" % ascii(name)[1:-1])
             continue
-        folder, _slash, generation = target.rstrip("/").rpartition("/")
-        # Who pins in another spelling is understood, too: a pin that is overlooked is a map that is gone.
-        if is_generation_name(generation) and _leads_to(os.path.join(layout.pins, folder), layout.generations):
+        generation = _generation_at(layout, target)
+        if generation is not None:
             pins.by_generation.setdefault(generation, []).append(ascii(name)[1:-1][:64])
             if not os.path.lexists(os.path.join(layout.generations, generation)):
                 pins.strange.append("pins/%s leads to %s, which is not there" % (ascii(name)[1:-1], generation))
@@ -53,5 +57,13 @@ def read_pins(layout: Layout) -> Pins:
     return pins
 
 
-def _leads_to(path: str, folder: str) -> bool:
-    return os.path.realpath(path) == os.path.realpath(folder)
+def _generation_at(layout: Layout, target: str) -> Optional[str]:
+    """Return the name of the generation that a pin leads to or into, None where it leads elsewhere.
+
+    Who pins in another spelling is understood, too: a pin that is overlooked is a map that is gone.
+    """
+    place = os.path.realpath(layout.generations)
+    # What a pin names may be out of sight just now: of a path that leads nowhere the beginning counts as well.
+    path = os.path.realpath(os.path.join(layout.pins, target))
+    name = os.path.relpath(path, place).split("/")[0]
+    return name if is_generation_name(name) else None

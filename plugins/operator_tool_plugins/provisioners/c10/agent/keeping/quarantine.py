@@ -7,12 +7,14 @@ import os
 from ..faults import AgentError
 from ..layout import Generation, Layout, make_folder, sync_folder
 from .audit import note
+from .claims import why_in_use
 
 
 def quarantine(layout: Layout, generation: Generation, why: str, **who: object) -> None:
-    """Take a generation that is not current out of the way. Raises ``layout`` for the current one, which stays."""
-    if layout.current() == generation:
-        raise AgentError("layout", "%s is current, and stays where it is" % generation.name)
+    """Take a generation that is not in use out of the way. Raises ``layout`` for one that is, and it stays."""
+    reason = why_in_use(layout, generation)
+    if reason is not None:
+        raise AgentError("layout", "%s stays where it is: %s" % (generation.name, reason))
     make_folder(layout.quarantine)
     name = generation.name
     number = 0

@@ -12,8 +12,9 @@ from ..building.publish import switch_to
 from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError
+from ..generations.access import open_to_readers
 from ..generations.manifest import Manifest
-from ..generations.soundness import FULL, check_generation
+from ..generations.soundness import FULL, Proven, check_generation, seal_of
 from ..generations.state import committed_seq
 from ..generations.trust import look, note_verified
 from ..generations.verify import progress
@@ -40,13 +41,15 @@ def run(call: Call) -> Dict[str, object]:
         call.vehicle.begin(layout)
         before = layout.current()
         tick = progress(call, None)
-        generation, manifest = first_sound(layout, _candidates(layout, seq), tick, **who)
+        proven, manifest = first_sound(layout, _candidates(layout, seq), tick, **who)
+        generation = proven.generation
         failpoint("rollback.after_verify")
         # Verifying takes its time, and the vehicle may have been armed meanwhile.
         refuse_if_armed(layout)
         call.dead_man.let_finish()
         lock.check()
-        switch_to(layout, generation)
+        switch_to(layout, proven)
+        note_verified(layout, generation.name, proven.seen)
         failpoint("rollback.after_switch")
         said: Dict[str, object] = {
             "generation": generation.name,
@@ -60,16 +63,19 @@ def run(call: Call) -> Dict[str, object]:
 
 def first_sound(
     layout: Layout, candidates: List[Generation], tick: Callable[[int], None], **who: object
-) -> "tuple[Generation, Manifest]":
+) -> "tuple[Proven, Manifest]":
     """Return the first of these that is what it was built as, every byte read; those before it go to quarantine.
 
-    Raises ``verify`` for the last of them where none is; ``who`` asked is logged with each that is put aside.
+    Raises ``verify`` for the last of them where none is; ``who`` asked is logged with each that is put aside. One that
+    is pinned stays where it is.
     """
     problem: Optional[AgentError] = None
     for generation in candidates:
-        seen = look(generation.path)
         try:
+            open_to_readers(generation.path)
+            seen = look(generation.path)
             manifest = check_generation(layout, generation, FULL, tick)
+            proven = Proven(generation, seen, seal_of(generation))
         except (AgentError, OSError) as error:
             if isinstance(error, AgentError) and error.code == "armed":
                 raise
@@ -77,13 +83,19 @@ def first_sound(
             text = "%s: %s" % (generation.name, found.message)
             if found.code == "verify" and generation != layout.current():
                 # Not so where only its signer is no longer taken: that can be put right.
-                quarantine(layout, generation, found.message, **who)
-                text += " (it is in quarantine now)"
+                text += " (%s)" % _put_aside(layout, generation, found.message, **who)
             problem = AgentError("verify", text)
         else:
-            note_verified(layout, generation.name, seen)
-            return generation, manifest
+            return proven, manifest
     raise problem or AgentError("no_target", "there is no older generation to go back to")
+
+
+def _put_aside(layout: Layout, generation: Generation, why: str, **who: object) -> str:
+    try:
+        quarantine(layout, generation, why, **who)
+    except AgentError as error:
+        return error.message
+    return "it is in quarantine now"
 
 
 def _candidates(layout: Layout, seq: int) -> List[Generation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Sequence
 
 from ..call import Call
 from ..faults import AgentError, as_agent_error
@@ -12,7 +12,7 @@ from ..generations.trust import NAME as VERIFIED
 from ..guard import BuildLock, patience_of
 from ..layout import DATABASE, Layout, is_folder
 from .audit import note
-from .known import kept
+from .known import NOBODY_CAN_TELL, kept
 from .removal import (
     DOOMED,
     GENERATION,
@@ -62,24 +62,30 @@ def run(call: Call) -> Dict[str, object]:
         return _tidy(layout, lock, who, call.vehicle.look)
 
 
-def tidy(layout: Layout, lock: BuildLock, look: Callable[[], None] = lambda: None) -> Dict[str, object]:
+def tidy(
+    layout: Layout, lock: BuildLock, look: Callable[[], None] = lambda: None, doubts: Sequence[str] = ()
+) -> Dict[str, object]:
     """Tidy after a switch, and return what was done; never raises: the switch is made, whatever comes of this.
 
-    ``look`` is called before each removal, and may raise.
+    ``look`` is called before each removal, and may raise. ``doubts`` are why nobody could tell before the switch what
+    is in use: no generation goes then.
     """
     try:
         look()
-        return _tidy(layout, lock, {}, look)
+        return _tidy(layout, lock, {}, look, doubts)
     except Exception as error:  # noqa: BLE001 - the switch is made, and must be reported
         problem = as_agent_error(error, layout.root)
         note(layout, "gc", outcome=problem.code, problem=problem.message)
         return {"removed": [], "kept": [], "freed_bytes": 0, "notes": ["tidying failed: " + problem.message]}
 
 
-def look_through(layout: Layout) -> Plan:
+def look_through(layout: Layout, doubts: Sequence[str] = ()) -> Plan:
     """Return what tidying would remove now."""
     generations = layout.all_generations()
     why, notes = kept(layout, generations)
+    if doubts:
+        why = {name: reasons or [NOBODY_CAN_TELL] for name, reasons in why.items()}
+        notes = [*doubts, *notes]
     doomed = [doom(GENERATION, one.name, one.path) for one in reversed(generations) if not why[one.name]]
     begun = [name for name in names_in(layout.stagings) if _KEY.match(name)]
     doomed += _older(layout.stagings, STAGING, begun, STAGINGS)
@@ -89,15 +95,17 @@ def look_through(layout: Layout) -> Plan:
     return Plan(doomed + _leftovers(layout), why, notes + told)
 
 
-def _tidy(layout: Layout, lock: BuildLock, who: Dict[str, object], look: Callable[[], None]) -> Dict[str, object]:
+def _tidy(
+    layout: Layout, lock: BuildLock, who: Dict[str, object], look: Callable[[], None], doubts: Sequence[str] = ()
+) -> Dict[str, object]:
     lock.check()
     restored = put_back_pinned(layout)
-    plan = look_through(layout)
+    plan = look_through(layout, doubts)
     done = remove_all(layout, plan.doomed, look)
     if done.gone:
         names = ["%s %s" % (one.kind, one.name) for one in done.gone]
         note(layout, "gc", **who, outcome="done", removed=names, freed_bytes=sum(one.bytes for one in done.gone))
-    return _told(layout, look_through(layout), done.gone, restored + plan.notes + done.notes)
+    return _told(layout, look_through(layout, doubts), done.gone, restored + plan.notes + done.notes)
 
 
 def _told(layout: Layout, plan: Plan, gone: List[Doomed], notes: List[str]) -> Dict[str, object]:

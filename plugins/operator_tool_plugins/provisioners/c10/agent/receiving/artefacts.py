@@ -11,6 +11,7 @@ import struct
 import time
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
+from ..cache_root import prepare_root
 from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError, free_space
@@ -18,7 +19,7 @@ from ..generations.files import FileEntry, hash_file
 from ..generations.manifest import read_manifest
 from ..ground import check_ground
 from ..guard import BuildLock, patience_of
-from ..layout import ARTEFACTS, Layout, is_folder, is_plain_file, make_folder, remove, sync_folder
+from ..layout import ARTEFACTS, PRIVATE_MODE, Layout, is_folder, is_plain_file, make_folder, remove, sync_folder
 from ..wire import FRAME_ARTEFACT, FRAME_PING, FRAME_SEAL
 from .artefact_list import asked_artefacts
 from .part_file import PartFile, copied, part_name
@@ -57,7 +58,7 @@ def run(call: Call) -> Dict[str, object]:
     wanted = asked_artefacts(request) or ()
     check_ground(call, layout)
     call.vehicle.begin(layout)
-    layout.make()
+    prepare_root(layout)
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
         "run_id": request.text("run_id"),
@@ -67,7 +68,7 @@ def run(call: Call) -> Dict[str, object]:
         call.vehicle.look()
         staging = layout.staging(key)
         take_back(layout, key)
-        make_folder(staging)
+        make_folder(staging, PRIVATE_MODE)
         make_folder(os.path.join(staging, ARTEFACTS))
         return Receiver(call, layout, staging, wanted).receive()
 

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from ..cache_root import prepare_root
 from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError, free_space
@@ -44,7 +45,7 @@ def run(call: Call) -> Dict[str, object]:
     content_key = request.content_key()
     check_ground(call, layout)
     call.vehicle.begin(layout)
-    layout.make()
+    prepare_root(layout)
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
         "run_id": request.text("run_id"),

@@ -9,11 +9,13 @@ import sqlite3
 from types import TracebackType
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Type
 
-from ..generations.state import committed_seq
+from ..keeping.claims import why_not_reusable
 from ..layout import (
     BOOT_ID,
     DATABASE,
+    FILE_MODE,
     MANIFEST,
+    PRIVATE_MODE,
     SIGNATURE,
     Layout,
     boot_id,
@@ -177,16 +179,19 @@ class Staging:
 
 
 def take_back(layout: Layout, content_key: str) -> bool:
-    """Make a generation of this key that was renamed but never switched to the staging again; tell if there is one."""
+    """Make a generation of this key that was renamed but never switched to the staging again; tell if there is one.
+
+    One that is pinned stays, and so does each where nobody can tell what it is; then there is none.
+    """
     folder = layout.staging(content_key)
     if not is_folder(folder):
-        current = layout.current()
         for generation in layout.all_generations():
-            if generation.seq > committed_seq(layout) and generation.key_prefix == content_key[:12]:
-                if generation == current:
-                    continue
+            if generation.key_prefix == content_key[:12] and why_not_reusable(layout, generation) is None:
                 os.rename(generation.path, folder)
-                break
+                if why_not_reusable(layout, generation) is None:
+                    break
+                # Pinned in between: whoever pins looks afterwards, as we do, so that one of us sees the other.
+                os.rename(folder, generation.path)
     return is_folder(folder)
 
 
@@ -194,7 +199,7 @@ def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) 
     """Return the staging database of this cache, made when there is none; what was taken back need not be sent."""
     folder = layout.staging(content_key)
     take_back(layout, content_key)
-    make_folder(folder)
+    make_folder(folder, PRIVATE_MODE)
     for name in os.listdir(folder):
         # Only our own regular files may lie here; what SQLite opens by its path must not lead elsewhere.
         path = os.path.join(folder, name)
@@ -203,7 +208,7 @@ def open_staging(layout: Layout, content_key: str, tick: Callable[[int], None]) 
     database = os.path.join(folder, DATABASE)
     if os.path.lexists(database):
         # A generation's database can't be written to; one that was taken back can.
-        os.chmod(database, 0o644)
+        os.chmod(database, FILE_MODE)
     return Staging(folder, tick)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Optional, Tuple
 
+from ..cache_root import prepare_root
 from ..call import Call
 from ..failpoints import failpoint
 from ..faults import AgentError
@@ -32,18 +33,14 @@ from .signers import (
     signers,
 )
 
-_OTHERS_MAY_READ = 0o022
-"""What sshd's own umask takes away as well: the login that verifies need not be the one that enrolled."""
-
 
 def run(call: Call) -> Dict[str, object]:
     """Take the request's key; with ``replace`` the key that signed the order is taken out and revoked."""
     request = call.request
     layout = Layout(request.text("root"))
     principal, key, replace = _wanted(call)
-    os.umask(_OTHERS_MAY_READ)
     refuse_if_armed(layout)
-    layout.make()
+    prepare_root(layout)
     holder: Dict[str, object] = {
         "operator": request.text("operator", ""),
         "run_id": request.text("run_id"),
@@ -52,7 +49,7 @@ def run(call: Call) -> Dict[str, object]:
     with BuildLock(layout).acquire(patience_of(call, 5.0), holder):
         found = enrolled(layout)
         said: Dict[str, object] = {"principal": principal, "public_key": key_words(key), "replace": replace}
-        signer = orderer(call, found, "enrol_signer", said) if found is not None else None
+        signer = orderer(call, layout, found, "enrol_signer", said) if found is not None else None
         if found is None:
             _refuse_first(call, principal, key)
         elif key in found.revoked:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 from ..call import Call
 from ..faults import AgentError
-from ..layout import Layout, companion_id
+from ..identity import own_id
+from ..layout import Layout
+from ..strict_json import parse_object
 from . import sshsig
 from .signers import Enrolled, Signer, enrolled, fingerprint, key_words
 
@@ -43,22 +45,21 @@ def check_order(call: Call, layout: Layout, verb: str, fields: Dict[str, object]
     The request brings ``order``, a text, and ``order_signature``. Raises ``signature`` or ``signers``.
     """
     found = enrolled(layout)
-    return "" if found is None else orderer(call, found, verb, fields).principal
+    return "" if found is None else orderer(call, layout, found, verb, fields).principal
 
 
-def orderer(call: Call, found: Enrolled, verb: str, fields: Dict[str, object]) -> Signer:
+def orderer(call: Call, layout: Layout, found: Enrolled, verb: str, fields: Dict[str, object]) -> Signer:
     """Return the signer of the request's order; raises ``signature``."""
-    text = call.request.text_or_none("order")
-    if text is None:
+    if call.request.text_or_none("order") is None:
         raise AgentError("signature", "this companion takes orders from its signers alone, and this one is not signed")
     data = call.request.data("order")
     signer = signer_of(found, data, call.request.text_or_none("order_signature"), ORDER_NAMESPACE)
-    wanted = {"verb": verb, "companion_id": companion_id(), "nonce": call.nonce, **fields}
+    wanted = {"verb": verb, "companion_id": own_id(layout), "nonce": call.nonce, **fields}
     try:
-        said = json.loads(text, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
+        said = parse_object(data)
+    except ValueError as error:
         raise AgentError("signature", "the order that was signed can't be read: %s" % error) from None
-    if not isinstance(said, dict) or set(said) != set(wanted):
+    if set(said) != set(wanted):
         raise AgentError("signature", "the order that was signed must have exactly %s" % ", ".join(sorted(wanted)))
     # JSON's true is not its 1.
     others = [name for name in sorted(wanted) if json.dumps(said[name]) != json.dumps(wanted[name])]
@@ -145,10 +146,3 @@ def _in_memory(data: bytes) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def _no_duplicates(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields
