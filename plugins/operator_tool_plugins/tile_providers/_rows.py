@@ -33,7 +33,8 @@ class RowsWatch:
         self._other = "xyz" if from_south else "tms"
         self._is_set = is_set
         self._found: set[int] = set()
-        self._mirrored: dict[int, TileId] = {}
+        self._two_sided: set[int] = set()
+        self._mirrored: set[int] = set()
         self._asked: dict[int, int] = {}
 
     def found(self, tile: TileId) -> None:
@@ -44,28 +45,37 @@ class RowsWatch:
         """Say whether any tile of this zoom was there."""
         return z in self._found
 
-    def wants_other(self, z: int) -> bool:
-        """Say whether the other side is to be looked at for a tile of this zoom that is not there."""
-        return not (self._is_set or z in self._found or z in self._mirrored or self._asked.get(z, 0) >= _MOST_ASKED)
+    def is_turned(self, tile: TileId, *, is_there: Callable[[], bool], has_half: Callable[[], bool]) -> bool:
+        """Say whether a tile that is not there seems to be under the row that is counted from the other side.
 
-    def missed(self, tile: TileId, *, other_is_there: bool) -> None:
-        """Note what the other side has for a tile that is not there."""
-        self._asked[tile.z] = self._asked.get(tile.z, 0) + 1
-        if other_is_there:
-            self._mirrored[tile.z] = tile
-
-    def judge(self, has_half: Callable[[TileId], bool]) -> None:
-        """Raise ``DownloadError`` where a zoom shows that its rows are counted from the other side.
-
-        ``has_half`` says whether the collection has any tile of that zoom in a tile's half of the world: then it is no
-        mirrored one but has a hole.
+        ``is_there`` looks for it; ``has_half`` says whether the collection has any tile of that zoom in this tile's
+        half of the world: then it is no mirrored one but has a hole. Such a tile is no absent one, which would be
+        remembered.
         """
-        for z, tile in sorted(self._mirrored.items()):
-            if z not in self._found and not has_half(tile):
-                side = "north" if self._other == "xyz" else "south"
-                raise DownloadError(
-                    f"not one of the tiles that are needed at zoom {z} is in {self._named}, but the mirrored rows are:"
-                    f" its rows seem to be counted from the {side}",
-                    hint=f"Set {self._setting}={self._other}, if the imagery is of that place.",
-                    retryable=False,
-                )
+        z = tile.z
+        if self._is_set or z in self._found or z in self._two_sided or self._asked.get(z, 0) >= _MOST_ASKED:
+            return False
+        self._asked[z] = self._asked.get(z, 0) + 1
+        if not is_there():
+            return False
+        if z not in self._mirrored and has_half():
+            self._two_sided.add(z)
+            return False
+        self._mirrored.add(z)
+        return True
+
+    @property
+    def reason(self) -> str:
+        """Why a tile is not given that seems to be under another row."""
+        return f"not under its row, but under the one that is counted from the other side: see {self._setting}"
+
+    def judge(self) -> None:
+        """Raise ``DownloadError`` where a zoom shows that its rows are counted from the other side."""
+        for z in sorted(self._mirrored - self._found):
+            side = "north" if self._other == "xyz" else "south"
+            raise DownloadError(
+                f"not one of the tiles that are needed at zoom {z} is in {self._named}, but the mirrored rows are:"
+                f" its rows seem to be counted from the {side}",
+                hint=f"Set {self._setting}={self._other}, if the imagery is of that place.",
+                retryable=False,
+            )

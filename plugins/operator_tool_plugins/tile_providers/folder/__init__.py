@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from operator_tool.api import (
     Meta,
     PluginSettings,
     ProviderInfo,
+    Refused,
     RunContext,
     TileId,
     TileResult,
@@ -43,6 +45,8 @@ from .plain_file import close_file, read_tile
 
 _ENDINGS = ("jpg", "png", "jpeg", "webp")
 _UNREADABLE_IN_A_ROW = 24
+_MOST_LOOKED_FOR = 1_000
+"""So many tiles that are not there are looked for under other names, none of their zoom having been found."""
 
 
 class FolderSettings(PluginSettings, frozen=True, kw_only=True):
@@ -87,6 +91,7 @@ class FolderProvider:
         self._context = context
         self._look: Look | None = None
         self._unreadable_in_a_row = 0
+        self._looked_for_names = 0
 
     def describe(self) -> ProviderInfo:
         """Return what the folders' names, the metadata and a first tile say.
@@ -134,7 +139,7 @@ class FolderProvider:
             from_south=look.from_south,
             is_set=self._settings.layout != "auto",
         )
-        missed: dict[int, TileId] = {}
+        renamed: dict[int, tuple[TileId, str]] = {}
         with ExitStack() as held:
             zooms = {z: held.enter_context(HeldZoom(look.root / str(z))) for z in look.zooms}
             for tile in wanted:
@@ -147,18 +152,22 @@ class FolderProvider:
                 result = self._tile(zoom, _names(tile.id, endings, from_south=look.from_south), tile)
                 if not isinstance(result, Absent):
                     watch.found(tile.id)
-                else:
-                    missed.setdefault(tile.id.z, tile.id)
-                    if watch.wants_other(tile.id.z):
-                        other = zoom.has_any(_names(tile.id, endings, from_south=not look.from_south))
-                        watch.missed(tile.id, other_is_there=other)
+                elif watch.is_turned(
+                    tile.id,
+                    is_there=partial(zoom.has_any, _names(tile.id, endings, from_south=not look.from_south)),
+                    has_half=partial(_has_half, look, tile.id),
+                ):
+                    result = Refused(tile.id, watch.reason)
+                elif not watch.has_found(tile.id.z) and (like := self._like(look, tile.id)):
+                    renamed.setdefault(tile.id.z, (tile.id, like))
+                    result = Refused(tile.id, f"not in the folder by its name, but {like} is")
                 yield result
         if not self._settings.dataset:
             self._check_unchanged(look)
-        watch.judge(lambda tile: _has_half(look, tile))
-        for z, tile_id in missed.items():
+        watch.judge()
+        for z, (tile_id, like) in renamed.items():
             if not watch.has_found(z):
-                self._check_name(look, tile_id)
+                raise self._misnamed(look, tile_id, like)
 
     def close(self) -> None:
         """Nothing is held between two fetches."""
@@ -168,19 +177,22 @@ class FolderProvider:
             self._look = look_at(self._settings.path, self._settings.layout)
         return self._look
 
-    def _check_name(self, look: Look, tile: TileId) -> None:
-        """Raise ``DownloadError`` where a tile that is not there seems to be there under another name."""
-        row = (1 << tile.z) - 1 - tile.y if look.from_south else tile.y
-        like = name_like(look.root / str(tile.z), tile, row)
-        if like:
-            raise DownloadError(
-                f"not one of the tiles that are needed at zoom {tile.z} is in {self._settings.path} by its name:"
-                f" {tile.z}/{tile.x}/{row}.jpg (or png, webp) is not there, but"
-                f" {tile.z}/{escape_controls(like, limit=80)} is",
-                hint="Name the files z/x/y.jpg, with plain numbers and nothing between number and ending; then run the"
-                " same command again.",
-                retryable=False,
-            )
+    def _like(self, look: Look, tile: TileId) -> str:
+        """Return the name, safe to show, under which a tile seems to lie that is not there; empty where none does."""
+        self._looked_for_names += 1
+        if self._looked_for_names > _MOST_LOOKED_FOR:
+            return ""
+        like = name_like(look.root / str(tile.z), tile, _row(look, tile))
+        return escape_controls(f"{tile.z}/{like}", limit=100) if like else ""
+
+    def _misnamed(self, look: Look, tile: TileId, like: str) -> DownloadError:
+        return DownloadError(
+            f"not one of the tiles that are needed at zoom {tile.z} is in {self._settings.path} by its name:"
+            f" {tile.z}/{tile.x}/{_row(look, tile)}.jpg (or png, webp) is not there, but {like} is",
+            hint="Name the files z/x/y.jpg, with plain numbers and nothing between number and ending; then run the same"
+            " command again.",
+            retryable=False,
+        )
 
     def _tile(self, zoom: HeldZoom, names: list[str], wanted: WantedTile) -> TileResult:
         try:
@@ -216,6 +228,10 @@ class FolderProvider:
                 f"{self._settings.path} was changed while it was read",
                 hint="Run the same command again once nothing writes to it, or name the imagery with folder.dataset.",
             )
+
+
+def _row(look: Look, tile: TileId) -> int:
+    return (1 << tile.z) - 1 - tile.y if look.from_south else tile.y
 
 
 def _names(tile: TileId, endings: Sequence[str], *, from_south: bool) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from operator_tool.api import (
     Meta,
     PluginSettings,
     ProviderInfo,
+    Refused,
     RunContext,
     Tile,
     TileId,
@@ -97,15 +99,17 @@ class MbtilesProvider:
             if self._context.cancelled.is_set():
                 return
             result = self._tile(look, tile.id, from_south=from_south)
-            if isinstance(result, Absent):
-                if watch.wants_other(tile.id.z):
-                    other = self._tile(look, tile.id, from_south=not from_south)
-                    watch.missed(tile.id, other_is_there=not isinstance(other, Absent))
-            else:
+            if not isinstance(result, Absent):
                 watch.found(tile.id)
+            elif watch.is_turned(
+                tile.id,
+                is_there=partial(self._is_there, look, tile.id, from_south=not from_south),
+                has_half=partial(self._has_half, look, tile.id, from_south=from_south),
+            ):
+                result = Refused(tile.id, watch.reason)
             yield result
         self._database.check_unchanged()
-        watch.judge(lambda tile: self._has_half(look, tile, from_south=from_south))
+        watch.judge()
 
     def close(self) -> None:
         """Close the file; may be called while another thread is still within ``fetch``."""
@@ -138,6 +142,9 @@ class MbtilesProvider:
         if sniff_picture_format(data) is None:
             return Corrupt(tile, no_picture(data))
         return Tile(tile, data)
+
+    def _is_there(self, look: Look, tile: TileId, *, from_south: bool) -> bool:
+        return not isinstance(self._tile(look, tile, from_south=from_south), Absent)
 
     def _has_half(self, look: Look, tile: TileId, *, from_south: bool) -> bool:
         """Say whether the file has any tile of this zoom in the half of the world that this one is in."""

@@ -27,7 +27,24 @@ _PLAIN = re.compile(
 """Names, numbers and comparisons: neither what joins texts nor what repeats them."""
 _CALL = re.compile(r"(\w+)\s*\(")
 _NO_FUNCTIONS = frozenset(
-    {"as", "on", "and", "or", "in", "not", "from", "join", "where", "select", "cast", "using", "case"}
+    {
+        "as",
+        "on",
+        "and",
+        "or",
+        "in",
+        "not",
+        "from",
+        "join",
+        "where",
+        "select",
+        "cast",
+        "using",
+        "case",
+        "when",
+        "then",
+        "else",
+    }
 )
 _NESTED = re.compile(r"\(\s*(?:select|values)\b|\bwith\b", re.IGNORECASE)
 _COMPUTED = re.compile(r"\bgenerated\b|\bas\s*\(", re.IGNORECASE)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from operator_tool.api import Absent, ConfigError, DownloadError, RunContext, TileId, TileResult, WantedTile
+from operator_tool.api import Absent, ConfigError, DownloadError, Refused, RunContext, TileId, TileResult, WantedTile
 
 from .archive import Archive
 from .header import Span
@@ -62,7 +62,7 @@ class FileSource:
     def fetch(self, wanted: Iterator[WantedTile], archive: Archive) -> Iterator[TileResult]:
         """Yield the tiles in the order in which they are wanted."""
         found: set[int] = set()
-        mirrored: dict[int, TileId] = {}
+        mirrored: set[int] = set()
         for tile in wanted:
             if self._context.cancelled.is_set():
                 return
@@ -70,23 +70,18 @@ class FileSource:
             z = tile.id.z
             if not isinstance(place, Absent):
                 found.add(z)
-            elif z not in found and z not in mirrored and archive.has(_turned(tile.id)):
-                mirrored[z] = tile.id
+            elif z not in found and _is_turned(archive, tile.id):
+                mirrored.add(z)
+                place = Refused(tile.id, "not under its row, but under the one that is counted from the other side")
             yield archive.picture(tile.id, self.read(place)) if isinstance(place, Span) else place
         self._check_unchanged()
-        self._check_rows({z: tile for z, tile in mirrored.items() if z not in found}, archive)
-
-    def _check_rows(self, mirrored: dict[int, TileId], archive: Archive) -> None:
-        """Raise ``DownloadError`` where not one tile of a zoom is there, but the mirrored ones are."""
-        for z, tile in mirrored.items():
-            near = (archive.has(TileId(z, tile.x + dx, tile.y + dy)) for dx in range(-8, 9) for dy in range(-8, 9))
-            if not any(near):
-                raise DownloadError(
-                    f"not one of the tiles that are needed at zoom {z} is in {self._path}, but the mirrored ones are:"
-                    " it seems to have been made of rows that are counted from the other side",
-                    hint="Make the archive again, with the rows the other way round.",
-                    retryable=False,
-                )
+        for z in sorted(mirrored - found):
+            raise DownloadError(
+                f"not one of the tiles that are needed at zoom {z} is in {self._path}, but the mirrored ones are: it"
+                " seems to have been made of rows that are counted from the other side",
+                hint="Make the archive again, with the rows the other way round.",
+                retryable=False,
+            )
 
     def dataset(self, archive: Archive) -> str:
         """Return the file's identity. Its time counts: other imagery in a file of the same size would go unseen."""
@@ -111,6 +106,11 @@ class FileSource:
         return DownloadError(f"{self._path} was changed while it was read", hint="Run the same command again.")
 
 
-def _turned(tile: TileId) -> TileId:
-    """Return the tile of the row that is counted from the other side."""
-    return TileId(tile.z, tile.x, (1 << tile.z) - 1 - tile.y)
+def _is_turned(archive: Archive, tile: TileId) -> bool:
+    """Say whether a tile that is not there is under the row that is counted from the other side, and none is near."""
+    z, x, y = tile.z, tile.x, tile.y
+    if not archive.has(TileId(z, x, (1 << z) - 1 - y)):
+        return False
+    side = range(1 << z)
+    near = (TileId(z, x + dx, y + dy) for dx in range(-8, 9) for dy in range(-8, 9))
+    return not any(archive.has(one) for one in near if one.x in side and one.y in side)

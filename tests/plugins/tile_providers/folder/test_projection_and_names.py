@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import Absent, ConfigError, DownloadError, TileId
+from operator_tool.api import Absent, ConfigError, DownloadError, Refused, TileId, WantedTile
 from tests.plugins.tile_providers.folder.folders import fetch, make_folder, pictures, provider
 from tests.support.pictures import real_jpeg, real_png
 from tests.support.real_parts import require
@@ -119,6 +119,7 @@ def test_mirrored_rows_are_a_fact_about_the_folder_and_no_gaps(tmp_path: Path) -
     with pytest.raises(DownloadError) as caught:
         fetch(provider(path), _MUNICH)
     assert "folder.layout=tms" in caught.value.hint
+    assert isinstance(next(iter(provider(path).fetch(iter([WantedTile(_MUNICH)])))), Refused)
     assert pictures(fetch(provider(path, layout="tms"), _MUNICH)) == [real_jpeg(1)]
     assert isinstance(fetch(provider(path, layout="xyz"), _MUNICH)[0], Absent)
 
@@ -152,6 +153,7 @@ def test_a_tile_under_another_name_ends_the_run_with_that_name(tmp_path: Path, f
     with pytest.raises(DownloadError) as caught:
         fetch(made, TileId(3, 4, 2), _MUNICH)
     assert file in caught.value.message
+    assert isinstance(next(iter(made.fetch(iter([WantedTile(_MUNICH)])))), Refused)
 
 
 def test_a_zoom_that_simply_lacks_tiles_has_gaps(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_tool.api import Absent, ConfigError, DownloadError, Tile, TileId
+from operator_tool.api import Absent, ConfigError, DownloadError, Refused, Tile, TileId, WantedTile
 from tests.plugins.tile_providers.mbtiles.files import METADATA, Opener, fetch, make_file, picture
 
 _MUNICH = TileId(15, 17435, 11371)
@@ -136,6 +136,8 @@ def test_mirrored_rows_are_a_fact_about_the_file_and_no_gaps(tmp_path: Path, pro
         fetch(made, TileId(14, 1, 1), _MUNICH)
     assert "mbtiles.layout=xyz" in caught.value.hint
     assert not caught.value.retryable
+    # Not absent: that would be remembered, and hide the tile from the run with the right setting.
+    assert isinstance(next(iter(made.fetch(iter([WantedTile(_MUNICH)])))), Refused)
     assert "gaps" not in caught.value.message + caught.value.hint
 
 
