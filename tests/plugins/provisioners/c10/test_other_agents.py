@@ -137,10 +137,12 @@ def test_the_agents_of_a_folder_are_listed(file: Path, tmp_path: Path) -> None:
     agent_file(folder)
     linked = other_agent(folder, "0.9", 1)
     os.utime(linked, (5, 5))
+    (folder / "c10-agent-ffffffffffff.pyz").write_bytes(linked.read_bytes())
     report = ask(file, "agents", tmp_path / "cache", order_of(1), agent_dir=str(folder))
     told = [(one["name"], one["version"], one["protocol"], one["linked"]) for one in report["agents"]]
     assert told[0] == (linked.name, "0.9", 1, True)
-    assert told[1] == ("c10-agent-000000000013.pyz", "", 0, False)
+    assert told[1] == ("c10-agent-ffffffffffff.pyz", "", 0, False)
+    assert told[2] == ("c10-agent-000000000013.pyz", "", 0, False)
     assert len(told) == 16
     assert report["agents"][1]["problem"]
 
