@@ -59,6 +59,9 @@ def memory_problems(layout: Layout) -> List[Dict[str, object]]:
     except AgentError as error:
         said: Dict[str, object] = {"code": "state", "problem": error.message}
         return problems if said in problems else [*problems, said]
+    except OSError:
+        # It is among the problems of the files already.
+        return problems
     if pointer is None and os.path.lexists(layout.current_link) and layout.current() is None:
         pointer = "current leads to no generation"
     return problems + ([{"code": "pointer", "problem": pointer}] if pointer else [])
