@@ -173,7 +173,13 @@ def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
     causes = {one.cause for one in (*estimate.refused, estimate.first_nowhere) if one is not None}
     raise GapsError(
         f"the download would end with gaps, {allowed} are allowed: {'; '.join(said)}",
-        hint=estimate.hint or gaps_hint(causes, missing=missing, wanted=missing if nothing else estimate.tiles),
+        hint=estimate.hint
+        or gaps_hint(
+            causes,
+            missing=missing,
+            wanted=missing if nothing else estimate.tiles,
+            perhaps_more=estimate.to_fetch > 0,
+        ),
         retryable=False,
     )
 

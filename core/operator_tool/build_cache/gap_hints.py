@@ -48,10 +48,19 @@ def size_hint(wrong: WrongSize) -> str:
     )
 
 
-def gaps_hint(causes: Collection[GapCause], *, missing: int, wanted: int, wrong_size: WrongSize | None = None) -> str:
-    """Return what to do about so many missing tiles."""
+def gaps_hint(
+    causes: Collection[GapCause],
+    *,
+    missing: int,
+    wanted: int,
+    wrong_size: WrongSize | None = None,
+    perhaps_more: bool = False,
+) -> str:
+    """Return what to do about so many missing tiles; ``perhaps_more`` where they are only those that are known of."""
     if wrong_size is not None:
         return size_hint(wrong_size)
     if missing >= wanted:
         return _NOTHING_CAME[min(causes, key=TELLING.index, default=GapCause.ABSENT)]
+    if perhaps_more:
+        return "Add a second --provider, or accept the gaps with --allow-gaps: the download says how many there are."
     return f"Add a second --provider, or accept the gaps with --allow-gaps {missing}."

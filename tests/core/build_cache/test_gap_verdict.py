@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from operator_tool.api import CacheGaps, CompanionState, CurrentCache, GapPlace, TileId
+from operator_tool.api import CacheGaps, CacheOrder, CompanionSession, CompanionState, CurrentCache, GapPlace, TileId
 from operator_tool.build_cache.gap_verdict import gaps_there, order_of_the_current
 from operator_tool.build_cache.misses import pack
 from operator_tool.build_cache.nearest_gap import nearest_gap
 from operator_tool.geo.route import place_on_route, route_of
 from tests.support.bench import REQUEST, Bench
-from tests.support.memory import FLIGHT, MemoryProvider, flight_of
+from tests.support.memory import FLIGHT, MemoryProvider, MemoryProvisioner, flight_of
 
 
 def test_a_build_with_gaps_says_so_by_zoom_and_place(tmp_path: Path) -> None:
@@ -118,3 +118,42 @@ def test_a_cache_that_allowed_another_number_is_still_this_flights(tmp_path: Pat
     assert order_of_the_current(state(built.content_key, 8), order) is None
     assert order_of_the_current(state(built.content_key, None), order) is None
     assert order_of_the_current(state(order.content_key, 0), order) is None
+
+
+class Tells(MemoryProvisioner):
+    """A companion that says of its cache how many gaps its build allowed."""
+
+    allowed: dict[str, int]
+
+    def prepare(self, session: CompanionSession, order: CacheOrder) -> CompanionState:
+        state = super().prepare(session, order)
+        if self.current is None:
+            self.allowed = {order.content_key: order.inputs.allow_gaps}
+            return state
+        current = CurrentCache(content_key=self.current, allow_gaps=self.allowed[self.current])
+        return msgspec.structs.replace(state, current=current)
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 500])
+def test_verify_ready_finds_the_cache_whatever_number_its_build_allowed(tmp_path: Path, allowed: int) -> None:
+    """What this command allows is another matter: the same tiles lie there."""
+    bench = Bench(tmp_path)
+    bench.provisioner = Tells()
+    first = next(iter(bench.orchestrator().plan(REQUEST).coverage.tiles()))
+    bench.providers = [("memory", MemoryProvider(absent=lambda tile: tile == first))]
+    assert bench.build(msgspec.structs.replace(REQUEST, allow_gaps=7)).exit_code == 0
+    plan, state, _ = bench.orchestrator().ask(msgspec.structs.replace(REQUEST, allow_gaps=allowed))
+    assert state.up_to_date
+    assert gaps_there(state, plan.coverage.count) == CacheGaps(missing=1)
+    other = msgspec.structs.replace(REQUEST, allow_gaps=allowed, zooms=(15,))
+    assert not bench.orchestrator().ask(other)[1].up_to_date
+
+
+def test_a_cache_without_a_single_tile_is_not_built(tmp_path: Path) -> None:
+    """However many gaps are allowed; and the hint doesn't say to allow them."""
+    bench = Bench(tmp_path)
+    bench.providers = [("memory", MemoryProvider(absent=lambda _: True))]
+    report = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=100_000))
+    assert report.exit_code == 20
+    assert "--allow-gaps" not in report.remediation
+    assert not bench.provisioner.pictures
