@@ -9,7 +9,7 @@ import pytest
 
 from operator_tool.api import CacheOrder, CompanionSession, CompanionState, CurrentCache, Notice, NotReadyError
 from operator_tool.build_cache.lock import operator_name
-from operator_tool.build_cache.replacing import replaced_cache_words
+from operator_tool.build_cache.replacing import age_of, replaced_cache_words
 from tests.support.bench import REQUEST, Bench
 from tests.support.memory import FLIGHT, MemoryProvisioner
 
@@ -117,3 +117,9 @@ def test_a_companion_without_a_cache_replaces_nothing(tmp_path: Path) -> None:
         replaced_cache_words(
             msgspec.structs.replace(state, generation="g", current=cache()), order, REQUEST, now_s=NOW_S
         )
+
+
+def test_a_cache_from_after_now_has_no_age() -> None:
+    """Neither a negative one nor none; one from before has."""
+    assert age_of(cache(age_s=-1.0), now_s=NOW_S) is None
+    assert age_of(cache(age_s=90.0), now_s=NOW_S) == 90.0
