@@ -184,8 +184,7 @@ class Download:
 
     def _judge(self, counts: TileCounts) -> None:
         taken_back = sum(one.tally.taken_back for one in self._passes)
-        # A cache without a single tile is none, whatever was allowed.
-        if counts.missing <= self._plan.inputs.allow_gaps and counts.missing < counts.wanted:
+        if counts.missing <= self._plan.inputs.allow_gaps:
             if taken_back:
                 raise TakenBackError(
                     f"{taken_back} tiles that were handed on turned out to be placeholders, and were forgotten",

@@ -157,7 +157,7 @@ def check_foreseen(plan: CachePlan, estimate: Estimate) -> None:
     nothing = estimate.nowhere == estimate.tiles or (
         bool(estimate.refused) and not estimate.sampled and not estimate.held
     )
-    if not missing or (missing <= allowed and estimate.nowhere < estimate.tiles):
+    if missing <= allowed:
         return
     said = []
     if estimate.nowhere:

@@ -25,10 +25,11 @@ def gaps_there(state: CompanionState, wanted_tiles: int) -> CacheGaps | None:
 
     The number comes from the tiles that were verified. What the cache says of itself is believed where it agrees.
     """
-    if not 0 < state.verified_tiles <= wanted_tiles:
-        return None
-    missing = wanted_tiles - state.verified_tiles
     said = state.current.gaps if state.current is not None else None
+    missing = wanted_tiles - state.verified_tiles
+    if missing < 0 or (not state.verified_tiles and (said is None or said.missing != missing)):
+        # A provisioner that does not count says 0: that alone is no cache without a tile.
+        return None
     return said if said is not None and said.missing == missing else CacheGaps(missing=missing)
 
 

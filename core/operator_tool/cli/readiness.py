@@ -30,6 +30,7 @@ _FILL_THEM = (
     "Run build-cache with a further --provider that has these tiles. To fly with the gaps, allow them by this very"
     " command: --allow-gaps"
 )
+_NOTHING_THERE = "The cache has no tile at all. Run build-cache with a --provider that has this ground."
 _PUT_THEM_THERE = "Put each required file where it is named, and ask again."
 
 
@@ -114,7 +115,8 @@ def judged(
         verified = Check(name=_VERIFIED, ok=None, detail=seen)
     holes = _gaps_check(plan, gaps)
     if gaps is not None and not holes.ok:
-        code, hint = NotReadyError.exit_code, f"{_FILL_THEM} {gaps.missing}."
+        nothing = gaps.missing >= plan.coverage.count
+        code, hint = NotReadyError.exit_code, _NOTHING_THERE if nothing else f"{_FILL_THEM} {gaps.missing}."
     files = Check(name=_FILES, ok=_seen(state, not state.missing_files), detail="; ".join(state.missing_files))
     if state.missing_files and code == 0:
         code, hint = NotReadyError.exit_code, _PUT_THEM_THERE
@@ -227,7 +229,7 @@ def _gaps_check(plan: CachePlan, gaps: CacheGaps | None) -> Check:
     words = gaps_words(gaps, plan.coverage.count)
     return Check(
         name=_GAPS,
-        ok=gaps.missing <= allowed,
+        ok=gaps.missing <= allowed and gaps.missing < plan.coverage.count,
         detail=f"{words}; this command allows {allowed:,}" if gaps.missing else words,
     )
 

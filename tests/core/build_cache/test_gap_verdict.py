@@ -149,11 +149,22 @@ def test_verify_ready_finds_the_cache_whatever_number_its_build_allowed(tmp_path
     assert not bench.orchestrator().ask(other)[1].up_to_date
 
 
-def test_a_cache_without_a_single_tile_is_not_built(tmp_path: Path) -> None:
-    """However many gaps are allowed; and the hint doesn't say to allow them."""
+def test_where_nothing_came_the_hint_is_never_to_accept_it(tmp_path: Path) -> None:
+    """What to look at depends on why; whoever allowed them all has a cache with gaps alone, and is told."""
     bench = Bench(tmp_path)
     bench.providers = [("memory", MemoryProvider(absent=lambda _: True))]
-    report = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=100_000))
+    report = bench.build()
     assert report.exit_code == 20
     assert "--allow-gaps" not in report.remediation
-    assert not bench.provisioner.pictures
+    allowed = bench.build(msgspec.structs.replace(REQUEST, allow_gaps=100_000))
+    assert (allowed.exit_code, allowed.verdict) == (0, "built WITH GAPS")
+    assert allowed.gaps is not None
+    assert allowed.gaps.missing == allowed.tiles.wanted
+
+
+def test_a_cache_without_a_tile_is_known_by_its_own_word() -> None:
+    """Else a provisioner that does not count is taken for one."""
+    state = CompanionState(companion_id="c", agent_version="1", up_to_date=True, verified_tiles=0)
+    empty = CacheGaps(missing=100)
+    assert gaps_there(state, 100) is None
+    assert gaps_there(msgspec.structs.replace(state, current=CurrentCache(gaps=empty)), 100) == empty

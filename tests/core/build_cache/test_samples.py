@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from operator_tool.api import (
+    Absent,
     Corrupt,
     DownloadError,
     GapCause,
@@ -130,10 +131,16 @@ def test_what_may_pass_or_what_another_may_have_ends_no_plan(tmp_path: Path) -> 
         def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
             raise DownloadError("it is down")
 
+    class Half(MemoryProvider):
+        def fetch(self, wanted: Iterator[WantedTile]) -> Iterator[TileResult]:
+            for tile in wanted:
+                yield Absent(tile.id)
+            raise DownloadError("it is down")
+
+    other = MemoryProvider(info=ProviderInfo(dataset="other"))
     nothing = MemoryProvider(absent=lambda _: True)
     away = MemoryProvider(answer=lambda wanted: Unreachable(wanted.id, "away"))
-    other = MemoryProvider(info=ProviderInfo(dataset="other"))
-    for number, chain in enumerate(((away,), (nothing, away), (nothing, Fails()))):
+    for number, chain in enumerate(((away,), (nothing, away), (nothing, Fails()), (Half(), other))):
         (folder := tmp_path / str(number)).mkdir()
         estimate = planned(Bench(folder), *chain)
         assert (estimate.lacking, estimate.refused) == (4, ())

@@ -121,7 +121,8 @@ def make_companion_transport(settings, context):
 PROVISIONER = '''
 from typing import Annotated
 from operator_tool.api import (
-    CheckedGeneration, CompanionHoldings, CompanionState, GcReport, KeptGeneration, Meta, Notice, NotReadyError,
+    CacheGaps, CheckedGeneration, CompanionHoldings, CompanionState, CurrentCache, GcReport, KeptGeneration, Meta,
+    Notice, NotReadyError,
     PluginSettings, PromptShown, Removal, RollbackReport, Soundness, VerifyError, hookimpl,
 )
 
@@ -134,6 +135,7 @@ class Settings(PluginSettings, frozen=True, kw_only=True):
     unfit: Annotated[str, Meta(description="Why its program can't run there.")] = ""
     up_to_date: Annotated[bool, Meta(description="Whether the cache is the one asked for.")] = False
     lacks: Annotated[int, Meta(description="How many tiles are missing.")] = 0
+    says: Annotated[bool, Meta(description="Whether the cache itself says what it lacks.")] = False
     counts: Annotated[bool, Meta(description="Whether it says how many tiles it verified.")] = True
     differs: Annotated[str, Meta(description="Why the cache is built anew.")] = ""
     missing: Annotated[str, Meta(description="Which file a flight needs, and what was seen of it.")] = ""
@@ -210,6 +212,7 @@ class Keeper:
         return CompanionState(
             companion_id="drone-7", agent_version="1.2+abc", generation="3-0123456789ab",
             up_to_date=self.settings.up_to_date,
+            current=CurrentCache(gaps=CacheGaps(missing=self.settings.lacks)) if self.settings.says else None,
             verified_tiles=(order.wanted_tiles - self.settings.lacks) * self.settings.counts,
             damage=self.settings.damage,
             missing_files=(self.settings.missing,) if self.settings.missing else (),

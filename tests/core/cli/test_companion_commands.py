@@ -331,6 +331,14 @@ def test_gaps_are_ready_only_where_this_very_command_allows_them(run: Run, allow
     assert ("ready WITH GAPS" in verify_ready(run, *there).stdout) == (code == 0)
 
 
+def test_a_cache_without_a_tile_is_never_ready(run: Run) -> None:
+    """Whatever is allowed; and the next step isn't to allow more."""
+    there = ("-o", "keeper.up_to_date=true", "-o", "keeper.lacks=421", "-o", "keeper.says=true", "--allow-gaps", "9999")
+    one = only(verify_ready(run, *there, "--json"))
+    assert (one["exit_code"], one["gaps"]["missing"]) == (31, 421)
+    assert "--allow-gaps" not in one["remediation"]
+
+
 def test_a_provisioner_that_does_not_count_leaves_the_gaps_unknown(run: Run) -> None:
     """It is told, in the verdict and in a note; it is no gap that was found."""
     there = ("-o", "keeper.up_to_date=true", "-o", "keeper.counts=false", "--json")
