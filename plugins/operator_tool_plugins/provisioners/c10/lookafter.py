@@ -24,7 +24,7 @@ from operator_tool.api import (
     VerifyError,
 )
 
-from .aside import READ_FROM_MEMORY, Aside, no_agent
+from .aside import INSTALL, READ_FROM_MEMORY, Aside, no_agent
 from .conversation import Conversation, NoAgentError
 from .enrol import own_name
 from .escaping import printable
@@ -131,9 +131,12 @@ class Caretaker:
         aside = Aside(self._conversation.session, self._place, self._settings, self._context)
         reads = Caretaker(aside.conversation, self._place, self._settings, self._context)
         try:
-            self._context.emit(Notice(text=f"{aside.installed().words}; {READ_FROM_MEMORY}"))
+            there = aside.installed().words
+            self._context.emit(Notice(text=f"{there}; {READ_FROM_MEMORY}"))
             reads._greet()
             return reads._verified(asked)
+        except NotReadyError as error:
+            raise CompanionError(f"{'; '.join(error.reasons)}, and {there}", hint=f"{INSTALL}.") from None
         except NoAgentError as error:
             raise self._no_agent(error) from None
         finally:
