@@ -20,7 +20,9 @@ def _locked(name: str) -> dict[str, tuple[str, str]]:
     return {package: (version, rest) for package, version, rest in entries}
 
 
-@pytest.mark.parametrize(("lock", "groups"), [("development", ("test", "docs", "lint", "benchmark")), ("nox", ("nox",))])
+@pytest.mark.parametrize(
+    ("lock", "groups"), [("development", ("test", "docs", "lint", "benchmark")), ("nox", ("nox",))]
+)
 def test_a_lock_has_what_is_asked_for(lock: str, groups: tuple[str, ...]) -> None:
     """A requirement that is added, or raised, without ``nox -s lock`` is noticed here."""
     asked = [line for group in groups for line in PROJECT["dependency-groups"][group]]
