@@ -25,7 +25,26 @@ def command(**given: Any) -> int:
     """
     from .companion_run import for_each, run_for_companions
 
-    return run_for_companions(CompanionOptions(**given), lambda run: for_each(run.attended_companions(), _status))
+    return run_for_companions(
+        CompanionOptions(**given), lambda run: _with_twins(for_each(run.attended_companions(), _status))
+    )
+
+
+def _with_twins(outcomes: tuple[CompanionOutcome, ...]) -> tuple[CompanionOutcome, ...]:
+    import msgspec
+
+    from .twins import Named, notes_on_twins
+
+    ids = ["" if one.simulated or one.state is None else one.state.companion_id for one in outcomes]
+    notes = notes_on_twins([Named(one.name, id_there) for one, id_there in zip(outcomes, ids, strict=True)])
+    told = []
+    for one, note in zip(outcomes, notes, strict=True):
+        if note and one.state is not None:
+            state = msgspec.structs.replace(one.state, notes=(*one.state.notes, note))
+            told.append(msgspec.structs.replace(one, state=state))
+        else:
+            told.append(one)
+    return tuple(told)
 
 
 def _status(one: AttendedCompanion) -> CompanionOutcome:

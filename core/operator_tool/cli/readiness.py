@@ -22,6 +22,7 @@ from .exits import say
 from .options import RunOptions
 from .reporting import as_document
 from .simulation import with_simulation
+from .twins import Named, notes_on_twins
 
 _REACHED, _AGENT, _BUILDABLE, _CURRENT, _VERIFIED = "reached", "agent", "can be built", "this cache", "verified"
 _FILES, _GAPS = "files", "gaps"
@@ -73,8 +74,18 @@ def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
     names = options.companion
     if options.all_companions or len(names) > 1:
         names = tuple(one.name for one in chosen_companions(options, open_tool(options).sources))
-        return tuple(_ask(dataclasses.replace(options, companion=(name,), all_companions=False)) for name in names)
+        return _with_twins(
+            [_ask(dataclasses.replace(options, companion=(name,), all_companions=False)) for name in names]
+        )
     return (_ask(options),)
+
+
+def _with_twins(found: Sequence[Readiness]) -> tuple[Readiness, ...]:
+    notes = notes_on_twins([Named(one.name, "" if one.simulated else one.companion_id) for one in found])
+    return tuple(
+        msgspec.structs.replace(one, notes=(*one.notes, note)) if note else one
+        for one, note in zip(found, notes, strict=True)
+    )
 
 
 def judged(

@@ -191,6 +191,20 @@ def test_a_look_is_younger_than_all_that_is_written_after_it(tmp_path: Path) -> 
         assert trust.look(str(tmp_path)) != seen
 
 
+def test_a_look_waits_until_the_kernels_clock_has_gone_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a file system counts whole seconds: until the second is over."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for written_ns, times in (
+        (1_000_000_007, [7, 7, 8]),
+        (2_000_000_000, [1_500_000_000, 2_000_000_000, 2_000_000_001]),
+    ):
+        clock = iter([1_000_000_000 + passed for passed in times])
+        monkeypatch.setattr(trust, "_kernels_time_ns", lambda clock=clock: next(clock))
+        trust.wait_for_a_later_tick([[0, 0, 0, 0, written_ns, 0]])
+    assert len(slept) == 4
+
+
 def test_a_file_of_another_time_is_not_waited_for(tmp_path: Path) -> None:
     """Whether the clock was set back or the file is old."""
     now_ns = time.time_ns()
