@@ -212,3 +212,13 @@ def test_a_file_of_another_time_is_not_waited_for(tmp_path: Path) -> None:
     trust.wait_for_a_later_tick([[0, 0, 0, 0, now_ns + offset_s * 10**9, 0] for offset_s in (-5, 3600)])
     trust.wait_for_a_later_tick([])
     assert time.monotonic() - begun_s < 0.5
+
+
+def test_every_look_at_a_folder_waits_for_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever compares with a look relies on it."""
+    waited: list[object] = []
+    monkeypatch.setattr(trust, "wait_for_a_later_tick", lambda looks: waited.extend(looks))
+    (tmp_path / "one").write_bytes(b"1")
+    seen = trust.look(str(tmp_path))
+    assert seen is not None
+    assert waited == list(seen.values())

@@ -41,9 +41,23 @@ def main(argv: List[str]) -> int:
         said = _VERBS[verb](_layout(root), argv[2] if len(argv) > 2 else "")
     except Exception as error:  # noqa: BLE001 - the answer is one line, whatever went wrong
         fault = as_agent_error(error, os.path.expanduser(root) or "/")
-        said = {"ok": False, "code": fault.code, "message": fault.message}
+        said = {"ok": False, "code": fault.code, "message": fault.message + _whose(error, root)}
     sys.stdout.write(json.dumps(said, sort_keys=True) + "\n")
     return 0 if said["ok"] else EXIT_FAILED
+
+
+def _whose(error: Exception, root: str) -> str:
+    """Return what to do where another account than that of the caches asks."""
+    try:
+        owner = os.stat(os.path.expanduser(root)).st_uid
+    except OSError:
+        return ""
+    if not isinstance(error, PermissionError) or owner == os.geteuid():
+        return ""
+    return (
+        ": run it as the account that the caches belong to (sudo -u '#%d'); for pins, give yours the folder pins"
+        % owner
+    )
 
 
 def loaded(layout: Layout, name: str) -> Dict[str, object]:
