@@ -98,6 +98,16 @@ def test_a_tile_longer_than_any_value_that_is_read_is_one_gap(tmp_path: Path, pr
     assert [type(one) for one in fetch(made, TileId(4, 7, 7), TileId(4, 7, 6))] == [Tile, Corrupt]
 
 
+def test_no_value_is_longer_than_a_few_tiles(tmp_path: Path) -> None:
+    """Whatever in a file would make one."""
+    context = RunContext(run_id="r", state_dir=tmp_path)
+    opened = database.Database(make_file(tmp_path / "a.mbtiles", {(3, 1, 0): picture(1)}), context)
+    with opened.reading() as connection:
+        assert connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) <= 16 * 1024 * 1024
+        assert connection.getlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH) <= 64 * 1024
+    opened.close()
+
+
 _SLOW = "many AS a, many AS b, many AS c WHERE a.i + b.i + c.i = -1"
 
 

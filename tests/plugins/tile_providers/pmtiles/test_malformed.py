@@ -190,7 +190,8 @@ def test_directories_that_go_round_in_a_circle_end_the_run(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("start", "hint"), [(b"PM\x01\x00", "in version 3"), (b"PMTiles\x04", "in version 3"), (b"PMTiles3", "seek=7")]
+    ("start", "hint"),
+    [(b"PM\x01\x00", "again from its tiles"), (b"PMTiles\x04", "reads version 4"), (b"PMTiles3", "seek=7")],
 )
 def test_a_hint_about_another_version_is_true(tmp_path: Path, start: bytes, hint: str) -> None:
     """No program makes version 3 of a newer one, and a letter in place of the number can be mended."""
