@@ -13,6 +13,8 @@ from .._projection import PROJECTION_DESCRIPTION, ProjectionSetting
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north, in degrees."""
+_Lon = Annotated[float, Meta(ge=-180, le=180)]
+_Lat = Annotated[float, Meta(ge=-90, le=90)]
 _Zoom = Annotated[int, Meta(ge=0, le=MAX_ZOOM)]
 
 
@@ -76,7 +78,7 @@ class ExtentSettings(WebSettings, frozen=True, kw_only=True):
     """What overrules the extent and the projection that a server announces."""
 
     bounds: Annotated[
-        Bounds | None,
+        tuple[_Lon, _Lat, _Lon, _Lat] | None,
         Meta(
             description="The ground that there are tiles of, as west,south,east,north in degrees, where what is"
             " announced is wrong; -180,-90,180,90 is all of it."
