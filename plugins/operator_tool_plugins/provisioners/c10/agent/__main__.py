@@ -9,6 +9,7 @@ from typing import List, Optional
 from . import PROTOCOL, VERSION
 from .desk import VERBS, Desk
 from .faults import AgentError
+from .whence import note_whence
 from .wire import Inlet, Outlet
 
 SERVE = "serve"
@@ -40,6 +41,7 @@ def main(argv: List[str]) -> int:
         except AgentError as refusal:
             sys.stderr.write("c10 gate: refused %s\n" % refusal)
             return EXIT_REFUSED
+        note_whence(os.environ)
         forget_environment()
     return _answer(verb, root)
 

@@ -16,6 +16,8 @@ MAX_TEXT = 4096
 """Characters of a text, where nothing else is said."""
 _MOST = {"manifest": MAX_REQUEST_BYTES, "order": 65536, "signature": 16384, "order_signature": 16384}
 _MOST.update({"operator": 256, "run_id": 128})
+_LARGE_BYTES = 64 * 1024
+_TEXT = re.compile(rb'"[^"]*"')
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -25,6 +27,9 @@ class Request:
     def __init__(self, line: Optional[bytes]) -> None:
         if line is None:
             raise AgentError("eof", "standard input ended before a request")
+        if len(line) > _LARGE_BYTES and _bytes_beside_texts(line) > _LARGE_BYTES:
+            # All that may be large is text: anything else makes many times its size of objects.
+            raise AgentError("request", "the request holds more beside its texts than any does")
         try:
             self._fields: Dict[str, object] = parse_object(line)
         except ValueError as error:
@@ -119,6 +124,10 @@ class Request:
         if value != default and not _KEY.match(value):
             raise AgentError("request", "content_key: expected 64 hex digits")
         return value
+
+
+def _bytes_beside_texts(line: bytes) -> int:
+    return len(_TEXT.sub(b"", line.replace(b"\\\\", b"").replace(b'\\"', b"")))
 
 
 def _is_path(value: object) -> bool:

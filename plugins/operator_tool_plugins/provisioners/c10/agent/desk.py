@@ -52,7 +52,7 @@ class Desk:
         self._inlet = inlet
         self._outlet = outlet
         self._only_root = only_root
-        self._dead_man = DeadMan(inlet)
+        self._dead_man = DeadMan(inlet, outlet)
         self._nonce = os.urandom(16).hex()
         self._ahead: Optional[threading.Thread] = None
 
@@ -131,7 +131,7 @@ class Desk:
             fields = module.run(call)
         except Exception as error:
             if verb in CHANGING:
-                from .keeping.audit import note_failure
+                from .keeping.refusals import note_failure
 
                 note_failure(verb, call.request, as_agent_error(error, "/"))
             raise

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Type
 from .ending import end_now
 from .faults import AgentError
 from .layout import Layout, read_small, write_whole
-from .wire import Inlet
+from .whence import whence
+from .wire import EXIT_UNHEARD, Inlet, Outlet
 
 if TYPE_CHECKING:
     from .call import Call
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 EXIT_STDIN_CLOSED = 75
 UNHEARD_S = 20.0
 """The workstation says something every 5 s."""
+UNREAD_S = 120.0
+"""How long nothing of what the agent says may be read."""
 _POLL_S = 0.05
 _TELL_AFTER_S = 1.0
 _WATCH_S = 0.2
@@ -36,8 +39,9 @@ class DeadMan:
     given as long to read what is left, or to finish its switch: it may be hanging, and holds the lock.
     """
 
-    def __init__(self, inlet: Inlet) -> None:
+    def __init__(self, inlet: Inlet, outlet: Outlet) -> None:
         self._inlet = inlet
+        self._outlet = outlet
         self._armed = False
         self._grace_s = 0.0
         self._listens = False
@@ -66,9 +70,15 @@ class DeadMan:
         poller.register(self._inlet.fd, select.POLLRDHUP)
         heard_s, heard = time.monotonic(), self._inlet.heard()
         was_gone = False
-        gone_s = 0.0
+        gone_s = unread_s = 0.0
+        writing = 0
         while True:
             time.sleep(_WATCH_S)
+            written = self._outlet.writing()
+            # Who doesn't read what we say holds every thread that says something, and the lock with them.
+            unread_s, writing = (unread_s + _WATCH_S if written and written == writing else 0.0), written
+            if unread_s > UNREAD_S:
+                end_now(EXIT_UNHEARD)
             is_gone = bool(poller.poll(0))
             # Counted, since a stopped machine's clock runs on.
             gone_s = gone_s + _WATCH_S if is_gone else 0.0
@@ -133,7 +143,11 @@ class BuildLock:
             os.close(self._fd)
             raise busy(self._layout)
         self.check()
-        write_whole(self._layout.lock_holder, json.dumps({**note, "since": time.time()}).encode("ascii"), durable=False)
+        write_whole(
+            self._layout.lock_holder,
+            json.dumps({**note, **whence(), "since": time.time()}).encode("ascii"),
+            durable=False,
+        )
         return self
 
     def check(self) -> None:

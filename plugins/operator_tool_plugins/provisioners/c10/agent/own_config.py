@@ -19,6 +19,9 @@ SYSTEM_FILE = "/etc/c10/companion.json"
 NAME = "companion.json"
 ARMED_S = 5.0
 """How long the command that knows may take."""
+LOCK_IDLE_S = 300.0
+"""How long the lock may be held and not used, where the file doesn't say."""
+MAX_LOCK_IDLE_S = 3600.0
 _KILLED_S = 1.0
 _NOT_ARMED, _ARMED = 0, 1
 _MAX_WORDS = 64
@@ -61,6 +64,17 @@ def armed_command(layout: Layout) -> Optional[List[str]]:
         raise own.unreliable("armed", "armed_command " + problem)
     assert isinstance(argv, list)
     return argv
+
+
+def lock_idle_s(layout: Layout) -> float:
+    """Return how long the lock may be held while nothing that is sent gets a call any further, in seconds."""
+    try:
+        value = read_own(layout, "armed").fields.get("lock_idle_s", LOCK_IDLE_S)
+    except AgentError:
+        # That it can't be relied on is a reason by itself.
+        return LOCK_IDLE_S
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= MAX_LOCK_IDLE_S
+    return float(value) if known and isinstance(value, (int, float)) else LOCK_IDLE_S
 
 
 class OwnFile(NamedTuple):

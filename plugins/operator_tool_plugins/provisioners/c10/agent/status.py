@@ -15,6 +15,7 @@ from .generations.origin import origin_of
 from .generations.verify import memory_problems
 from .keeping.audit import last_lines
 from .keeping.known import kept
+from .keeping.refusals import last_refusals
 from .keeping.removal import disk_bytes, names_in
 from .layout import Generation, Layout
 
@@ -34,6 +35,7 @@ def run(call: Call) -> Dict[str, object]:
         "stagings": _sizes(layout.stagings),
         "quarantine": _sizes(layout.quarantine),
         "audit": last_lines(layout, _AUDIT_LINES),
+        "refusals": last_refusals(layout, _AUDIT_LINES),
         "notes": notes + problems,
     }
 

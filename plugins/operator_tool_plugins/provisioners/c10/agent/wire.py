@@ -11,7 +11,7 @@ import struct
 import termios
 import threading
 import time
-from typing import Dict, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from .ending import end_now
 from .faults import AgentError
@@ -35,6 +35,7 @@ _PASS_S = 5.0
 MAX_REPORT_BYTES = 1024 * 1024
 """A workstation reads no longer line."""
 _MAX_CUT_ITEMS, _MAX_CUT_TEXT, _MAX_CUT_DEPTH = 100, 1000, 8
+_LOOK_S = 0.5
 _SET_PIPE_SIZE = 1031
 """Linux's F_SETPIPE_SZ, which the module fcntl knows from Python 3.10 on."""
 _PIPE_BYTES = 1024 * 1024
@@ -52,6 +53,7 @@ class Inlet:
         self._ahead = b""
         self._reads = 0
         self._in_line = False
+        self._frames = self._bulk_bytes = 0
 
     def heard(self) -> Tuple[int, int]:
         """Return what changes whenever something comes, read or not."""
@@ -67,11 +69,10 @@ class Inlet:
         Without ``wait_s`` it waits for ever; else it raises ``silence``.
         """
         until_s = None if wait_s is None else time.monotonic() + wait_s
-        pieces = [self._ahead]
-        size = len(self._ahead)
-        while b"\n" not in pieces[-1]:
-            if size > at_most_bytes:
-                break
+        # One piece of memory, however small the pieces are in which it comes.
+        data = bytearray(self._ahead)
+        end = data.find(b"\n")
+        while end < 0 and len(data) <= at_most_bytes:
             left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
             if not select.select([self.fd], [], [], left_s)[0]:
                 raise AgentError("silence", "no line came on standard input for %g s" % (wait_s or 0))
@@ -79,12 +80,13 @@ class Inlet:
             self._reads += 1
             if not piece:
                 return None
-            pieces.append(piece)
-            size += len(piece)
-        line, end, self._ahead = b"".join(pieces).partition(b"\n")
-        if len(line) > at_most_bytes:
-            self._in_line = not end
+            size = len(data)
+            data += piece
+            end = data.find(b"\n", size)
+        if not 0 <= end <= at_most_bytes:
+            self._in_line, self._ahead = end < 0, bytes(data[end + 1 :]) if end >= 0 else b""
             raise AgentError("protocol", "a line on standard input is longer than %d bytes" % at_most_bytes)
+        line, self._ahead = bytes(data[:end]), bytes(data[end + 1 :])
         return line
 
     def pass_over(self) -> None:
@@ -104,28 +106,43 @@ class Inlet:
             if line != b"":
                 return line
 
-    def frame(self) -> Optional[Tuple[int, memoryview]]:
-        """Return the next frame's type and payload, None when the input ends, also in the middle of a frame."""
-        head = self._exactly(FRAME_HEAD.size)
+    def frame(self, look: Optional[Callable[[], None]] = None) -> Optional[Tuple[int, memoryview]]:
+        """Return the next frame's type and payload, None when the input ends, also in the middle of a frame.
+
+        ``look`` is called at least once a second meanwhile, and may raise.
+        """
+        head = self._exactly(FRAME_HEAD.size, look, False)
         if head is None:
             return None
         kind, size = FRAME_HEAD.unpack(head)
         if size > MAX_FRAME_BYTES:
             raise AgentError("protocol", "a frame of %d bytes is beyond the cap of %d" % (size, MAX_FRAME_BYTES))
-        payload = self._exactly(size)
-        return None if payload is None else (kind, payload)
+        payload = self._exactly(size, look, kind != FRAME_PING)
+        if payload is None:
+            return None
+        self._frames += kind != FRAME_PING
+        return kind, payload
 
-    def _exactly(self, size: int) -> Optional[memoryview]:
+    def progress(self) -> Tuple[int, int]:
+        """Return what changes with each frame that is more than a sign of life, and within a large one."""
+        return self._frames, self._bulk_bytes // _READ_BYTES
+
+    def _exactly(self, size: int, look: Optional[Callable[[], None]], counts: bool) -> Optional[memoryview]:
         view = memoryview(bytearray(size))
         done = min(size, len(self._ahead))
         view[:done] = self._ahead[:done]
         self._ahead = self._ahead[done:]
         while done < size:
+            if look is not None:
+                look()
+                if not select.select([self.fd], [], [], _LOOK_S)[0]:
+                    continue
             got = os.readv(self.fd, [view[done:]])
             self._reads += 1
             if not got:
                 return None
             done += got
+            self._bulk_bytes += got if counts else 0
         return view
 
     def _unread_bytes(self) -> int:
@@ -148,6 +165,7 @@ class Outlet:
         self._lock = threading.Lock()
         self._beats = False
         self._closed = False
+        self._writes = self._writing = 0
 
     def begin(self, verb: str, protocol: int, run_id: str) -> None:
         """Say the first line of a call, and ``heartbeat`` every few seconds from then on."""
@@ -194,6 +212,10 @@ class Outlet:
             self._put(data)
             self._closed = self._closed or not self._serving
 
+    def writing(self) -> int:
+        """Return a number of its own for the write that is waited for; 0 while there is none."""
+        return self._writing
+
     def close(self) -> None:
         """Say nothing any more."""
         with self._lock:
@@ -212,9 +234,12 @@ class Outlet:
             return
         try:
             while data:
+                self._writes += 1
+                self._writing = self._writes
                 data = data[os.write(self._fd, data) :]
         except OSError:
             end_now(EXIT_UNHEARD)
+        self._writing = 0
 
 
 def _line(message: Dict[str, object]) -> bytes:

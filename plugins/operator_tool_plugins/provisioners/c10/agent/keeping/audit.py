@@ -11,16 +11,13 @@ import json
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Dict, List
+from typing import Callable, Dict, List, Optional, Tuple
 
-from ..faults import AgentError
 from ..layout import Layout, boot_id, sync_folder
-
-if TYPE_CHECKING:
-    from ..call import Request
+from ..whence import whence
 
 NAME = "audit.jsonl"
-OLDER = "audit.jsonl.1"
+_OLDER = ".1"
 MAX_BYTES = 4 * 1024 * 1024
 """Beyond that the log becomes the older one, in place of the one before it."""
 _MAX_TEXT = 300
@@ -35,34 +32,24 @@ def note(layout: Layout, event: str, **fields: object) -> None:
     """Append one line, durably; never raises, and makes no cache root."""
     # Without a root, or without a right to write there, there is nobody's cache to tell of.
     with contextlib.suppress(OSError, ValueError):
-        _append(layout, line_of(event, fields))
-
-
-def note_failure(verb: str, request: "Request", fault: AgentError) -> None:
-    """Append that a call which would have changed something did not, and why; one that only met another is nothing."""
-    if fault.code in ("busy", "request"):
-        return
-    try:
-        layout = Layout(request.text("root"))
-        who = {name: request.text(name, "") for name in ("run_id", "operator")}
-    except AgentError:
-        return
-    note(layout, verb, **who, outcome=fault.code, problem=fault.message)
+        line = line_of(event, fields)
+        append_to(layout, NAME, MAX_BYTES, lambda _last: (line, False))
 
 
 def line_of(event: str, fields: Dict[str, object]) -> bytes:
     """Return an event's line. The time is the companion's own clock's, which may be wrong: the lines' order counts."""
     said: Dict[str, object] = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": _bounded(event)}
     said["boot_id"] = boot_id()
+    said.update(whence())
     for name in sorted(fields)[:_MAX_FIELDS]:
         said[name[:64]] = _bounded(fields[name])
     return json.dumps(said, ensure_ascii=True).encode("ascii") + b"\n"
 
 
-def last_lines(layout: Layout, count: int) -> List[Dict[str, object]]:
+def last_lines(layout: Layout, count: int, name: str = NAME) -> List[Dict[str, object]]:
     """Return the last events, the oldest first; lines that are none are passed over."""
     try:
-        fd = os.open(os.path.join(layout.root, NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(os.path.join(layout.root, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return []
     try:
@@ -70,19 +57,18 @@ def last_lines(layout: Layout, count: int) -> List[Dict[str, object]]:
         data = os.pread(fd, _TAIL_BYTES, max(0, found.st_size - _TAIL_BYTES)) if stat.S_ISREG(found.st_mode) else b""
     finally:
         os.close(fd)
-    events = []
-    for line in data.split(b"\n"):
-        try:
-            said = json.loads(line.decode("ascii"))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(said, dict) and isinstance(said.get("event"), str):
-            events.append(said)
+    events = [said for said in map(_event, data.split(b"\n")) if said is not None]
     return events[-count:]
 
 
-def _append(layout: Layout, line: bytes) -> None:
-    path = os.path.join(layout.root, NAME)
+def append_to(
+    layout: Layout, name: str, max_bytes: int, line_after: Callable[[Optional[Dict[str, object]]], Tuple[bytes, bool]]
+) -> None:
+    """Append to a log what ``line_after`` makes of its last line, durably, or put it in that one's place.
+
+    Beyond ``max_bytes`` the log becomes the older one. Raises ``OSError`` and ``ValueError``.
+    """
+    path = os.path.join(layout.root, name)
     fd = _opened(path)
     try:
         locked = _lock(fd)
@@ -91,12 +77,16 @@ def _append(layout: Layout, line: bytes) -> None:
             os.close(fd)
             fd = _opened(path)
             locked = _lock(fd) and _is_still(fd, path)
-        if locked and os.fstat(fd).st_size >= MAX_BYTES:
-            os.rename(path, os.path.join(layout.root, OLDER))
+        if locked and os.fstat(fd).st_size >= max_bytes:
+            os.rename(path, path + _OLDER)
             os.close(fd)
             fd = _opened(path)
         size = os.fstat(fd).st_size
-        if size and os.pread(fd, 1, size - 1) != b"\n":
+        start, last = _last_line(fd, size) if locked else (size, None)
+        line, in_its_place = line_after(last)
+        if in_its_place:
+            os.ftruncate(fd, start)
+        elif size and os.pread(fd, 1, size - 1) != b"\n":
             # A power cut, or a full disk, left half a line: what follows must not be read as its end.
             line = b"\n" + line
         os.write(fd, line)
@@ -105,6 +95,21 @@ def _append(layout: Layout, line: bytes) -> None:
             sync_folder(layout.root)
     finally:
         os.close(fd)
+
+
+def _last_line(fd: int, size: int) -> Tuple[int, Optional[Dict[str, object]]]:
+    """Return where the last line begins, and what it says; None where it is none of ours, or torn."""
+    tail = os.pread(fd, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    line = tail[:-1].rpartition(b"\n")[2]
+    return size - 1 - len(line), _event(line) if tail.endswith(b"\n") else None
+
+
+def _event(line: bytes) -> Optional[Dict[str, object]]:
+    try:
+        said = json.loads(line.decode("ascii"))
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and isinstance(said.get("event"), str) else None
 
 
 def _opened(path: str) -> int:

@@ -19,6 +19,7 @@ from ..generations.files import FileEntry, hash_file
 from ..generations.manifest import read_manifest
 from ..ground import check_ground
 from ..guard import BuildLock, patience_of
+from ..idle import Idle
 from ..layout import ARTEFACTS, PRIVATE_MODE, Layout, is_folder, is_plain_file, make_folder, remove, sync_folder
 from ..wire import FRAME_ARTEFACT, FRAME_PING, FRAME_SEAL
 from .artefact_list import asked_artefacts
@@ -85,6 +86,7 @@ class Receiver:
 
     def __init__(self, call: Call, layout: Layout, staging: str, wanted: Tuple[FileEntry, ...]) -> None:
         self._call = call
+        self._layout = layout
         self._staging = staging
         self._folder = os.path.join(staging, ARTEFACTS)
         self._wanted = wanted
@@ -144,8 +146,9 @@ class Receiver:
         self._call.outlet.moved("taking in artefacts")
         todo = iter(lacking)
         item = next(todo, None)
+        idle = Idle(self._layout, self._call.inlet)
         while True:
-            frame = self._call.inlet.frame()
+            frame = self._call.inlet.frame(idle.look)
             if frame is None:
                 raise AgentError("eof", "standard input ended before the seal; what came is kept")
             kind, payload = frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from typing import Dict, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 from urllib.parse import quote
 
 from ..layout import DATABASE, Layout, is_plain_file
@@ -27,21 +27,20 @@ class HeldPictures:
                 uri = "file:%s?mode=ro&immutable=1" % quote(path)
                 self._sources.append(sqlite3.connect(uri, uri=True, isolation_level=None))
 
-    def read(self, hashes: Sequence[bytes]) -> Dict[bytes, memoryview]:
-        """Return the pictures that are held, each checked against its hash."""
-        found: Dict[bytes, memoryview] = {}
+    def read(self, hashes: Sequence[bytes]) -> Iterator[Tuple[bytes, memoryview]]:
+        """Yield the pictures that are held, each checked against its hash, one at a time."""
+        missing = set(hashes)
         for source in self._sources:
-            missing = [name for name in hashes if name not in found]
             if not missing:
                 break
             try:
-                for name, data in select_in(source, "SELECT sha256, tile_data FROM images", missing):
-                    if hashlib.sha256(data).digest() == name:
-                        found[name] = memoryview(data)
+                for name, data in select_in(source, "SELECT sha256, tile_data FROM images", tuple(missing)):
+                    if name in missing and hashlib.sha256(data).digest() == name:
+                        missing.discard(name)
+                        yield name, memoryview(data)
             except sqlite3.Error:
                 # A damaged generation gives what could be read; the rest is sent.
                 continue
-        return found
 
     def count(self, hashes: Sequence[bytes]) -> int:
         """Return how many of these pictures the current generation names, unread."""

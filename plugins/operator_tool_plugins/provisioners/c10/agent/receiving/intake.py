@@ -8,7 +8,7 @@ import queue
 import struct
 import threading
 import time
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..faults import AgentError
 from ..wire import FRAME_DATA, FRAME_OFFER, FRAME_PING, FRAME_SEAL, MAX_PICTURE_BYTES, Inlet
@@ -19,6 +19,9 @@ _BATCH = struct.Struct(">I")
 _ENTRY = struct.Struct(">BII32sIB")
 _SEAL = struct.Struct(">QQ")
 _QUEUED_JOBS = 12
+_QUEUED_BYTES = 8 * 1024 * 1024
+_ENTRY_BYTES = 512
+"""What an offered tile takes as objects, rounded up."""
 _TICK_S = 1.0
 _ENOUGH_ENTRIES = 256
 _MOMENT_S = 0.3
@@ -59,6 +62,42 @@ class Seal(NamedTuple):
 
 
 Job = Union[Offer, Pictures, Seal]
+_Item = Union[Job, AgentError, None]
+
+
+class _Jobs:
+    """What was read and is not worked off yet, bounded by its bytes: one job, however large, always goes in."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: Deque[Tuple[_Item, int]] = collections.deque()
+        self._bytes = 0
+
+    def put(self, item: _Item) -> None:
+        """Wait for room, and add one."""
+        size = _size_of(item)
+        with self._changed:
+            while self._items and (len(self._items) >= _QUEUED_JOBS or self._bytes + size > _QUEUED_BYTES):
+                self._changed.wait()
+            self._items.append((item, size))
+            self._bytes += size
+            self._changed.notify_all()
+
+    def get(self, wait_s: float) -> _Item:
+        """Take the oldest. Raises ``queue.Empty`` where there is none within ``wait_s``."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self._items), wait_s):
+                raise queue.Empty
+            item, size = self._items.popleft()
+            self._bytes -= size
+            self._changed.notify_all()
+            return item
+
+
+def _size_of(item: _Item) -> int:
+    if isinstance(item, Offer):
+        return len(item.entries) * _ENTRY_BYTES
+    return sum(len(picture) for _sha256, picture in item.pictures) if isinstance(item, Pictures) else 0
 
 
 class Intake:
@@ -66,11 +105,11 @@ class Intake:
 
     def __init__(self, inlet: Inlet) -> None:
         self._inlet = inlet
-        self._jobs: "queue.Queue[Union[Job, AgentError, None]]" = queue.Queue(_QUEUED_JOBS)
+        self._jobs = _Jobs()
         self._expected: Dict[int, Iterator[Entry]] = {}
         self._left: Dict[int, int] = {}
         self._next_batch = 0
-        self._ahead: "collections.deque[Union[Job, AgentError, None]]" = collections.deque()
+        self._ahead: Deque[_Item] = collections.deque()
         threading.Thread(target=self._read, name="intake", daemon=True).start()
 
     def expect(self, batch: int, lacking: List[Entry]) -> None:
@@ -89,7 +128,7 @@ class Intake:
             if left_s <= 0:
                 break
             try:
-                job = self._jobs.get(timeout=left_s)
+                job = self._jobs.get(left_s)
             except queue.Empty:
                 continue
             self._ahead.append(job)
@@ -101,7 +140,7 @@ class Intake:
 
     def get(self, wait_s: float) -> Optional[Job]:
         """Return the next job, None at the end. Raises ``queue.Empty`` after ``wait_s``, or what the reading met."""
-        job = self._ahead.popleft() if self._ahead else self._jobs.get(timeout=wait_s)
+        job = self._ahead.popleft() if self._ahead else self._jobs.get(wait_s)
         if isinstance(job, AgentError):
             raise job
         return job

@@ -18,17 +18,20 @@ from ..generations.manifest import read_manifest
 from ..generations.origin import refuse_to_replace_another
 from ..ground import check_ground
 from ..guard import BuildLock, patience_of
+from ..idle import Idle
 from ..layout import Layout
 from .held import HeldPictures
 from .intake import Entry, Intake, Offer, Pictures, Seal
 from .seed import copy_database, is_worth_it, trusted_current
-from .staging import Picture, Row, Staging, open_staging
+from .staging import Row, Staging, open_staging
 
 COMMIT_BYTES = 8 * 1024 * 1024
 COMMIT_EVERY_S = 1.0
 """A slow link loses at most this much when it breaks."""
 IDLE_S = 0.25
 MAX_OPEN_BATCHES = 256
+MAX_OPEN_TILES = 65_536
+"""With what is kept of each, 40 MB."""
 _LOOKUP = 900
 
 
@@ -64,21 +67,26 @@ def run(call: Call) -> Dict[str, object]:
             failpoint("receive.after_open")
             held = HeldPictures(layout, content_key)
             try:
-                intake = Intake(call.inlet)
+                intake, idle = Intake(call.inlet), Idle(layout, call.inlet)
                 call.dead_man.disarm()
                 if staging.is_fresh:
-                    _seed(call, layout, staging, held, intake)
-                return _receive(call, staging, held, intake)
+                    _seed(call, layout, staging, held, intake, idle)
+                return _receive(call, staging, held, intake, idle)
             finally:
                 held.close()
 
 
-def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, intake: Intake) -> None:
+def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, intake: Intake, idle: Idle) -> None:
     """Begin with a copy of the current database where that saves most of the work."""
     current = trusted_current(layout)
     if current is None:
         return
-    first = intake.peek(lambda: call.outlet.moved("waiting for the first tiles"))
+
+    def wait() -> None:
+        idle.look()
+        call.outlet.moved("waiting for the first tiles")
+
+    first = intake.peek(wait)
     sample = [entry.sha256 for entry in first[:_LOOKUP]]
     wanted_tiles = call.request.number("wanted_tiles", 0)
     if is_worth_it(held.count(sample), len(sample), read_manifest(current.path).tiles, wanted_tiles):
@@ -90,10 +98,10 @@ def _seed(call: Call, layout: Layout, staging: Staging, held: HeldPictures, inta
         staging.begin_as_copy(functools.partial(copy_database, current, tick))
 
 
-def _receive(call: Call, staging: Staging, held: HeldPictures, intake: Intake) -> Dict[str, object]:
+def _receive(call: Call, staging: Staging, held: HeldPictures, intake: Intake, idle: Idle) -> Dict[str, object]:
     flusher = Flusher(staging.path)
     try:
-        return Receiver(call, staging, held, flusher, intake).receive()
+        return Receiver(call, staging, held, flusher, intake, idle).receive()
     finally:
         flusher.close()
         if flusher.error is not None:
@@ -104,17 +112,21 @@ def _receive(call: Call, staging: Staging, held: HeldPictures, intake: Intake) -
 class Receiver:
     """Works off the jobs of the intake in their order; the only one that touches the database."""
 
-    def __init__(self, call: Call, staging: Staging, held: HeldPictures, flusher: "Flusher", intake: Intake) -> None:
+    def __init__(
+        self, call: Call, staging: Staging, held: HeldPictures, flusher: "Flusher", intake: Intake, idle: Idle
+    ) -> None:
         self._call = call
         self._staging = staging
         self._held = held
         self._flusher = flusher
         self._keep_free_bytes = call.request.number("keep_free_bytes", 0)
         self._intake = intake
+        self._idle = idle
         # Batches that wait for pictures, in their order: a tile may show a picture that an earlier batch brings.
         self._open: List[_Batch] = []
         self._coming: Dict[bytes, int] = {}
-        self._done_batch = -1
+        self._open_tiles = 0
+        self._done_batch = self._said_batch = -1
         self._uncommitted = 0
         self._committed_s = time.monotonic()
         self._tiles = self._bytes = self._received = self._received_bytes = self._copied = 0
@@ -124,13 +136,13 @@ class Receiver:
         self._flusher.flush()
         self._staging.begin()
         self._staging.forget_rows()
-        said_batch = -1
         while True:
             self._call.outlet.moved("taking in tiles")
             try:
                 job = self._intake.get(IDLE_S)
             except queue.Empty:
-                said_batch = self._commit(said_batch)
+                self._idle.look()
+                self._commit()
                 continue
             if isinstance(job, Offer):
                 self._answer(job)
@@ -139,8 +151,8 @@ class Receiver:
             else:
                 break
             if self._uncommitted >= COMMIT_BYTES or time.monotonic() - self._committed_s >= COMMIT_EVERY_S:
-                said_batch = self._commit(said_batch)
-        self._commit(said_batch)
+                self._commit()
+        self._commit()
         if job is None:
             raise AgentError("eof", "standard input ended before the seal; %d pictures were kept" % self._received)
         self._call.dead_man.arm()
@@ -178,30 +190,36 @@ class Receiver:
             rows.append((entry.z, entry.x, (1 << entry.z) - 1 - entry.y, tile_id))
             self._bytes += entry.length
         self._tiles += len(rows)
-        self._copied += len(copied)
-        self._uncommitted += sum(len(data) for _id, _sha256, data in copied)
-        self._staging.add(copied, ())
+        self._copied += copied
         if lacking:
             self._intake.expect(offer.batch, lacking)
         self._call.outlet.event(
             "lacks", batch=offer.batch, count=len(lacking), bits=base64.b64encode(bytes(bits)).decode("ascii")
         )
         self._open.append(_Batch(offer.batch, rows, bool(lacking)))
+        self._open_tiles += len(rows)
         if len(self._open) > MAX_OPEN_BATCHES:
             raise AgentError("protocol", "more than %d batches are open" % MAX_OPEN_BATCHES)
         self._finish_those_that_lack_nothing()
+        if self._open_tiles > MAX_OPEN_TILES:
+            raise AgentError("protocol", "more than %d tiles are open" % MAX_OPEN_TILES)
 
-    def _known(self, hashes: List[bytes]) -> Tuple[Dict[bytes, int], List[Picture]]:
-        """Return the ids of pictures that are here or coming, and those to copy from other generations."""
+    def _known(self, hashes: List[bytes]) -> Tuple[Dict[bytes, int], int]:
+        """Return the ids of pictures that are here or coming, and how many were copied from other generations."""
         ids = {sha256: self._coming[sha256] for sha256 in hashes if sha256 in self._coming}
-        copied: List[Picture] = []
+        copied = 0
         unknown = [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in ids]
         for start in range(0, len(unknown), _LOOKUP):
             part = unknown[start : start + _LOOKUP]
             ids.update(self._staging.find(part))
-            for sha256, data in self._held.read([sha256 for sha256 in part if sha256 not in ids]).items():
+            for sha256, data in self._held.read([sha256 for sha256 in part if sha256 not in ids]):
+                # One after the other: an offer may name gigabytes.
                 ids[sha256] = self._new_id()
-                copied.append((ids[sha256], sha256, data))
+                self._staging.add(((ids[sha256], sha256, data),), ())
+                copied += 1
+                self._uncommitted += len(data)
+                if self._uncommitted >= COMMIT_BYTES:
+                    self._commit()
         return ids, copied
 
     def _new_id(self) -> int:
@@ -227,14 +245,15 @@ class Receiver:
 
     def _finish_first(self) -> None:
         batch = self._open.pop(0)
+        self._open_tiles -= len(batch.rows)
         self._staging.add((), batch.rows)
         self._done_batch = batch.number
 
-    def _commit(self, said_batch: int) -> int:
+    def _commit(self) -> None:
         """Commit the open transaction, and say which batch is the last that is kept."""
         self._committed_s = time.monotonic()
-        if not self._uncommitted and self._done_batch == said_batch:
-            return said_batch
+        if not self._uncommitted and self._done_batch == self._said_batch:
+            return
         failpoint("receive.before_commit")
         self._staging.commit()
         failpoint("receive.after_commit")
@@ -254,7 +273,7 @@ class Receiver:
                 "only %d bytes are free, and %d must stay free" % (free_bytes, self._keep_free_bytes),
                 {**space, "needed_bytes": self._keep_free_bytes},
             )
-        return self._done_batch
+        self._said_batch = self._done_batch
 
 
 class Flusher:

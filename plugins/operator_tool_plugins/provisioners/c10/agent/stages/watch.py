@@ -14,6 +14,8 @@ from ..trial import PREFIX as TRIAL
 _OTHERS = (
     "audit.jsonl",
     "audit.jsonl.1",
+    "refused.jsonl",
+    "refused.jsonl.1",
     "state/consumer.json",
     "state/.new-consumer.json",
     "state/consumer.lock",
