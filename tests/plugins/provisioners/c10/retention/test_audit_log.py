@@ -42,7 +42,8 @@ def test_a_refused_build_is_logged_with_the_reason(file: Path, tmp_path: Path) -
     root = tmp_path / "cache"
     receive_once(file, root, order_of(4), supply_of(4))
     build_once(file, root, order_of(4), supply_of(4), companion_id="f" * 32)
-    line = lines(root)[-1]
+    (line,) = (json.loads(text) for text in (root / "refused.jsonl").read_text("ascii").splitlines())
+    assert not (root / "audit.jsonl").exists()
     assert (line["event"], line["outcome"], line["run_id"]) == ("build", "identity", "run-1")
     assert "is for companion" in str(line["problem"])
 

@@ -320,7 +320,7 @@ def test_an_armed_vehicle_is_not_tidied(file: Path, root: Root) -> None:
     report = ask(file, "gc", root.path, order_of(1))
     assert report["error"]["code"] == "armed"
     assert len(root.names) == 7
-    assert last_lines(root.layout, 1)[0]["outcome"] == "armed"
+    assert last_lines(root.layout, 1, "refused.jsonl")[0]["outcome"] == "armed"
 
 
 def test_a_build_tidies_after_its_switch(build_real: Builds, tmp_path: Path) -> None:

@@ -59,12 +59,12 @@ def run(call: Call) -> Dict[str, object]:
     wanted = asked_artefacts(request) or ()
     check_ground(call, layout)
     call.vehicle.begin(layout)
-    prepare_root(layout)
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
         "run_id": request.text("run_id"),
         "pid": os.getpid(),
     }
+    prepare_root(layout)
     with BuildLock(layout).acquire(patience_of(call, 5.0), note):
         call.vehicle.look()
         staging = layout.staging(key)

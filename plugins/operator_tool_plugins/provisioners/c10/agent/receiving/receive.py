@@ -48,12 +48,12 @@ def run(call: Call) -> Dict[str, object]:
     content_key = request.content_key()
     check_ground(call, layout)
     call.vehicle.begin(layout)
-    prepare_root(layout)
     note: Dict[str, object] = {
         "operator": request.text("operator", ""),
         "run_id": request.text("run_id"),
         "pid": os.getpid(),
     }
+    prepare_root(layout)
 
     def tick(done: int) -> None:
         call.vehicle.look()
