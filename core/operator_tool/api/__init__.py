@@ -39,6 +39,7 @@ from .companion import (
 )
 from .context import RunContext
 from .contract import CONTRACT, ContractDeprecationWarning
+from .credentials import credential_in_url, is_credential_name, looks_made_by_chance
 from .deadline import Deadline
 from .errors import (
     BuildError,
@@ -278,10 +279,13 @@ __all__ = [
     "WantedTile",
     "Waypoint",
     "check_argv",
+    "credential_in_url",
     "escape_bytes",
     "escape_controls",
     "fetch_in_pool",
     "hookimpl",
+    "is_credential_name",
+    "looks_made_by_chance",
     "retry_after_s",
     "shell_line",
     "sniff_picture_format",

@@ -16,10 +16,11 @@ from operator_tool.api import (
     hookimpl,
 )
 
-from ._http.address import check_address
+from ._http.address import check_address, check_for_credentials
 from ._http.engine import HttpEngine
 from ._http.exchange import Request
 from ._http.extent import Extent, check_extent, extent_hint, extent_of
+from ._http.foreign_spellings import other_brackets
 from ._http.settings import TileServerSettings
 from ._http.site import Site
 from ._http.tilejson import TileJson, read_tilejson
@@ -61,9 +62,12 @@ class XyzProvider:
         if _is_template(settings.url):
             self._template = parse_url_template(settings.url, setting="xyz.url", subdomains=settings.subdomains)
             self._notes = self._checked_tiles(settings.url)
+            check_for_credentials(settings.url, setting="xyz.url", public=settings.public_url)
             first, *more = self._template.samples()
             self._site = Site.of("xyz", first, settings, key_in_url=wants_key, also=more)
         else:
+            if hint := other_brackets(settings.url):
+                raise ConfigError("xyz.url is written as another program writes it", hint=hint)
             check_address(settings.url, setting="xyz.url")
             self._site = Site.of("xyz", settings.url, settings, key_in_url=wants_key)
         self._engine = HttpEngine(self._site, settings, context)

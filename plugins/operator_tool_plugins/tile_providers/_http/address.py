@@ -5,17 +5,14 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
 
-from operator_tool.api import ConfigError
+from operator_tool.api import ConfigError, credential_in_url
 
-_CREDENTIAL_NAMES = frozenset(
-    {"access_token", "api-key", "api_key", "apikey", "auth", "key", "password", "secret", "sig", "signature"}
-    | {"subscription-key", "token"}
-)
 _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
+_URL_WITH_QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -68,8 +65,8 @@ def on_the_wire(url: str) -> str:
     return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0]), url)
 
 
-def check_address(text: str, *, setting: str, query: str | None = None) -> SplitResult:
-    """Return the parts of an address that an operator set; ``query`` is its query where ``text`` had it replaced.
+def check_address(text: str, *, setting: str, from_server: bool = False) -> SplitResult:
+    """Return the parts of an address that an operator set; ``from_server`` says that a server gave it.
 
     Raises ``ConfigError`` by the setting's name, and never repeats what may be secret.
     """
@@ -93,14 +90,32 @@ def check_address(text: str, *, setting: str, query: str | None = None) -> Split
         raise ConfigError(f"{setting} names the link-local address {host}, where no tile server is")
     if parts.fragment:
         raise ConfigError(f"{setting} has a #fragment, which no server ever sees")
-    for name, value in parse_qsl(parts.query if query is None else query, keep_blank_values=True):
-        if name.lower() in _CREDENTIAL_NAMES and value and value != "{api_key}":
-            raise ConfigError(
-                f"{setting} has the value of {name!r} in it, which looks like a credential",
-                hint=f"Write {name}={{api_key}} and set the api_key of this provider: the URL is part of logs"
-                " and of the cache's key.",
-            )
+    if not from_server:
+        check_for_credentials(text, setting=setting)
     return parts
+
+
+def check_for_credentials(text: str, *, setting: str, public: bool = True) -> None:
+    """Raise ``ConfigError`` for an address with a credential in it, which it does not repeat.
+
+    With ``public`` only what has a credential's name is one; else what looks like a token, too.
+    """
+    found = credential_in_url(text, by_shape=not public)
+    if found is None:
+        return
+    name = setting.partition(".")[0]
+    by_name = credential_in_url(text, by_shape=False) is not None
+    way_round = "" if by_name else f" Where it is no secret, set {name}.public_url=true."
+    raise ConfigError(
+        f"{setting} has {found} in it: a credential, by the look of it",
+        hint=f"Write {{api_key}} in its place and set {name}.api_key_file (or another of its ways): the URL is part of"
+        f" logs, of reports and of the store's key.{way_round}",
+    )
+
+
+def without_queries(text: str) -> str:
+    """Return a text with the queries and fragments of the URLs in it left out: a server's own may hold its tokens."""
+    return _URL_WITH_QUERY.sub(r"\1?...", text)
 
 
 def _is_link_local(host: str) -> bool:

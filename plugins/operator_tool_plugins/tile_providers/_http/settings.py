@@ -29,6 +29,13 @@ class WebSettings(PluginSettings, frozen=True, kw_only=True):
             " stands before the key."
         ),
     ] = "Authorization: Bearer"
+    public_url: Annotated[
+        bool,
+        Meta(
+            description="Says that no part of the address is secret where a part of it looks like a token: it stands in"
+            " logs, reports and the store."
+        ),
+    ] = False
     ca_file: Annotated[
         Path | None,
         Meta(description="A PEM file of the certificate authorities to trust instead of the system's, for https."),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
-from operator_tool.api import ConfigError
+from operator_tool.api import ConfigError, is_credential_name
 
-from .address import Origin, check_address, origin_of
+from .address import Origin, check_address, check_for_credentials, origin_of
 from .certificates import check_ca_file
 from .settings import WebSettings
 
-_CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_CREDENTIAL_HEADERS = frozenset({"cookie", "proxy-authorization", "x-auth", "x-api-key"})
 _QUOTED_AT_MOST = 4
 _NO_BULK_HOSTS = frozenset({"tile.openstreetmap.org"})
 """Hosts whose published policy forbids to download areas (operations.osmfoundation.org/policies/tiles)."""
@@ -48,6 +48,7 @@ class Site:
         urls = [url, *also]
         for one in urls:
             check_address(one, setting=f"{name}.url")
+            check_for_credentials(one, setting=f"{name}.url", public=settings.public_url)
         origins = frozenset(origin for one in urls if (origin := origin_of(one)) is not None)
         site = cls(name, urlsplit(url).netloc, origins, settings)
         site._take_headers(settings, key_in_url=key_in_url)
@@ -97,7 +98,7 @@ class Site:
     def _take_headers(self, settings: WebSettings, *, key_in_url: bool) -> None:
         headers = dict(settings.headers)
         for header in headers:
-            if header.lower() in _CREDENTIAL_HEADERS:
+            if header.lower() in _CREDENTIAL_HEADERS or is_credential_name(header):
                 raise ConfigError(
                     f"{self.name}.headers has {header!r}, which carries a credential",
                     hint=f"Set {self.name}.api_key and {self.name}.api_key_header.",

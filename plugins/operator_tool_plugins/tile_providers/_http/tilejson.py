@@ -16,7 +16,7 @@ from operator_tool.api import MAX_ZOOM, ConfigError, DownloadError, escape_contr
 
 from .._projection import ProjectionSetting, check_said, check_web_mercator, letters_of, said_of_address
 from .._sample_tile import kind_of_members, kind_of_name, not_pictures
-from .address import joined
+from .address import joined, without_queries
 from .exchange import Reply
 
 Bounds = tuple[float, float, float, float]
@@ -127,7 +127,7 @@ class _Advice:
         said = self._members.get(name)
         if isinstance(said, bool) or not isinstance(said, str | int | float):
             return ""
-        return str(said).strip()[:_LONGEST_TEXT]
+        return without_queries(str(said).strip()[:_LONGEST_TEXT])
 
     def _passed_over(self, name: str, said: object, instead: _T) -> _T:
         self.notes.append(f"{self._of} has {name} {_shown(said)}, which makes no sense and is passed over.")

@@ -9,10 +9,13 @@ import msgspec
 
 from operator_tool.api import ConfigError, TileId
 
-from .address import check_address
+from .address import check_address, check_for_credentials
+from .foreign_spellings import explain, other_brackets, translated
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SUBDOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
+_LONGEST_SHOWN = 40
+_WHAT_THERE_IS = "A template may use {z} {x} {y} {-y} (rows counted from the south) {q} (quadkey) {s} {api_key}."
 _KNOWN = frozenset({"z", "x", "y", "-y", "q", "s", "api_key"})
 
 
@@ -57,13 +60,22 @@ def parse_url_template(
 
     A template that came ``from_server`` may hold a token of the server's own: it is neither logged nor part of a key.
     """
+    if from_server:
+        text = translated(text)
     names = {match[1] for match in _PLACEHOLDER.finditer(text)}
     if not text.isprintable() or any(character.isspace() for character in text):
         raise ConfigError(f"{setting} has a space or a control character in it")
+    if hint := other_brackets(text):
+        raise ConfigError(f"{setting} is written as another program writes it", hint=hint)
     if unknown := sorted(names - _KNOWN):
+        shown = unknown[0] if len(unknown[0]) <= _LONGEST_SHOWN else "..."
         raise ConfigError(
-            f"{setting} has the unknown placeholder {{{unknown[0]}}}",
-            hint="A template may use {z} {x} {y} {-y} (rows counted from the south) {q} (quadkey) {s} {api_key}.",
+            f"{setting} has the unknown placeholder {{{shown}}}", hint=f"{explain(unknown)} {_WHAT_THERE_IS}".strip()
+        )
+    if found := re.search(r"[$#%@]\{", text):
+        raise ConfigError(
+            f"{setting} has {found[0][0]!r} before a placeholder, which would stay in the address",
+            hint="Write it without, as {z}/{x}/{y}.",
         )
     if set(_PLACEHOLDER.sub("", text)) & {"{", "}"}:
         raise ConfigError(f"{setting} has a brace that belongs to no placeholder")
@@ -77,8 +89,10 @@ def parse_url_template(
     for subdomain in subdomains:
         if not _SUBDOMAIN.fullmatch(subdomain):
             raise ConfigError(f"the subdomain {subdomain!r} for {setting} can't be part of a host's name")
-    host, query = _host_and_query(text)
-    check_address(_sample(text, next(iter(subdomains), "")), setting=setting, query="" if from_server else query)
+    check_address(_sample(text, next(iter(subdomains), "")), setting=setting, from_server=from_server)
+    if not from_server:
+        check_for_credentials(text, setting=setting)
+    host = urlsplit(text).netloc
     if {match[1] for match in _PLACEHOLDER.finditer(host)} - {"s"}:
         raise ConfigError(f"{setting} has a placeholder other than {{s}} in its host")
     return UrlTemplate(text, subdomains)
@@ -87,12 +101,3 @@ def parse_url_template(
 def _sample(text: str, subdomain: str) -> str:
     known = {"s": subdomain, "api_key": "{api_key}"}
     return _PLACEHOLDER.sub(lambda match: known.get(match[1], "0"), text)
-
-
-def _host_and_query(text: str) -> tuple[str, str]:
-    """Return both as they are written; empty for what is no URL, which is told of where the address is checked."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "", ""
-    return parts.netloc, parts.query

@@ -19,7 +19,7 @@ from operator_tool.api import (
     hookimpl,
 )
 
-from .._http.address import check_address
+from .._http.address import check_address, check_for_credentials
 from .._http.engine import HttpEngine
 from .._http.exchange import Request
 from .._http.extent import check_extent
@@ -60,6 +60,7 @@ class SatelliteProvider:
         check_extent(settings, name="satellite")
         base = _base_address(settings.url)
         self._template = _template(base, settings.tiles_path)
+        check_for_credentials(self._template.text, setting="satellite.tiles_path", public=settings.public_url)
         self._notes = check_said(
             said_of_address(settings.tiles_path),
             of="satellite.tiles_path",
@@ -69,6 +70,7 @@ class SatelliteProvider:
         inventory_url = base + settings.inventory_path if settings.inventory_path else ""
         if inventory_url:
             check_address(inventory_url, setting="satellite.inventory_path")
+            check_for_credentials(inventory_url, setting="satellite.inventory_path", public=settings.public_url)
         self._site = Site.of("satellite", base, settings)
         self._engine = HttpEngine(self._site, settings, context)
         self._inventory = Inventory(inventory_url, self._engine, host=self._site.host, emit=context.emit)

@@ -9,6 +9,8 @@ import msgspec
 
 from operator_tool.api import WantedTile, escape_controls
 
+from .._http.address import without_queries
+
 _LONGEST_DATE = 80
 _LONGEST_TEXT = 4096
 _SHOWN_CHARACTERS = 200
@@ -117,7 +119,7 @@ def read_problem(status: int, body: bytes | None) -> Problem:
     except _NO_JSON:
         return Problem(f"HTTP {status}")
     words = [text for raw in (document.title, document.detail) if (text := _text(raw, _LONGEST_TEXT))]
-    said = escape_controls(": ".join([f"HTTP {status}", *words]))
+    said = escape_controls(without_queries(": ".join([f"HTTP {status}", *words])))
     # Cut between words: half a key, should the service repeat it, would not be recognised and redacted.
     shown = textwrap.shorten(said, _SHOWN_CHARACTERS, placeholder=" …", break_long_words=False, break_on_hyphens=False)
     return Problem(shown, _count(document.limit) or _count(document.max_items))

@@ -17,6 +17,8 @@ from operator_tool.api import (
     TileResult,
     WantedTile,
     hookimpl,
+    is_credential_name,
+    looks_made_by_chance,
 )
 
 from .._http.address import check_address
@@ -62,6 +64,13 @@ class WmtsProvider:
                 "wmts.url has a placeholder in it other than {api_key} after the host",
                 hint="Give the address of the service or of its capabilities; for a template there is --provider xyz.",
             )
+        for name, value in settings.dimensions.items():
+            if is_credential_name(name) or (looks_made_by_chance(value) and not settings.public_url):
+                raise ConfigError(
+                    f"wmts.dimensions has a value for {name!r} that looks like a credential",
+                    hint="Write it into wmts.url as NAME={api_key} and set wmts.api_key_file, or set"
+                    " wmts.public_url=true where it is no secret.",
+                )
         self._site = Site.of("wmts", settings.url, settings, key_in_url=in_url)
         self._words = ServerWords(settings.api_key)
         self._engine = HttpEngine(self._site, settings, context)

@@ -7,12 +7,15 @@ from urllib.parse import quote
 
 from operator_tool.api import Secret, escape_controls
 
+from .._http.address import without_queries
+
 _LISTED = 20
 _LONGEST = 80
 
 
 class ServerWords:
-    """Repeats a server's words: short, without control characters, and without the key should they hold it."""
+    """Repeats a server's words: short, without control characters, and without the key, or the queries of
+    addresses, should they hold any."""
 
     def __init__(self, key: Secret | None) -> None:
         text = key.reveal() if key is not None else ""
@@ -23,7 +26,7 @@ class ServerWords:
         """Return a text as it may be shown and stored."""
         for form in self._key_forms:
             text = text.replace(form, "***")
-        return escape_controls(text, limit=limit)
+        return escape_controls(without_queries(text), limit=limit)
 
     def quoted(self, name: str) -> str:
         """Return a name in quotes."""

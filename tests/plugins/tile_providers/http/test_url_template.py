@@ -98,3 +98,31 @@ def test_a_subdomain_that_is_no_part_of_a_name_is_refused(subdomain: str) -> Non
     """It could change the host that the key goes to."""
     with pytest.raises(ConfigError):
         parse_url_template("https://{s}.e.example/{z}/{x}/{y}", setting="xyz.url", subdomains=("a", subdomain))
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("https://t.example/${z}/${x}/${y}.png", "{z}"),
+        ("https://t.example/{zoom}/{x}/{y}.png", "{z}"),
+        ("https://t.example/{level}/{row}/{col}.png", "{y}"),
+        ("https://{switch:a,b,c}.t.example/{z}/{x}/{y}.png", "subdomains"),
+        ("https://t.example/{quadkey}.png", "{q}"),
+        ("https://t.example/{z}/{x}/{y}{r}.png", "tile_size"),
+        ("https://t.example/{z}/{x}/{y}.png?apikey={accessToken}", "{api_key}"),
+        ("https://t.example/{TileMatrix}/{TileRow}/{TileCol}.png", "{z}"),
+        ("https://t.example/wms?bbox={bbox-epsg-3857}", "wmts"),
+        ("tms[3,18]:https://t.example/{z}/{x}/{y}.png", "https://"),
+    ],
+)
+def test_spellings_of_other_programs_are_explained(text: str, ours: str) -> None:
+    """The hint says what to write."""
+    with pytest.raises(ConfigError) as caught:
+        parse_url_template(text, setting="xyz.url")
+    assert ours in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["https://t.example/{z}/{x}/{y}{ratio}.jpg", "https://t.example/${z}/{col}/{row}.jpg"])
+def test_spellings_of_other_programs_are_translated_in_a_servers_document(text: str) -> None:
+    """Where they can only mean one thing."""
+    assert parse_url_template(text, setting="x", from_server=True).url(TILE) == "https://t.example/3/3/5.jpg"
