@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import SplitResult, quote, urlsplit
 
-from operator_tool.api import ConfigError, FlightNotFoundError, Secret
+from operator_tool.api import ConfigError, FlightNotFoundError, Secret, credential_in_url
 
 from .._escaping import escaped
 
@@ -27,7 +27,10 @@ def check_base_url(base_url: str, *, with_token: bool) -> SplitResult:
             hint="Take it out of the address; give the token as api.api_key.",
         )
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"api.base_url is {escaped(base_url)}, expected https://HOST or http://HOST")
+        raise ConfigError(
+            f"api.base_url has the scheme '{escaped(parts.scheme, 20)}' or no host, expected https://HOST or http://HOST"
+        )
+    _check_for_credentials("base_url", base_url)
     if parts.query or parts.fragment:
         raise ConfigError("api.base_url holds '?' or '#', expected an address that a path can follow")
     if with_token and parts.scheme == "http" and not _is_loopback(host):
@@ -40,8 +43,18 @@ def check_base_url(base_url: str, *, with_token: bool) -> SplitResult:
 
 def check_path(key: str, path: str) -> None:
     """Return when ``path`` can follow the address and names the flight. Raises ``ConfigError`` naming ``api.key``."""
+    _check_for_credentials(key, f"https://host{path}")
     if not path.startswith("/") or "{id}" not in path or "#" in path or not _plain(path):
         raise ConfigError(f"api.{key} is '{escaped(path)}', expected a path such as /flights/{{id}}")
+
+
+def _check_for_credentials(key: str, url: str) -> None:
+    found = credential_in_url(url, path_by_shape=False)
+    if found is not None:
+        raise ConfigError(
+            f"api.{key} has {found} in it: a credential, by the look of it",
+            hint="Take it out of the address, which messages show; the token goes into a header: api.api_key_file.",
+        )
 
 
 def check_token(token: Secret | None) -> None:
