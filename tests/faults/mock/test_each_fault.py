@@ -55,7 +55,7 @@ FATAL = {
         fault(kind="drop", phase="build", times=-1), 21, "build", True, "broke (fault 1", "still has its old cache"
     ),
     "full-from-the-start": Fault(
-        fault(kind="disk_full"), 31, "companion", False, "No space left on device", "can be written"
+        fault(kind="disk_full"), 31, "companion", False, "No space left on device", "write to c10.agent_dir"
     ),
     "little-space": Fault(
         fault(kind="disk_full", left_bytes=1_000_000), 31, "companion", False, "MB are free", "Put right what is named"

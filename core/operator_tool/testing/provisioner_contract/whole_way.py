@@ -20,6 +20,11 @@ Build = Callable[[SampleCache], Built]
 Files = Callable[[], Mapping[str, bytes]]
 
 
+def _names(listing: object) -> object:
+    """Return the names of a listing alone: a folder in which a file was made and removed has another time."""
+    return set(listing) if isinstance(listing, Mapping) else listing
+
+
 class WholeWayChecks(WithCompanion):
     """Nothing goes wrong here but the disk."""
 
@@ -37,12 +42,12 @@ class WholeWayChecks(WithCompanion):
     def test_an_empty_companion_is_not_up_to_date(
         self, ask: Ask, listing: Callable[[], object], current_files: Files
     ) -> None:
-        """``prepare`` says that nothing is there, and writes nothing."""
+        """``prepare`` says that nothing is there, and leaves nothing: it may try what the place can do."""
         before = listing()
         state = ask(SampleCache(1))
         assert not state.up_to_date
         assert (state.generation, state.verified_tiles, state.tiles_digest) == (None, 0, None)
-        assert listing() == before, f"{self.plugin}: prepare wrote on the companion"
+        assert _names(listing()) == _names(before), f"{self.plugin}: prepare left something on the companion"
         assert not current_files(), f"{self.plugin}: there is a current cache before one was built"
 
     def test_a_dry_run_writes_nothing(self, ask: Ask, listing: Callable[[], object]) -> None:
