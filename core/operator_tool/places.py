@@ -8,7 +8,6 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from operator_tool.api import ConfigError
 
@@ -103,15 +102,6 @@ class Places:
 
 
 _WRITABLE = f"Choose a folder that you can write to with --data-dir or {DATA_DIR_VARIABLE}."
-
-
-def create_private_file(path: Path) -> BinaryIO:
-    """Return a new file, open for writing, that only we can read from its first moment on.
-
-    It must not exist yet. Its mode 0600 is given when it is created, not afterwards.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def _check_own_folder(folder: Path) -> None:

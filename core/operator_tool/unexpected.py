@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from operator_tool.api.errors import OperatorToolError
+from operator_tool.api.files import appended_file
 from operator_tool.plugin_host.blame import culprit, words_of
 from operator_tool.redaction import REDACTOR
 
@@ -55,8 +56,9 @@ def _written(error: BaseException) -> str:
     try:
         _log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = _log_dir / _NAME
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {' '.join(sys.argv[:2])}\n{text}\n")
+        said = f"{datetime.now(UTC).isoformat(timespec='seconds')} {' '.join(sys.argv[:2])}\n{text}\n"
+        with appended_file(path) as file:
+            file.write(said.encode("utf-8", "backslashreplace"))
     except OSError as problem:
         return f"this traceback ({problem}):\n{text}"
     return f"the traceback in {path}"

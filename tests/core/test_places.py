@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from operator_tool.api import ConfigError
-from operator_tool.places import Places, create_private_file
+from operator_tool.places import Places
 
 AS_ROOT = os.geteuid() == 0
 
@@ -139,22 +139,6 @@ def test_a_place_where_no_folder_can_be_made_is_named() -> None:
     places = Places(Path("/proc/operator-tool/data"), Path("/c.toml"))
     with pytest.raises(ConfigError, match="/proc/operator-tool can't be made"):
         places.make(places.data_dir)
-
-
-def test_case_119_a_private_file_is_created_private(tmp_path: Path) -> None:
-    """A file of ours has mode 0600 from its creation on, whatever the umask, and never takes over another."""
-    old = os.umask(0)
-    try:
-        with create_private_file(tmp_path / "key") as file:
-            assert mode_of(tmp_path / "key") == 0o600
-            file.write(b"x")
-    finally:
-        os.umask(old)
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    for taken in ("key", "link"):
-        with pytest.raises(FileExistsError):
-            create_private_file(tmp_path / taken)
-    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_what_was_confirmed_lies_in_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ from .events import (
     RunFinished,
     RunStarted,
 )
+from .files import appended_file, replaced_file, replaced_path
 from .flight import (
     AltitudeFrame,
     Camera,
@@ -278,6 +279,7 @@ __all__ = [
     "VerifyError",
     "WantedTile",
     "Waypoint",
+    "appended_file",
     "check_argv",
     "credential_in_url",
     "escape_bytes",
@@ -286,6 +288,8 @@ __all__ = [
     "hookimpl",
     "is_credential_name",
     "looks_made_by_chance",
+    "replaced_file",
+    "replaced_path",
     "retry_after_s",
     "shell_line",
     "sniff_picture_format",

@@ -21,6 +21,7 @@ import msgspec
 
 from operator_tool.api.errors import BuildLockHeldError, ConfigError
 from operator_tool.api.escaping import escape_controls
+from operator_tool.api.files import replaced_file
 from operator_tool.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -165,12 +166,8 @@ def _write_holder(sidecar: Path, companion: str, operator: str, run_id: str) -> 
         run_id=run_id,
         companion=companion,
     )
-    new = sidecar.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with replaced_file(sidecar) as file:
         file.write(msgspec.json.encode(holder))
-    new.replace(sidecar)
 
 
 def _read_holder(sidecar: Path) -> LockHolder | None:

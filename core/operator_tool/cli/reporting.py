@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport, ProviderShare
 from operator_tool.api.errors import ConfigError, NotReadyError, OperatorToolError
 from operator_tool.api.escaping import escape_controls
+from operator_tool.api.files import replaced_file
 from operator_tool.audit import line_of_build
 from operator_tool.build_cache.gap_verdict import gaps_words, unjudged_words
 from operator_tool.failpoints import failpoint
@@ -224,12 +224,11 @@ def _write_report(report: CacheBuildReport | FleetReport, path: Path) -> ConfigE
     """Write the report whole or not at all; a path that can't be written is told, and never hides the outcome."""
     if path.exists() and not path.is_file():
         return ConfigError(f"the report can't be written to {path}, which is no file", hint="Name a file.")
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         failpoint("report.before_write")
-        new.write_text(as_document(msgspec.to_builtins(report)) + "\n", encoding="ascii")
-        failpoint("report.before_rename")
-        new.replace(path)
+        with replaced_file(path) as file:
+            file.write((as_document(msgspec.to_builtins(report)) + "\n").encode("ascii"))
+            failpoint("report.before_rename")
     except OSError as error:
         return ConfigError(f"the report can't be written to {path}: {error.strerror}")
     return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from operator_tool.api.errors import ConfigError, UsageError
+from operator_tool.api.files import replaced_file
 from operator_tool.build_cache.estimate import Estimate
 from operator_tool.build_cache.foreseen import Foreseen
 from operator_tool.build_cache.freshness import FreshnessGate
@@ -69,21 +69,13 @@ _SUFFIX = {"--page": ".html", "--picture": ".png"}
 
 
 def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    # Where the name is a link, what it leads to is replaced, and the link stays.
-    target = Path(os.path.realpath(path))
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with new.open("wb") as file:
+        with replaced_file(path) as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(target)
     except OSError as error:
         raise ConfigError(
             f"{path} can't be written: {error.strerror or error}", hint="Name another file, or make room for this one."
         ) from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _ignored(_written: int) -> None:

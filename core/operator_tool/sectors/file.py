@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from operator_tool.api.errors import ConfigError
-from operator_tool.places import Places, create_private_file
+from operator_tool.api.files import replaced_file
+from operator_tool.places import Places
 
 from .checks import MAX_SECTORS, check_sector
 from .reading import read_file
@@ -51,19 +52,11 @@ def save_sectors(places: Places, sectors: Sequence[Sector]) -> None:
     """Replace the sectors that were set: wholly, or not at all. Raises ``ConfigError``."""
     _check(sectors, "what is to be set")
     path = places.make(places.data_dir) / places.sectors_file.name
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        new.unlink(missing_ok=True)
-        with create_private_file(new) as file:
+        with replaced_file(path) as file:
             file.write(msgspec.json.format(msgspec.json.encode(_Document(tuple(sectors)))) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(f"the sectors can't be written to {path}: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def change_sectors(places: Places, change: Callable[[tuple[Sector, ...]], Sequence[Sector]]) -> tuple[Sector, ...]:
@@ -119,11 +112,3 @@ def _read(path: Path) -> bytes | None:
     if len(data) > _MAX_BYTES:
         raise ConfigError(f"{path} is longer than {_MAX_BYTES:,} bytes", hint=_ANEW)
     return data
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

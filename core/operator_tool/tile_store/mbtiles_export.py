@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from operator_tool.api import ConfigError, DownloadError, PictureFormat, TileId, UsageError
+from operator_tool.api import ConfigError, DownloadError, PictureFormat, TileId, UsageError, replaced_path
 from operator_tool.geo.mercator import tile_bounds_deg
 
-from .disk import check_room, sync_folder
+from .disk import check_room
 from .folder import INDEX_NAME, PACKS_NAME, FolderLock
 from .index_connection import IndexConnection
 from .packs import PackReader
@@ -75,14 +75,13 @@ def export_mbtiles(
         selection = select(index, zooms=zooms, bounds_deg=bounds_deg, picture_format=picture_format)
         check_room(out.parent, selection.bytes)
         meta = index.meta() | ({"attribution": attribution} if attribution is not None else {})
-        new = out.with_name(f".{out.name}.{os.getpid()}.new")
-        stack.callback(new.unlink, missing_ok=True)
         pictures = ((tile.id, _picture(packs, tile)) for tile in tiles_of(index, selection))
         try:
-            extent = _write(new, _counted(pictures, selection.tiles, tell), selection.picture_format, meta, out.stem)
-            _check_target(out, overwrite=overwrite)
-            new.replace(out)
-            sync_folder(out.parent)
+            with replaced_path(out) as new:
+                extent = _write(
+                    new, _counted(pictures, selection.tiles, tell), selection.picture_format, meta, out.stem
+                )
+                _check_target(out, overwrite=overwrite)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"{out} can't be written: {getattr(error, 'strerror', None) or error}",
@@ -134,7 +133,6 @@ def _write(
     name: str,
 ) -> _Extent:
     """Write the file; it is on the disk when this returns."""
-    new.unlink(missing_ok=True)
     extent = _Extent()
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
         # Nobody sees the file before it is whole, so that it needs neither a journal nor a sync on the way.

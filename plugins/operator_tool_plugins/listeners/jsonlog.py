@@ -8,7 +8,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, hookimpl
+from operator_tool.api import ConfigError, Event, Meta, PluginSettings, RunContext, appended_file, hookimpl
 
 
 class Settings(PluginSettings, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ def start_listening(settings: PluginSettings, context: RunContext) -> None:  # n
     global _file
     assert isinstance(settings, Settings)
     try:
-        _file = Path(settings.path).expanduser().open("ab", buffering=0)
+        _file = appended_file(Path(settings.path).expanduser())
     except OSError as error:
         raise ConfigError(f"jsonlog.path {settings.path!r} can't be appended to: {error.strerror}") from error
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from operator_tool.api import CompanionError, ConfigError
+from operator_tool.api import CompanionError, ConfigError, replaced_file
 
 from .known_hosts import HostKey, matches, names_host, parse_known_keys, read_file
 
@@ -39,7 +36,8 @@ def pin_key(path: Path, label: str, key_type: str, blob: bytes) -> None:
                     f"the host key of {label} is revoked in {path}: {key.type} {key.fingerprint}",
                     hint="Don't connect to this companion until it has a new host key.",
                 )
-            _replace(path, _without(data, label) + _line(label, key))
+            with replaced_file(path) as file:
+                file.write(_without(data, label) + _line(label, key))
     except Timeout as error:
         raise ConfigError(f"the host key of {label} could not be pinned: another process is writing {path}") from error
     except OSError as error:
@@ -71,18 +69,3 @@ def _without(data: bytes, label: str) -> bytes:
     if kept and not kept[-1].endswith(b"\n"):
         kept[-1] += b"\n"
     return b"".join(kept)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write the file under another name, durably, and put it in place; readers see the old or the new one."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105 - it is a name that mkstemp gave
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108 - see above
-        raise

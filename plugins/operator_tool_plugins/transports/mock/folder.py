@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from operator_tool.api import ConfigError, escape_controls
+from operator_tool.api import ConfigError, escape_controls, replaced_file
 
 from .onboard.state import FILE, MachineState, write_state
 
@@ -102,6 +102,5 @@ class CompanionFolder:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new.write_bytes(data)
-    new.replace(path)
+    with replaced_file(path) as file:
+        file.write(data)
