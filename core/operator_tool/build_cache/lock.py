@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,7 +153,9 @@ def _released(lock: BaseFileLock, sidecar: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sidecar.unlink(missing_ok=True)
+        # The note is for people alone: that it can't be removed keeps nobody out.
+        with suppress(OSError):
+            sidecar.unlink()
         lock.release()
 
 

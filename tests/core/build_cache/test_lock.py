@@ -216,9 +216,7 @@ def test_who_cannot_be_noted_as_the_holder_holds_the_lock_all_the_same(
 ) -> None:
     """The note is for people alone: a disk that refuses it is told, and is no reason not to build."""
     take(tmp_path)
-    sidecar = lock_file(tmp_path).with_suffix(".holder")
-    sidecar.unlink(missing_ok=True)
-    sidecar.mkdir()
+    (lock_file(tmp_path).with_suffix(".holder.json") / "in the way").mkdir(parents=True)
     with companion_lock(tmp_path, "drone", timeout_s=0, operator="me", run_id="r-2"):
         assert "can't be noted" in caplog.text
         with pytest.raises(BuildLockHeldError):

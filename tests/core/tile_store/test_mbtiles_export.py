@@ -202,7 +202,7 @@ def test_the_file_is_durable_before_it_has_its_name(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(os, "fsync", note)
     export_mbtiles(folder, out)
-    assert seen == [f".a.mbtiles.{os.getpid()}.new False", f"{tmp_path.name} True"]
+    assert seen == [f"{out.name} False", f"{tmp_path.name} True"]
 
 
 @pytest.mark.real_parts
