@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import secrets
+from pathlib import Path
 
 import msgspec
 
@@ -23,22 +26,27 @@ _INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10
 _PLACE_HINT = "Put right what is named above. This login, and no other account, must be able to write to c10.agent_dir."
 
 
-# For any Python there is, 2 as well. The answer begins on a line of its own, after a word that no noise can know. The
-# last word is the companion's id as the agent tells it, before there is an agent.
+# For any Python there is, 2 as well. Arguments: the word, the cache root, the SHA-256 of what tells a machine. That
+# comes over standard input. The answer begins on a line of its own, after a word that no noise can know. Its last word
+# is the companion's id as the agent tells it, before there is an agent.
 _ASK = r"""
-import hashlib, os, sys
-name = b""
-for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+import hashlib, json, os, re, sys
+word, root, wanted = sys.argv[1:]
+text, who = getattr(sys.stdin, "buffer", sys.stdin).read(), "-"
+if sys.version_info >= (3, 8) and hashlib.sha256(text).hexdigest() == wanted:
+    machine = {"__name__": "machine"}
+    exec(compile(text, "machine", "exec"), machine)
+    root = os.path.realpath(os.path.expanduser(root))
+    facts, noted = machine["machine_facts"](), {}
+    who = machine["proposed_id"](facts, root)
     try:
-        with open(path, "rb") as file:
-            name = name or file.read(4096).strip()
-    except (IOError, OSError):
+        with open(os.path.join(root, machine["NOTE"]), "rb") as file:
+            noted = json.loads(file.read(65536).decode("utf-8"))
+        own, copied = noted["companion_id"], machine["is_another"](noted, facts) or machine["is_copy"](noted, root)
+        who = own if re.match("[0-9a-f]{32}\\Z", own) and not copied else who
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-if not name:
-    name = os.uname()[1]
-    name = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
-who = hashlib.sha256(b"c10 companion\0" + name).hexdigest()[:32]
-sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((sys.argv[1],) + tuple(sys.version_info[:3]) + (os.uname()[4], who)))
+sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((word,) + tuple(sys.version_info[:3]) + (os.uname()[4], who)))
 """
 
 # Arguments: the word, folder, name, SHA-256, link. Nothing gets the name but a file that has arrived, reached the disk
@@ -149,8 +157,8 @@ def install_agent(session: CompanionSession, place: Place, settings: C10Settings
     another companion than the configured one; then nothing was written.
     """
     interpreter = _ask(session, place)
-    check_identity(interpreter.companion_id, settings)
     _check_version(interpreter, place)
+    check_identity(interpreter.companion_id, settings)
     bundle = agent_bundle()
     folder = place.agent.rpartition("/")[0] or "."
     argv = (place.python, "-I", "-S", "-B", "-c", _PUT)
@@ -178,8 +186,15 @@ class _Answer(msgspec.Struct, frozen=True):
     stderr: str
 
 
+@functools.cache
+def _what_tells_a_machine() -> bytes:
+    return (Path(__file__).parent / "agent" / "machine.py").read_bytes()
+
+
 def _ask(session: CompanionSession, place: Place) -> Interpreter:
-    answer = _answer(session, (place.python, "-c", _ASK), ())
+    text = _what_tells_a_machine()
+    more = (place.root, hashlib.sha256(text).hexdigest())
+    answer = _answer(session, (place.python, "-c", _ASK), more, text)
     if answer.exit_status in NOT_STARTED and not answer.words:
         raise CompanionError(
             f"the companion's Python {place.python} is not installed or not executable (exit {answer.exit_status})",

@@ -40,8 +40,8 @@ def test_hello_over_a_cache_changes_no_file(tmp_path: Path, file: Path) -> None:
 
 
 def test_hello_is_stable_about_who_it_is(tmp_path: Path, file: Path) -> None:
-    """The companion's id is the same for every root and call, and is not the machine id itself."""
-    ids = {ask(file, "hello", tmp_path / name, order_of(1))["companion_id"] for name in ("a", "b")}
+    """The companion's id is the same for every call, and is not the machine id itself."""
+    ids = {ask(file, verb, tmp_path / "a", order_of(1))["companion_id"] for verb in ("hello", "status")}
     assert len(ids) == 1
     machine_id = Path("/etc/machine-id")
     assert not machine_id.exists() or machine_id.read_text().strip() not in ids

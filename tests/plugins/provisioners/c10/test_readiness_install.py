@@ -156,7 +156,7 @@ def python_that(folder: Path, script: str) -> str:
 
 
 PRETENDS = "import sys; sys.version_info = ({}, 0); sys.argv[:1] = []; exec(sys.argv[0])"
-OF_VERSION = f'exec {sys.executable} -c "{PRETENDS}" "$2" "$3"'
+OF_VERSION = f'shift; exec {sys.executable} -c "{PRETENDS}" "$@"'
 
 
 @pytest.mark.parametrize("version", ["2, 7", "3, 5", "3, 7", "4, 0"])

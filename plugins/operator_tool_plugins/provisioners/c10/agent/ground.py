@@ -11,7 +11,7 @@ from typing import List, NamedTuple
 
 from .call import Call
 from .faults import AgentError
-from .identity import own_id
+from .identity import look_at_identity
 from .in_memory import why_in_memory
 from .layout import Layout, is_folder
 from .mounts import Mounts, mount_number, read_mounts
@@ -60,7 +60,7 @@ def look_at_ground(call: Call, layout: Layout, key: str) -> Ground:
     volume = mount.told() if mount else ""
     if not reasons and mount is not None and mount.type in _WITHOUT_LINKS:
         reasons.append(_told(Unfit("hold symbolic links", "its file system has none", False), place, volume))
-    if not reasons and building and request.text("companion_id", "") in ("", own_id(layout)):
+    if not reasons and building and request.text("companion_id", "") in ("", look_at_identity(layout).id):
         call.outlet.moved("trying the volume")
         unfit = try_volume(place)
         reasons += [_told(unfit, place, volume)] if unfit else []

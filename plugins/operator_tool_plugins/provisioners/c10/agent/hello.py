@@ -22,7 +22,7 @@ from .generations.trust import is_verified_since_boot, look, note_verified
 from .generations.verify import progress
 from .ground import look_at_ground
 from .guard import holder, is_held, patience_of
-from .identity import own_id
+from .identity import identity_notes, look_at_identity
 from .keeping.claims import doubts, why_unreadable
 from .layout import DATABASE, Generation, Layout, boot_id
 from .own_config import ask_armed
@@ -40,6 +40,8 @@ def run(call: Call) -> Dict[str, object]:
     reasons = ground.reasons
     unreadable = why_unreadable(layout)
     reasons += unreadable or why_no_consumer_reads(layout)
+    identity = look_at_identity(layout)
+    reasons += ["who this companion is can't be told: " + identity.problem] if identity.problem else []
     held = False
     try:
         held = not reasons and is_held(layout, patience_of(call, 0.0))
@@ -72,7 +74,7 @@ def run(call: Call) -> Dict[str, object]:
         "machine": os.uname().machine,
         "gated": call.gated,
         "armed": armed.state,
-        "companion_id": own_id(layout),
+        "companion_id": identity.id,
         "boot_id": boot_id(),
         "nonce": call.nonce,
         "clock": int(time.time()),
@@ -88,7 +90,7 @@ def run(call: Call) -> Dict[str, object]:
         "current": None if current is None else _described(current, key, required),
         "verified": verified,
         "staged_bytes": _size(os.path.join(layout.staging(key), DATABASE)) if key else 0,
-        "notes": doubts(layout),
+        "notes": identity_notes(identity) + doubts(layout),
         **free_space(layout.root),
     }
 

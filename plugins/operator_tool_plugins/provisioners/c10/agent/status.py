@@ -13,6 +13,7 @@ from .call import Call
 from .faults import AgentError
 from .generations.origin import origin_of
 from .generations.verify import memory_problems
+from .identity import identity_notes, look_at_identity
 from .keeping.audit import last_lines
 from .keeping.known import kept
 from .keeping.refusals import last_refusals
@@ -36,7 +37,7 @@ def run(call: Call) -> Dict[str, object]:
         "quarantine": _sizes(layout.quarantine),
         "audit": last_lines(layout, _AUDIT_LINES),
         "refusals": last_refusals(layout, _AUDIT_LINES),
-        "notes": notes + problems,
+        "notes": identity_notes(look_at_identity(layout)) + notes + problems,
     }
 
 

@@ -15,6 +15,9 @@ _OWN = {
     "/var/lib/dbus/machine-id": "machine-id",
     "/proc/sys/kernel/random/boot_id": "boot_id",
     "/etc/c10": "c10",
+    "/proc/device-tree": "device-tree",
+    "/sys/devices/soc0": "soc0",
+    "/sys/class/net": "net",
 }
 """What another machine has another of, and the name of it in the folder ``etc``."""
 _ONE_PATH = ("open", "stat", "lstat", "access", "unlink", "remove", "mkdir", "listdir", "scandir", "readlink", "chmod")
