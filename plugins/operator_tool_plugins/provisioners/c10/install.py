@@ -42,8 +42,8 @@ if sys.version_info >= (3, 8) and hashlib.sha256(text).hexdigest() == wanted:
     try:
         with open(os.path.join(root, machine["NOTE"]), "rb") as file:
             noted = json.loads(file.read(65536).decode("utf-8"))
-        own, copied = noted["companion_id"], machine["is_another"](noted, facts) or machine["is_copy"](noted, root)
-        who = own if re.match("[0-9a-f]{32}\\Z", own) and not copied else who
+        if re.match("[0-9a-f]{32}\\Z", noted["companion_id"]) and not machine["is_another"](noted, facts):
+            who = noted["companion_id"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
 sys.stdout.write("\n%s %d.%d.%d %s %s\n" % ((word,) + tuple(sys.version_info[:3]) + (os.uname()[4], who)))

@@ -100,25 +100,44 @@ def test_copies_of_one_image_are_drones_of_their_own(tmp_path: Path, monkeypatch
 
 
 def test_one_drone_s_cache_is_not_sound_on_another(tmp_path: Path, file: Path) -> None:
-    """Of a copied root nothing counts until it is built again; one that was only moved is as it was."""
-    first, copy, moved = (tmp_path / name for name in ("first", "copy", "moved"))
+    """Nothing of what was carried to another counts until it is built there; a root that was moved is as it was."""
+    first, other, moved = (tmp_path / name for name in ("first", "other", "moved"))
     order, supply = order_of(5), supply_of(5)
     whole_way(file, first, order, supply)
     own = ask(file, "hello", first, order)
-    shutil.copytree(first, copy, symlinks=True)
-    seen = ask(file, "hello", copy, order)
+    shutil.copytree(first, other, symlinks=True)
+    (other / "state" / "identity.json").unlink()
+    seen = ask(file, "hello", other, order)
     assert own["verified"]["ok"] is True
     assert seen["verified"]["ok"] is False
     assert own["companion_id"] in seen["verified"]["problem"]
     assert seen["companion_id"] != own["companion_id"]
-    for verb in ("hello", "status"):
-        assert any(own["companion_id"] in note for note in ask(file, verb, copy, order)["notes"])
-    whole_way(file, copy, order, supply)
-    again = ask(file, "hello", copy, order)
-    assert (again["verified"]["ok"], again["companion_id"], again["notes"]) == (True, seen["companion_id"], [])
+    whole_way(file, other, order, supply)
+    again = ask(file, "hello", other, order)
+    assert (again["verified"]["ok"], again["companion_id"]) == (True, seen["companion_id"])
     first.rename(moved)
     now = ask(file, "hello", moved, order)
     assert (now["verified"]["ok"], now["companion_id"]) == (True, own["companion_id"])
+
+
+def test_a_note_of_another_machine_is_told(tmp_path: Path, file: Path) -> None:
+    """By hello and by status, with the other's id; the next build notes who this one is."""
+    facts = {name: value for name, value in machine.machine_facts().items() if value}
+    if not facts:
+        # Nothing tells this machine from another, and then no note is another's.
+        return
+    root, order = tmp_path / "cache", order_of(2)
+    whole_way(file, root, order, supply_of(2))
+    note = str(root / "state" / "identity.json")
+    other = {"machine": "f" * 32, "serial": "none such", "addresses": ["00:00:5e:00:53:00"]}
+    state.write_checked(note, {**other, "companion_id": "e" * 32})
+    for verb in ("hello", "status"):
+        said = ask(file, verb, root, order)
+        assert any("e" * 32 in text for text in said["notes"])
+        assert said["companion_id"] != "e" * 32
+    assert receive_once(file, root, order, supply_of(2))[1]["ok"]
+    assert state.read_checked(note)["companion_id"] == said["companion_id"]
+    assert not any("e" * 32 in text for text in ask(file, "status", root, order)["notes"])
 
 
 def damage(note: Path) -> None:
@@ -160,14 +179,12 @@ def test_a_note_that_can_t_be_believed_is_not_written_over(
 
 
 def test_the_probe_before_the_agent_tells_the_same(session: CompanionSession, tmp_path: Path, file: Path) -> None:
-    """What is noted counts for it, too, and a copy's note does not."""
-    first, copy = tmp_path / "first", tmp_path / "copy"
-    whole_way(file, first, order_of(5), supply_of(5))
-    note = str(first / "state" / "identity.json")
-    state.write_checked(note, {**state.read_checked(note), "companion_id": "e" * 32})
-    shutil.copytree(first, copy, symlinks=True)
-    for root in (first, copy):
-        own = ask(file, "hello", root, order_of(5))["companion_id"]
-        assert (own == "e" * 32) is (root == first)
+    """What follows from machine and root, and what is noted there."""
+    root = tmp_path / "cache"
+    proposed = ask(file, "hello", root, order_of(5))["companion_id"]
+    for own in (proposed, "e" * 32):
         provisioner = provisioner_of(root, context_of(tmp_path), companion_id=own)
         assert provisioner.install(session).companion_id == own
+        prepare_root(Layout(str(root)))
+        note = str(root / "state" / "identity.json")
+        state.write_checked(note, {**state.read_checked(note), "companion_id": "e" * 32})

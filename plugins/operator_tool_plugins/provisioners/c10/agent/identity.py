@@ -9,7 +9,7 @@ from typing import List, NamedTuple
 from .faults import AgentError
 from .generations.state import read_checked, write_checked
 from .layout import Layout
-from .machine import NOTE, is_another, is_copy, machine_facts, proposed_id
+from .machine import NOTE, is_another, machine_facts, proposed_id
 
 _ID = re.compile("[0-9a-f]{32}\\Z")
 
@@ -19,9 +19,9 @@ class Identity(NamedTuple):
 
     id: str
     is_noted: bool
-    """False before the first contact, and where another companion's note was copied to."""
+    """False before the first contact, and on a machine that another one's note was copied to."""
     copied_from: str = ""
-    """The id that was noted for another companion; empty where none was."""
+    """The id that was noted on another machine; empty where none was."""
     problem: str = ""
     """Why the note can't be believed; empty where it can, or isn't there."""
 
@@ -50,7 +50,7 @@ def look_at_identity(layout: Layout) -> Identity:
     if not isinstance(own, str) or not _ID.match(own):
         why = "%s holds no id; remove it, and the next build notes it again" % path
         return Identity(proposed, is_noted=False, problem=why)
-    if is_another(noted, facts) or is_copy(noted, layout.root):
+    if is_another(noted, facts):
         return Identity(proposed, is_noted=False, copied_from=own)
     return Identity(own, is_noted=True)
 
@@ -62,7 +62,7 @@ def note_identity(layout: Layout) -> None:
     """
     found = _believed(layout)
     if not found.is_noted:
-        fields = {"companion_id": found.id, "root": layout.root, **machine_facts()}
+        fields = {"companion_id": found.id, **machine_facts()}
         write_checked(os.path.join(layout.root, NOTE), fields)
 
 

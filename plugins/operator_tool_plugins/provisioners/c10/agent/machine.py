@@ -57,21 +57,6 @@ def is_another(noted: Dict[str, object], now: Dict[str, object]) -> bool:
     return bool(noted.get("machine") and now["machine"] and noted["machine"] != now["machine"])
 
 
-def is_copy(noted: Dict[str, object], root: str) -> bool:
-    """Tell whether a root was copied from the one that the note was made in: there that note lies, too.
-
-    One that was moved, or is seen under two names, is no copy.
-    """
-    made_in = noted.get("root")
-    if not isinstance(made_in, str) or made_in == root:
-        return False
-    there, here = os.path.join(made_in, NOTE), os.path.join(root, NOTE)
-    try:
-        return not os.path.samefile(there, here) and _read(there) == _read(here)
-    except (OSError, ValueError):
-        return False
-
-
 def _addresses() -> List[str]:
     try:
         names = os.listdir(INTERFACES)
