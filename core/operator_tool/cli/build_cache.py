@@ -26,5 +26,7 @@ def command(**given: Any) -> int:
 
     options = RunOptions(**given)
     if is_for_several(options):
-        return reported_fleet(options, lambda run: run.orchestrator.build_caches(run.request))
+        from .twins import with_twins_told
+
+        return reported_fleet(options, lambda run: with_twins_told(run.orchestrator.build_caches(run.request)))
     return reported_run(options, lambda run: run.orchestrator.build_cache(run.request), companion=True)

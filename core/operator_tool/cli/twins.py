@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from operator_tool.api.build import FleetReport
+
 
 class Named(msgspec.Struct, frozen=True):
     """A companion of a command, and who it says it is."""
@@ -28,3 +30,14 @@ def notes_on_twins(companions: Sequence[Named]) -> list[str]:
             else ""
         )
     return notes
+
+
+def with_twins_told(fleet: FleetReport) -> FleetReport:
+    """Return the builds' reports, with a note in those of companions that say they are one and the same."""
+    reached = [(name, one.companion) for name, one in fleet.builds.items()]
+    ids = [Named(name, "" if there is None or there.simulated else there.id) for name, there in reached]
+    builds = {
+        name: msgspec.structs.replace(one, notes=(*one.notes, note)) if note else one
+        for (name, one), note in zip(fleet.builds.items(), notes_on_twins(ids), strict=True)
+    }
+    return msgspec.structs.replace(fleet, builds=builds)
