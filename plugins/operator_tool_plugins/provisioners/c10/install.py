@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import posixpath
 import secrets
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 
 from operator_tool.api import CompanionError, CompanionSession, LinkError, NotReadyError, RunLimits
 
+from .agent.machine import NOTE
 from .bundle import agent_bundle
 from .escaping import printable
 from .gated import check_refused
@@ -26,17 +28,17 @@ _INSTALL_HINT = "Check that the companion's Python is 3.8 or newer, and that c10
 _PLACE_HINT = "Put right what is named above. This login, and no other account, must be able to write to c10.agent_dir."
 
 
-# For any Python there is, 2 as well. Arguments: the word, the cache root, the SHA-256 of what tells a machine. That
-# comes over standard input. The answer begins on a line of its own, after a word that no noise can know. Its last word
-# is the companion's id as the agent tells it, before there is an agent.
+# For any Python there is, 2 as well. Arguments: the word; where the companion's id is noted; how the SHA-256 begins of
+# what tells a machine, which comes over standard input. The answer begins on a line of its own, after a word that no
+# noise can know. Its last word is the companion's id as the agent tells it, before there is an agent.
 _ASK = r"""
 import hashlib, json, os, re, sys
-word, root, wanted = sys.argv[1:]
+word, note, wanted = sys.argv[1:]
 text, who = getattr(sys.stdin, "buffer", sys.stdin).read(), "-"
-if sys.version_info >= (3, 8) and hashlib.sha256(text).hexdigest() == wanted:
+if sys.version_info >= (3, 8) and hashlib.sha256(text).hexdigest()[:32] == wanted:
     machine = {"__name__": "machine"}
     exec(compile(text, "machine", "exec"), machine)
-    root = os.path.realpath(os.path.expanduser(root))
+    root = os.path.realpath(os.path.expanduser(os.path.dirname(os.path.dirname(note))))
     facts, noted = machine["machine_facts"](), {}
     who = machine["proposed_id"](facts, root)
     try:
@@ -193,7 +195,7 @@ def _what_tells_a_machine() -> bytes:
 
 def _ask(session: CompanionSession, place: Place) -> Interpreter:
     text = _what_tells_a_machine()
-    more = (place.root, hashlib.sha256(text).hexdigest())
+    more = (posixpath.join(place.root, NOTE), hashlib.sha256(text).hexdigest()[:32])
     answer = _answer(session, (place.python, "-c", _ASK), more, text)
     if answer.exit_status in NOT_STARTED and not answer.words:
         raise CompanionError(
