@@ -25,9 +25,11 @@ from operator_tool.api import (
 )
 
 from .escaping import printable, printable_line
+from .gated import is_refusal
+from .login import check_runs_commands, login_error
 from .process import AgentProcess, Feed
 from .rates import Rate
-from .report import MAX_REPORT_BYTES, NOT_STARTED, AgentFailureError, Transcript, holder_text
+from .report import MAX_REPORT_BYTES, NOT_FOUND, NOT_STARTED, AgentFailureError, Transcript, holder_text
 from .settings import C10Settings
 from .wire import MAX_LINE_BYTES
 
@@ -37,6 +39,8 @@ log = logging.getLogger("c10.remote.progress")
 T = TypeVar("T")
 _LINES_A_SECOND = 200
 _PROGRESS_EVERY_S = 0.1
+_CSH_NOT_FOUND = ": Command not found."
+"""What csh and tcsh say of a program that is not there, with an exit status of 1."""
 _LIMITS = RunLimits(line_bytes=MAX_REPORT_BYTES, silence_s=120.0, run_s=math.inf)
 """A report may be longer than other lines. Each call has limits of its own; the agent also beats between them."""
 
@@ -113,9 +117,11 @@ class Conversation:
             try:
                 self._listen(process, transcript, silence_s, feed, on_event, last, goes_on_after)
             except LinkError as error:
+                self._check_heard(error, process, transcript)
                 if error.retryable and not transcript.failed:
                     raise
                 transcript.link_error = error
+            self._check_spoke(process, transcript)
             report = _judged(process, transcript, into, failure)
         except BaseException as error:
             if not (isinstance(error, AgentFailureError) and error.code == goes_on_after and not transcript.ended):
@@ -124,6 +130,21 @@ class Conversation:
         if transcript.ended:
             self.close()
         return report
+
+    def _check_heard(self, error: LinkError, process: AgentProcess, transcript: Transcript) -> None:
+        """Raise ``CompanionError`` for a login that said something else than the agent, and then waits."""
+        seen = transcript.last_words(process.stderr_tail)
+        if isinstance(error, LinkStalledError) and not process.has_spoken and seen:
+            raise login_error(self.session, f" ({error.message})", seen, retryable=True) from error
+
+    def _check_spoke(self, process: AgentProcess, transcript: Transcript) -> None:
+        """Raise ``CompanionError`` where not the agent is lacking, and the login runs no program at all."""
+        status, stderr = process.exit_status, process.stderr_tail
+        if not transcript.ended or process.has_spoken or status is None or is_refusal(stderr):
+            return
+        python, agent = self._argv[0], self._argv[-1]
+        if not any(line.startswith(f"{python}: ") and agent in line for line in stderr.splitlines()):
+            check_runs_commands(self.session, status, transcript.last_words(stderr))
 
     def _opened(self) -> AgentProcess:
         if self._process is None:
@@ -143,11 +164,14 @@ class Conversation:
     ) -> None:
         """Read to the report, or to the end where nothing may follow it."""
         shown = Shown(self._context)
-        until = Deadline.after(self._run_s)
+        until, first_word = Deadline.after(self._run_s), Deadline.after(silence_s)
         try:
             while (line := process.line(silence_s)) is not None:
                 shown.line(line)
                 event = transcript.feed(line)
+                process.has_spoken = process.has_spoken or transcript.begun
+                if first_word.passed and not process.has_spoken:
+                    raise LinkStalledError(f"the agent said nothing for {silence_s:g} s")
                 if transcript.reported and feed is not None:
                     feed.end()
                 if transcript.reported and not transcript.is_ending:
@@ -201,14 +225,13 @@ def request_line(verb: str, request: dict[str, object]) -> bytes:
 
 
 def _judged(process: AgentProcess, transcript: Transcript, into: type[T], failure: type[OperatorToolError]) -> T:
-    if (
-        transcript.ended
-        and not transcript.begun
-        and not transcript.failed
-        and process.exit_status not in (None, *NOT_STARTED)
-    ):
-        raise NoAgentError(process.stderr_tail.strip())
-    return transcript.judge(into, failure, exit_status=process.exit_status, stderr_tail=process.stderr_tail)
+    status, stderr = process.exit_status, process.stderr_tail
+    if transcript.ended and not transcript.begun and not transcript.failed:
+        if _CSH_NOT_FOUND in stderr and status is not None:
+            status = NOT_FOUND
+        if status not in (None, *NOT_STARTED):
+            raise NoAgentError(stderr.strip())
+    return transcript.judge(into, failure, exit_status=status, stderr_tail=stderr)
 
 
 class NoAgentError(Exception):

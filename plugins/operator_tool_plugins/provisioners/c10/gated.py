@@ -13,6 +13,11 @@ GATED_HINT = (
 )
 
 
+def is_refusal(stderr: str) -> bool:
+    """Tell whether the gate is what answered."""
+    return any(line.startswith(_REFUSED) for line in stderr.splitlines())
+
+
 def check_refused(stderr: str, what: str) -> None:
     """Raise ``CompanionError`` with the gate's own line where it refused ``what``."""
     for line in stderr.splitlines():

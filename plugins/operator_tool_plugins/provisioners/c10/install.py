@@ -6,18 +6,20 @@ import functools
 import hashlib
 import posixpath
 import secrets
+from collections import deque
 from pathlib import Path
 
 import msgspec
 
-from operator_tool.api import CompanionError, CompanionSession, LinkError, NotReadyError, RunLimits
+from operator_tool.api import CompanionError, CompanionSession, LinkError, LinkStalledError, NotReadyError, RunLimits
 
 from .agent.machine import NOTE
 from .bundle import agent_bundle
 from .escaping import printable
 from .gated import check_refused
+from .login import LAST_LINES, MAX_NOISE_LINES, check_runs_commands, last_words, login_error
 from .place import Place
-from .report import MAX_NOISE_LINES, NOT_STARTED
+from .report import NOT_STARTED
 from .settings import C10Settings
 
 STABLE_NAME = "c10-agent.pyz"
@@ -166,7 +168,7 @@ def install_agent(session: CompanionSession, place: Place, settings: C10Settings
     argv = (place.python, "-I", "-S", "-B", "-c", _PUT)
     answer = _answer(session, argv, (folder, bundle.name, bundle.sha256, STABLE_NAME), bundle.data)
     if answer.words not in (["kept"], ["written"]):
-        reason = answer.stderr.strip() or f"its program ended with {answer.exit_status} and did not say why"
+        reason = answer.seen or f"its program ended with {answer.exit_status} and did not say why"
         raise NotReadyError((f"the agent can't be put there: {printable(reason)}",), hint=_PLACE_HINT)
     return interpreter
 
@@ -185,7 +187,8 @@ class _Answer(msgspec.Struct, frozen=True):
     words: list[str]
     """What followed the word; empty where it never came."""
     exit_status: int | None
-    stderr: str
+    seen: str
+    """The last lines of both streams beside it, harmless to print."""
 
 
 @functools.cache
@@ -197,13 +200,15 @@ def _ask(session: CompanionSession, place: Place) -> Interpreter:
     text = _what_tells_a_machine()
     more = (posixpath.join(place.root, NOTE), hashlib.sha256(text).hexdigest()[:32])
     answer = _answer(session, (place.python, "-c", _ASK), more, text)
+    if not answer.words and answer.exit_status is not None:
+        check_runs_commands(session, answer.exit_status, answer.seen)
     if answer.exit_status in NOT_STARTED and not answer.words:
         raise CompanionError(
             f"the companion's Python {place.python} is not installed or not executable (exit {answer.exit_status})",
             hint="Install python3 on the companion, or name it with -o c10.python=PATH.",
         )
     if len(answer.words) != 3:
-        seen = printable(answer.stderr, at_most=300).strip() or "it said nothing that answers"
+        seen = answer.seen or "it said nothing that answers"
         raise CompanionError(
             f"{place.python} on the companion does not run as a Python does (exit {answer.exit_status}): {seen}",
             hint=_INSTALL_HINT,
@@ -225,12 +230,20 @@ def _answer(session: CompanionSession, argv: tuple[str, ...], more: tuple[str, .
     """Run a program that prints a word of ours before its answer; what a login prints before that is passed over."""
     word = secrets.token_hex(16)
     words: list[str] = []
+    noise: deque[bytes] = deque(maxlen=LAST_LINES)
     with session.run([*argv, word, *more], stdin=(data,) if data else (), limits=_LIMITS) as run:
-        for number, line in enumerate(run):
-            if number > MAX_NOISE_LINES:
-                raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the program's", retryable=False)
-            first, *rest = line.decode("utf-8", "replace").split() or [""]
-            if first == word:
-                words = rest
+        try:
+            for number, line in enumerate(run):
+                if number > MAX_NOISE_LINES:
+                    raise LinkError(f"the first {MAX_NOISE_LINES} lines were not the program's", retryable=False)
+                first, *rest = line.decode("utf-8", "replace").split() or [""]
+                if first == word:
+                    words = rest
+                else:
+                    noise.append(line)
+        except LinkStalledError as error:
+            if (seen := last_words(noise, run.stderr_tail)) and not words:
+                raise login_error(session, f" ({error.message})", seen, retryable=True) from error
+            raise
         check_refused(run.stderr_tail, f"{argv[0]} can't be run on the companion")
-        return _Answer(words, run.exit_status, run.stderr_tail)
+        return _Answer(words, run.exit_status, last_words(noise, run.stderr_tail))

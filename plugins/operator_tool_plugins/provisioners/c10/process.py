@@ -37,6 +37,8 @@ class AgentProcess:
         self._outgoing: queue.SimpleQueue[bytes | Feed | None] = queue.SimpleQueue()
         self._incoming: queue.Queue[bytes | BaseException | None] = queue.Queue(_LINES_AHEAD)
         self._closed = False
+        self.has_spoken = False
+        """The agent is there: it has begun with a call."""
         if first:
             self.say(first)
         self._run = session.run([*argv, "serve"], stdin=self._pieces(), limits=limits)

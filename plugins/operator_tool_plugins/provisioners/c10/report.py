@@ -8,15 +8,14 @@ from typing import Any, TypeVar
 
 from operator_tool.api import LinkError, OperatorToolError
 
-from .escaping import printable, printable_line
+from .escaping import printable
 from .fields import as_fields, parse_strictly
+from .login import LAST_LINES, MAX_NOISE_LINES, last_words
 from .wire import PROTOCOL
 
 MAX_REPORT_BYTES = 1024 * 1024
-MAX_NOISE_LINES = 1000
 MAX_IDLE_BEATS = 6
 """Within a call a heartbeat, one every 5 s, says what is done; so many in a row that don't: its report was lost."""
-_TAIL_LINES = 5
 _BEGIN = b'{"event":"begin"'
 _REPORT = b'{"report":'
 _OTHER_PROTOCOL = (
@@ -25,7 +24,8 @@ _OTHER_PROTOCOL = (
 )
 _UNREAD = ("unknown", "")
 """The verb and the run of a report on a request that the agent could not read."""
-NOT_STARTED = (126, 127)
+NOT_FOUND = 127
+NOT_STARTED = (126, NOT_FOUND)
 """What a shell exits with when it can't start a program."""
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Transcript:
     def __init__(self, verb: str, run_id: str) -> None:
         self.verb = verb
         self._run_id = run_id
-        self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        self._tail: deque[bytes] = deque(maxlen=LAST_LINES)
         self._last = b""
         self._report_at: list[int] = []
         self._lines = 0
@@ -178,6 +178,10 @@ class Transcript:
             seen = printable(str(error), at_most=500)
             raise failure(f"{self.verb}: the companion's report can't be relied on: {seen}") from None
 
+    def last_words(self, stderr_tail: str) -> str:
+        """Return the last lines of both streams, escaped and bounded; empty where nothing was said."""
+        return last_words(self._tail, stderr_tail)
+
     def _report(self) -> dict[str, Any]:
         """Return the last line as a report of this very call; raises ``ValueError`` with the reason why it isn't."""
         if not self._lines:
@@ -206,9 +210,8 @@ class Transcript:
 
     def _seen(self, stderr_tail: str) -> str:
         """Return the end of what was said, for the end of a message."""
-        parts = [printable_line(line, at_most=300) for line in self._tail]
-        parts += [printable(line, at_most=300) for line in stderr_tail.splitlines()[-_TAIL_LINES:]]
-        return "; the last lines: " + " | ".join(parts) if parts else ""
+        words = self.last_words(stderr_tail)
+        return f"; the last lines: {words}" if words else ""
 
 
 def _own_failure(report: dict[str, Any], exit_status: int | None) -> AgentFailureError:

@@ -8,30 +8,20 @@ from pathlib import Path
 
 from operator_tool.api import ConfigError
 
+from .._secure_shell.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES_FIRST, MACS
 from .settings import OpensshSettings
 
 _NOTHING = "/dev/null"
 _LOG = "/dev/stdout"
 """ssh writes nothing else there; its standard error it shares with jump hosts, proxy commands and banners."""
 
-_CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
-"""Authenticated as a whole, so that cutting messages out (Terrapin, CVE-2023-48795) can't work; and the fastest."""
-_MACS = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
-"""Beside AES-GCM none is used; that is no reason to offer SHA-1."""
-_KEY_EXCHANGES = "^curve25519-sha256,curve25519-sha256@libssh.org"
-"""First, since the hybrid ones, which stay possible, take longer; none of ssh's own choice has SHA-1."""
+_KEY_EXCHANGES = f"^{','.join(KEY_EXCHANGES_FIRST)}"
+"""The others stay possible as ssh has them, since it would refuse a name that it does not know yet."""
 _HOST_KEYS = "-ssh-rsa,ssh-dss,*-cert-v0?@openssh.com"
 """No SHA-1, and no certificate: a host key is pinned as it is. Only of a list that takes away does ssh put first what
 is pinned for the host."""
 _LOGIN_KEYS = "-ssh-rsa,ssh-rsa-cert-v0?@openssh.com,ssh-dss*"
-_OFFERED_HOST_KEYS = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-)
+_OFFERED_HOST_KEYS = tuple(name for names in HOST_KEYS.values() for name in names)
 
 _INSISTED = {
     "BatchMode": "yes",
@@ -42,8 +32,8 @@ _INSISTED = {
     "VerifyHostKeyDNS": "no",
     "KnownHostsCommand": "none",
     "NoHostAuthenticationForLocalhost": "no",
-    "Ciphers": _CIPHERS,
-    "MACs": _MACS,
+    "Ciphers": ",".join(CIPHERS),
+    "MACs": ",".join(MACS),
     "KexAlgorithms": _KEY_EXCHANGES,
     "HostKeyAlgorithms": _HOST_KEYS,
     "PubkeyAcceptedAlgorithms": _LOGIN_KEYS,
@@ -66,10 +56,10 @@ _INSISTED = {
     "StdinNull": "no",
     "ServerAliveCountMax": "100000",
     "IPQoS": "none",
-    "LogLevel": "DEBUG1",
+    "LogLevel": "DEBUG2",
 }
 """ServerAliveCountMax: what is a dead link is judged by what comes over it, not by ssh. IPQoS: ssh's own mark for what
-isn't typed (CS1) puts it behind all else on a Wi-Fi (RFC 8325, 4.3)."""
+isn't typed (CS1) puts it behind all else on a Wi-Fi (RFC 8325, 4.3). LogLevel: what the server offers is told at 2."""
 
 
 def master_argv(settings: OpensshSettings, known_hosts: Path, control_path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from operator_tool.api import CompanionError, ConfigError, Deadline, HostKeyOffe
 
 from .._host_keys.known_hosts import HostKey, KnownKeys, parse_known_keys, read_file
 from .._host_keys.refusal import ShownKey, enrol_command, refusal
+from .._secure_shell.waiting import HungUpFirstError, patiently
 from .command import offer_argv
 from .messages import Messages
 from .process import end_ssh, start_ssh
@@ -44,6 +45,10 @@ def refused(
 
 def offered_key(settings: OpensshSettings, resolved: Resolved, known: KnownKeys, context: RunContext) -> HostKeyOffer:
     """Have ssh connect for the host key alone. Raises ``CompanionError`` when none comes."""
+    return patiently(lambda: _offered(settings, resolved, known, context), context.deadline, context.cancelled)
+
+
+def _offered(settings: OpensshSettings, resolved: Resolved, known: KnownKeys, context: RunContext) -> HostKeyOffer:
     deadline = Deadline.after(context.deadline.remaining_s(3 * settings.connect_timeout_s))
     types = {key.type for key in known.pinned}
     with tempfile.TemporaryDirectory(prefix="operator-tool-") as folder:
@@ -63,6 +68,8 @@ def offered_key(settings: OpensshSettings, resolved: Resolved, known: KnownKeys,
         finally:
             end_ssh(process)
             messages.leave()
+    if not keys and messages.hung_up_first:
+        raise HungUpFirstError(f"{resolved.label}{resolved.way}", " | ".join(messages.said_first))
     if not keys:
         why = messages.summary or ("it showed none" if ended else "it took too long")
         raise CompanionError(

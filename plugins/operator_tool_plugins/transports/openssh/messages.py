@@ -28,6 +28,10 @@ _SHOWN_KEY = b"debug1: Server host key: "
 _ACCEPTED_KEY = b"debug1: Server accepts key: "
 _ON_A_TOKEN = b"-SK "
 _LOGGED_IN = b"Authenticated to "
+_SAID_FIRST = b"debug1: kex_exchange_identification: banner line "
+_HUNG_UP_FIRST = ("exchange_identification: Connection closed", "exchange_identification: read:")
+_METHODS = b"debug2: KEX algorithms: "
+_CIPHER = (b"debug1: kex: server->client cipher: ", b"debug1: kex: client->server cipher: ")
 _NO_MESSAGE = (_DEBUG, _LOGGED_IN, b"Transferred: ", b"Bytes per second: ")
 
 
@@ -47,8 +51,14 @@ class Messages:
         """Its last messages, without the debug lines, escaped."""
         self.others: deque[str] = deque(maxlen=_KEPT_LINES)
         """The same of those beside it."""
+        self.said_first: deque[str] = deque(maxlen=_SUMMED_LINES)
+        """What the server said before its greeting, or in place of it, escaped."""
         self.shown: ShownKey | None = None
         """The companion's host key: the first that is told of, since later lines may hold what the server says."""
+        self.methods: list[list[str]] = []
+        """The ways to exchange keys, first those that ssh offered and then the server's, and nothing later."""
+        self.ciphers: list[str] = []
+        """The first that were agreed on, one for each direction."""
         self.logged_in = False
         self.heard_s = time.monotonic()
         self._leaving = threading.Event()
@@ -59,6 +69,11 @@ class Messages:
     def summary(self) -> str:
         """The last messages in one line, those of others first: what a jump host says is why ssh then says the rest."""
         return " | ".join([*self.others, *self.own][-_SUMMED_LINES:])
+
+    @property
+    def hung_up_first(self) -> bool:
+        """Whether the server, or a jump host's, ended the connection before it greeted."""
+        return any(words in line for words in _HUNG_UP_FIRST for line in (*self.own, *self.others))
 
     def wait(self) -> None:
         """Wait a little for the end of what is said, after ssh has ended."""
@@ -96,6 +111,12 @@ class Messages:
         if line.startswith(_SHOWN_KEY) and self.shown is None:
             kind, _, fingerprint = line.removeprefix(_SHOWN_KEY).decode("ascii", "replace").partition(" ")
             self.shown = ShownKey(escape_bytes(kind.encode()), escape_bytes(fingerprint.encode()))
+        elif line.startswith(_METHODS) and len(self.methods) < 2:
+            self.methods.append(line.removeprefix(_METHODS).decode("ascii", "replace").split(","))
+        elif line.startswith(_CIPHER) and len(self.ciphers) < len(_CIPHER):
+            self.ciphers.append(line.partition(b"cipher: ")[2].partition(b" ")[0].decode("ascii", "replace"))
+        elif line.startswith(_SAID_FIRST):
+            self.said_first.append(escape_bytes(line.removeprefix(_SAID_FIRST).partition(b": ")[2], limit=200))
         elif line.startswith(_ACCEPTED_KEY) and _ON_A_TOKEN in line:
             self._told("if the security key blinks, touch it")
         elif line.startswith(_LOGGED_IN):

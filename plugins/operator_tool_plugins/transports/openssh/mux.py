@@ -14,6 +14,8 @@ from select import POLLIN, poll
 
 from operator_tool.api import LinkError, LinkStalledError, escape_bytes
 
+from .._secure_shell.words import NO_SESSION_HINT
+
 _VERSION = 4
 _HELLO = 0x00000001
 _NEW_SESSION, _ALIVE_CHECK = 0x10000002, 0x10000004
@@ -67,7 +69,7 @@ class MuxSession:
             raise LinkError(f"ssh did not start a program: {error}") from error
         if kind in (_PERMISSION_DENIED, _FAILURE):
             reason = escape_bytes(_read_string(rest[4:]))
-            raise LinkError(f"the companion would not run a program: {reason}", retryable=False)
+            raise LinkError(f"the companion would not run a program: {reason}", hint=NO_SESSION_HINT, retryable=False)
         if kind != _SESSION_OPENED:
             raise LinkError(f"ssh answered a new session with {kind:#x}", retryable=False)
 

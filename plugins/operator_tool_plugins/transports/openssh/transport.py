@@ -19,8 +19,9 @@ from operator_tool.api import (
 
 from .._host_keys.pins import pin_key
 from .._host_keys.refusal import ShownKey
+from .._secure_shell.waiting import patiently
 from .command import master_argv
-from .failures import KEY_REFUSED, failure
+from .failures import KEY_REFUSED, check_strict, failure
 from .host_keys import known_keys, offered_key, pin_file, refused
 from .master import Master
 from .program import start
@@ -60,13 +61,18 @@ class OpensshTransport:
         if begun is not None and begun.is_spent:
             begun.close()
             begun = None
-        master = begun or self._started()
-        try:
-            resolved = self._resolved  # while ssh connects
-            key = self._await(master, resolved)
-        except BaseException:
-            master.close()
-            raise
+        started = [begun or self._started()]
+        resolved = self._resolved_beside(started[0])
+
+        def attempt() -> tuple[Master, ShownKey]:
+            master = started.pop() if started else self._started()
+            try:
+                return master, self._await(master, resolved)
+            except BaseException:
+                master.close()
+                raise
+
+        master, key = patiently(attempt, self._context.deadline, self._context.cancelled)
         return ProgramSession(
             CompanionIdentity(address=resolved.address, fingerprint=key.fingerprint),
             self._context,
@@ -96,6 +102,14 @@ class OpensshTransport:
     def _resolved(self) -> Resolved:
         return resolve(self._settings)
 
+    def _resolved_beside(self, master: Master) -> Resolved:
+        """Return where the companion is, while ssh connects already."""
+        try:
+            return self._resolved
+        except BaseException:
+            master.close()
+            raise
+
     def _started(self) -> Master:
         known_hosts = pin_file(self._settings, self._context)
         return Master(partial(master_argv, self._settings, known_hosts), self._settings.host, self._tell)
@@ -123,4 +137,5 @@ class OpensshTransport:
         if problem is not None:
             raise failure(problem, master.messages, resolved)
         assert key is not None
+        check_strict(master.messages, resolved)
         return key

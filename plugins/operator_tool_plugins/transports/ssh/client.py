@@ -7,41 +7,61 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from paramiko import Channel, Message, SSHException, Transport  # type: ignore[import-untyped]
 from paramiko.packet import Packetizer  # type: ignore[import-untyped]
+
+from operator_tool.api import escape_bytes
+
+from .._secure_shell.algorithms import CIPHERS, KEY_EXCHANGES, MACS
 
 log = logging.getLogger(__name__)
 
 Connection: TypeAlias = socket.socket | Channel
 """What a handshake is made over: TCP, or a channel through a jump host."""
 
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-_KEX = (
-    "mlkem768x25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha256",
-)
-"""No SHA-1 in any of them; those that the library was built without are left out."""
+_CURVE25519 = "curve25519-sha256"
+"""The name of RFC 8731 for what the library knows by its older name alone."""
+_GREETING_BYTES = 4096
+_LINES = 4
 
 
 class ClientTransport(Transport):  # type: ignore[misc]
-    """An SSH connection that remembers what the other side offered, and acknowledges at once."""
+    """An SSH connection that remembers what the other side offered and said, and acknowledges at once."""
+
+    _kex_info: ClassVar[dict[str, Any]] = {
+        name: method
+        for known, method in Transport._kex_info.items()  # noqa: SLF001 - the library's own table
+        for name in ((known, _CURVE25519) if known == f"{_CURVE25519}@libssh.org" else (known,))
+    }
 
     def __init__(self, connection: Connection) -> None:
         _quieten_library()
         super().__init__(connection, packetizer_class=_PromptPacketizer)
         self.offered: dict[str, list[str]] = {}
+        self.last_words = ""
+        """Why it ended the connection, where it said so."""
         options = self.get_security_options()
-        options.ciphers, options.digests = _CIPHERS, _MACS
-        options.kex = tuple(name for name in _KEX if name in options.kex)
+        # What the library was built without is left out.
+        options.ciphers = tuple(name for name in CIPHERS if name in self._cipher_info)
+        options.digests = tuple(name for name in MACS if name in self._mac_info)
+        options.kex = tuple(name for name in KEY_EXCHANGES if name in self._kex_info)
+
+    @property
+    def said_first(self) -> str:
+        """What came before its greeting, or in place of it, escaped and in one line."""
+        lines = [line.strip() for line in self.packetizer.greeting.splitlines() if not line.startswith(b"SSH-")]
+        return " | ".join(escape_bytes(line, limit=200) for line in [line for line in lines if line][-_LINES:])
+
+    @property
+    def hung_up_first(self) -> bool:
+        """Whether it ended the connection before it greeted."""
+        return bool(self.packetizer.ended_first)
+
+    def _parse_disconnect(self, m: Message) -> None:
+        m.get_int()
+        self.last_words = escape_bytes(m.get_string(), limit=200)
 
     def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)
@@ -56,6 +76,18 @@ class _PromptPacketizer(Packetizer):  # type: ignore[misc]
         super().__init__(connection)
         self._tcp = connection if isinstance(connection, socket.socket) else None
         self._option: int | None = getattr(socket, "TCP_QUICKACK", None)
+        self.greeting = b""
+        self.ended_first = False
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        """Read a piece of what comes before keys are exchanged, and keep it."""
+        try:
+            data = bytes(super()._read_timeout(timeout))
+        except (EOFError, ConnectionError):
+            self.ended_first = not self.greeting.rpartition(b"\n")[0].rpartition(b"\n")[2].startswith(b"SSH-")
+            raise
+        self.greeting = (self.greeting + data)[-_GREETING_BYTES:]
+        return data
 
     def write_all(self, out: bytes) -> None:
         super().write_all(out)

@@ -54,6 +54,7 @@ class Connector:
                         pins.known,
                         step_s=self._step_s,
                         deadline=deadline,
+                        given_up=self._context.cancelled,
                     )
                 )
             )
@@ -75,7 +76,10 @@ class Connector:
             carriers = self._cross(keys, deadline, stack)
             stack.callback(lambda: hang_up(*carriers) if carriers else None)
             dial = self._dial(companion, carriers, deadline)
-            transport = shake_hands(companion, dial, pins.known, step_s=self._step_s, deadline=deadline)
+            given_up = self._context.cancelled
+            transport = shake_hands(
+                companion, dial, pins.known, step_s=self._step_s, deadline=deadline, given_up=given_up
+            )
             stack.callback(hang_up, transport)
             key = host_key(transport)
         return HostKeyOffer(
@@ -109,7 +113,16 @@ class Connector:
             pins = pins_of(hop, self._settings, self._context, is_hop=True)
             dial = self._dial(hop, carriers, deadline)
             carrier = stack.enter_context(
-                closed_on_error(shake_hands(hop, dial, pins.known, step_s=self._step_s, deadline=deadline))
+                closed_on_error(
+                    shake_hands(
+                        hop,
+                        dial,
+                        pins.known,
+                        step_s=self._step_s,
+                        deadline=deadline,
+                        given_up=self._context.cancelled,
+                    )
+                )
             )
             check_host_key(hop, pins, host_key(carrier))
             check_strict(hop, carrier)

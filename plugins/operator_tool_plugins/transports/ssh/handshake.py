@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
 from paramiko import SSHException  # type: ignore[import-untyped]
@@ -11,29 +12,36 @@ from paramiko.ssh_exception import IncompatiblePeer  # type: ignore[import-untyp
 from operator_tool.api import CompanionError, Deadline, escape_controls
 
 from .._host_keys.known_hosts import HostKey, KnownKeys
+from .._secure_shell.algorithms import HOST_KEYS, STRICT_HINT, WEAK_HINT, not_strict, strong_among
+from .._secure_shell.waiting import HungUpFirstError, patiently
 from .client import ClientTransport, Connection, closed_on_error
 from .route import Endpoint
 
-_HOST_KEY_ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
-"""The signature algorithms of each type of host key, without SHA-1."""
-_EVERY = tuple(name for names in _HOST_KEY_ALGORITHMS.values() for name in names)
+_EVERY = tuple(name for names in HOST_KEYS.values() for name in names)
 _MAX_NAMED = 300
 
 
 def shake_hands(
-    server: Endpoint, dial: Callable[[], Connection], known: KnownKeys, *, step_s: float, deadline: Deadline
+    server: Endpoint,
+    dial: Callable[[], Connection],
+    known: KnownKeys,
+    *,
+    step_s: float,
+    deadline: Deadline,
+    given_up: threading.Event,
 ) -> ClientTransport:
     """Exchange keys, asking for a host key of a pinned type where one is pinned: a server may have several.
 
-    ``dial`` makes a connection each time. Raises ``CompanionError``.
+    ``dial`` makes a connection each time. A server that has too many logins under way is tried again for a while.
+    Raises ``CompanionError``.
     """
-    pinned = tuple(name for key in known.pinned for name in _HOST_KEY_ALGORITHMS.get(key.type, ()))
+    return patiently(lambda: _shaken(server, dial, known, step_s, deadline), deadline, given_up)
+
+
+def _shaken(
+    server: Endpoint, dial: Callable[[], Connection], known: KnownKeys, step_s: float, deadline: Deadline
+) -> ClientTransport:
+    pinned = tuple(name for key in known.pinned for name in HOST_KEYS.get(key.type, ()))
     if pinned:
         # Nothing is sent over a second connection: it shows what key of another type there is, for the message.
         with contextlib.suppress(_WeakError):
@@ -41,10 +49,7 @@ def shake_hands(
     try:
         return _negotiate(server, dial(), _EVERY, step_s, deadline)
     except _WeakError as weak:
-        raise CompanionError(
-            f"{server.where} {weak}",
-            hint="Update the companion's SSH server; ssh-rsa with SHA-1, CBC ciphers, MD5 and SHA-1 are not used.",
-        ) from weak
+        raise CompanionError(f"{server.where} {weak}", hint=weak.hint) from weak
 
 
 def host_key(transport: ClientTransport) -> HostKey:
@@ -56,14 +61,15 @@ def host_key(transport: ClientTransport) -> HostKey:
 def check_strict(server: Endpoint, transport: ClientTransport) -> None:
     """Raise ``CompanionError`` unless messages can't be dropped from the handshake unseen."""
     if not transport.agreed_on_strict_kex:
-        raise CompanionError(
-            f"{server.address} does not offer strict key exchange, so the link could be tampered with (CVE-2023-48795)",
-            hint="Update the companion's SSH server.",
-        )
+        raise CompanionError(not_strict(server.address), hint=STRICT_HINT)
 
 
 class _WeakError(Exception):
     """There is no algorithm in common; its text says what there is."""
+
+    def __init__(self, text: str, hint: str = WEAK_HINT) -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 def _negotiate(
@@ -75,14 +81,18 @@ def _negotiate(
         try:
             transport.start_client(timeout=deadline.remaining_s(2 * step_s))
         except IncompatiblePeer as error:
-            raise _WeakError(_nothing_in_common(transport) or f"can't be spoken to: {_shown(str(error))}") from error
-        except EOFError as error:
+            raise _nothing_in_common(transport) or _WeakError(f"can't be spoken to: {_shown(str(error))}") from error
+        except (EOFError, SSHException, OSError) as error:
+            if transport.hung_up_first:
+                raise HungUpFirstError(server.where, transport.said_first) from error
+            if isinstance(error, EOFError):
+                why = f": {transport.last_words}" if transport.last_words else ""
+                raise CompanionError(
+                    f"{server.where} closed the connection while keys were exchanged{why}", retryable=True
+                ) from error
+            said = transport.said_first or _shown(str(error))
             raise CompanionError(
-                f"{server.where} closed the connection while keys were exchanged", retryable=True
-            ) from error
-        except (SSHException, OSError) as error:
-            raise CompanionError(
-                f"{server.where} does not greet as an SSH server does: {_shown(str(error))}", retryable=True
+                f"{server.where} does not greet as an SSH server does: {said}", retryable=True
             ) from error
         if not transport.initial_kex_done:
             seen = (
@@ -94,8 +104,8 @@ def _negotiate(
         return transport
 
 
-def _nothing_in_common(transport: ClientTransport) -> str | None:
-    """Return what the server offers of the first kind of algorithm that has none in common; None: all kinds have."""
+def _nothing_in_common(transport: ClientTransport) -> _WeakError | None:
+    """Return the error with what the server offers of the first kind of algorithm that has none in common, if any."""
     options = transport.get_security_options()
     for kind, key, ours in (
         ("key exchange", "kex_algo_list", options.kex),
@@ -108,7 +118,11 @@ def _nothing_in_common(transport: ClientTransport) -> str | None:
         offered = transport.offered.get(key)
         if offered is not None and set(ours).isdisjoint(offered):
             names = [name for name in offered if not name.startswith(("ext-info-", "kex-strict-"))]
-            return f"offers only algorithms for {kind} that are too weak to use: {_shown(', '.join(names))}"
+            offer = _shown(", ".join(names))
+            if strong_among(names):
+                hint = "--transport openssh reaches it, or let the companion's SSH server offer another as well."
+                return _WeakError(f"offers only algorithms for {kind} that the transport ssh has not: {offer}", hint)
+            return _WeakError(f"offers only algorithms for {kind} that are too weak to use: {offer}")
     return None
 
 

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 
 from paramiko import Channel, ChannelException, SSHException  # type: ignore[import-untyped]
 
-from operator_tool.api import CompanionIdentity, LinkError, LinkStalledError
+from operator_tool.api import CompanionIdentity, LinkError, LinkStalledError, escape_controls
 
+from .._secure_shell.words import NO_SESSION_HINT
 from .bounded import Background
 from .client import ClientTransport, hang_up
 
@@ -55,7 +56,17 @@ class Link:
         with self._lock:
             first, self._first_is_taken = not self._first_is_taken, True
         with self.at_most(_OPEN_S):
-            return self._ahead.result() if first else self._open()
+            try:
+                return self._ahead.result() if first else self._open()
+            except ChannelException as error:
+                if not self.alive:
+                    raise
+                raise LinkError(
+                    f"{self.identity.address} would not do what was asked of it, and opens no session: "
+                    f"{escape_controls(str(error.text), limit=200)}",
+                    hint=NO_SESSION_HINT,
+                    retryable=False,
+                ) from error
 
     @contextlib.contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
@@ -81,7 +92,8 @@ class Link:
         """Return the error that says why this link is no more, or why it could not be used."""
         if cause is not None and self.alive:
             return LinkError(f"{self.identity.address} would not do what was asked of it: {cause}")
-        return self._lost(self._why)
+        said = self.transport.last_words
+        return self._lost(f"{self._why}: {said}" if said and not self._closed.is_set() else self._why)
 
     def close(self, why: str | None = None, kind: type[LinkError] = LinkError) -> None:
         """Close the connection; from any thread, again is harmless."""

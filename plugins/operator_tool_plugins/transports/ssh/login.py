@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from paramiko import SSHException  # type: ignore[import-untyped]
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType  # type: ignore[import-untyped]
 
-from operator_tool.api import CompanionError, Deadline, escape_controls
+from operator_tool.api import CompanionError, Deadline, escape_bytes, escape_controls
 
 from .._host_keys.known_hosts import HostKey
 from .client import ClientTransport
 from .keys import Candidate
 from .route import Endpoint
+
+_BANNER_LINES = 4
 
 
 def log_in(
@@ -29,9 +31,17 @@ def log_in(
             break
     then = "" if transport.is_active() else ", then it hung up"
     raise CompanionError(
-        f"{server.address} refused user {server.user}; tried {', '.join(refused)}{then}",
+        f"{server.address} refused user {server.user}; tried {', '.join(refused)}{then}{_said(transport)}",
         hint="Add the public key to ~/.ssh/authorized_keys of that account on the companion, or set ssh.key_file.",
     )
+
+
+def _said(transport: ClientTransport) -> str:
+    """Return what the server said about the login, for the end of a message."""
+    banner = transport.get_banner() or b""
+    lines = [escape_bytes(line.strip(), limit=200) for line in banner.splitlines() if line.strip()]
+    words = " | ".join([*lines[-_BANNER_LINES:], *([transport.last_words] if transport.last_words else [])])
+    return f"; it said: {words}" if words else ""
 
 
 def _accepted(transport: ClientTransport, server: Endpoint, candidate: Candidate, deadline: Deadline) -> bool:
@@ -48,7 +58,8 @@ def _accepted(transport: ClientTransport, server: Endpoint, candidate: Candidate
             raise CompanionError(f"{address} stalled while user {user} logged in", retryable=True) from error
         return False
     except (SSHException, EOFError, OSError) as error:
-        raise CompanionError(f"{address} was lost while user {user} logged in: {error}", retryable=True) from error
+        why = transport.last_words or str(error) or "it hung up"
+        raise CompanionError(f"{address} was lost while user {user} logged in: {why}", retryable=True) from error
     if further:
         raise CompanionError(
             f"{address} asks for more than a key: {escape_controls(', '.join(further))}, which is not supported"

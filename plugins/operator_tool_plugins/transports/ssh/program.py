@@ -12,6 +12,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST  # type: ignore[import-untyped]
 
 from operator_tool.api import PROGRAM_TICK_S, Deadline, LinkError, shell_line
 
+from .._secure_shell.words import NO_SESSION_HINT
 from .link import Link
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ class ChannelProgram:
     def _refused(self) -> LinkError | None:
         """Return the error for a program that the server would not start; None for any other end."""
         if self._link.alive and self._channel.closed and not self._channel.event_ready:
-            return LinkError(f"{self._link.identity.address} would not run a program", retryable=False)
+            where = self._link.identity.address
+            return LinkError(f"{where} would not run a program", hint=NO_SESSION_HINT, retryable=False)
         return None
 
     def _signal(self, name: str) -> None:

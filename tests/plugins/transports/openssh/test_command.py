@@ -63,7 +63,7 @@ def test_ssh_does_what_is_insisted_on(tmp_path: Path) -> None:
         "requesttty": "false",
         "connectionattempts": "1",
         "numberofpasswordprompts": "0",
-        "loglevel": "DEBUG",
+        "loglevel": "DEBUG2",
         "globalknownhostsfile": "/dev/null",
         "userknownhostsfile": "/a known",
         "escapechar": "none",
