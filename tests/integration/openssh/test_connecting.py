@@ -32,7 +32,7 @@ def test_the_algorithms_of_a_link(tmp_path: Path) -> None:
     assert "kex: algorithm: curve25519-sha256" in log
     assert "cipher: aes128-gcm@openssh.com" in log
     offered = log.partition("peer client KEXINIT proposal")[2].partition("compression ctos")[0]
-    for weak in ("-sha1", "-md5,", "-cbc", "3des", "ssh-dss", "chacha20", "-cert-v01"):
+    for weak in ("-sha1", "-md5,", "-cbc", "3des", "ssh-dss", "-cert-v01"):
         assert weak not in offered.partition("MACs ctos")[0]
     assert "ssh-rsa" not in offered
 
@@ -61,7 +61,7 @@ class TestCase053Unreachable:
         assert "Could not resolve hostname no-such-host.invalid" in error.message
 
     def test_case_053_closed_early(self, sshd: RealSshd) -> None:
-        """A server that has too many connections hangs up without a word."""
+        """A server that has too many connections hangs up; what it said before is told."""
         with real_sshd(sshd.folder / "full", extra="MaxStartups 1:100:1\n") as server:
             with contextlib.ExitStack() as held:
 
@@ -72,7 +72,7 @@ class TestCase053Unreachable:
                 wait_until(is_full)
                 error = failure(server)
             assert error.retryable
-            assert "closed" in error.message or "reset" in error.message
+            assert "MaxStartups" in error.message
 
 
 class TestCase057Login:
