@@ -108,7 +108,8 @@ class Trial(Aftermath):
         known.write_text(f"[{host}]:{port} {self.server.host_key}\n")
         settings = {**self.server.options(), "host": host, "port": port, "known_hosts": known}
         options = [f"{self.transport}.{name}={_toml(value)}" for name, value in settings.items()]
-        options.append(f"c10.cache_root={self.cache_root}")
+        # Small volumes are made in memory.
+        options += [f"c10.cache_root={self.cache_root}", "c10.allow_volatile_root=true"]
         arguments = ["build-cache", "--transport", self.transport, "--json", *self.imagery.arguments()]
         arguments += provider or self.imagery.from_folder()
         return [*arguments, *(word for option in options for word in ("-o", option)), *more]

@@ -30,7 +30,7 @@ class OnVolume(Protocol):
 
 @pytest.fixture
 def on_volume(tmp_path: Path, one_transport: str, imagery: Imagery, older: Path) -> OnVolume:
-    """Only sshd and what it starts see the volume; this process sees it through theirs."""
+    """Only sshd and what it starts see the volume, which lies in memory; this process sees it through theirs."""
 
     @contextmanager
     def make(options: str) -> Iterator[Trial]:

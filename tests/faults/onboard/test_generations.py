@@ -32,7 +32,7 @@ def test_case_092_another_protocol_is_refused_before_anything_is_sent(
 
 
 def test_case_093_armed_between_the_greeting_and_the_switch(trial: OnboardTrial) -> None:
-    """21, worth another try, and nothing is sent again: what was built is still there when it is disarmed."""
+    """31, and what is there stays there: disarmed, the same command builds the cache and sends no tile twice."""
     asked = trial.workstation.folder / "asked"
     command = trial.workstation.folder / "is-armed"
     command.write_text(f"#!/bin/sh\ntest -e {asked} && exit 1\ntouch {asked}\n")
@@ -40,9 +40,9 @@ def test_case_093_armed_between_the_greeting_and_the_switch(trial: OnboardTrial)
     own_file = trial.root / "companion.json"
     own_file.write_text(json.dumps({"armed_command": [str(command)]}))
     own_file.chmod(0o644)
-    trial.assert_fails(trial.run(), 21, "build", "armed", retryable=True)
+    report = trial.assert_fails(trial.run(), 31, "companion", "armed", retryable=False, armed=True)
     command.write_text("#!/bin/sh\nexit 0\n")
-    trial.assert_done_again()
+    trial.assert_done_again(sent_bytes=trial.onboard.bytes - report["bytes"]["sent"])
 
 
 TEAR = """
@@ -77,7 +77,7 @@ def test_case_094_what_was_written_to_after_it_was_verified(trial: OnboardTrial,
 def test_case_094_what_cannot_be_read_through_current(trial: OnboardTrial, changed: Change) -> None:
     """23, the older cache is current again, and what was switched to is in quarantine."""
     change = TEAR.format(root=str(trial.root), where="generations/00000002-*", damage="file.truncate(8192)")
-    ended = trial.run(python=changed(change + 'before("building.publish", "switch_to", tear)\n'))
+    ended = trial.run(python=changed(change + 'before("building.publish", "_look_through_current", tear)\n'))
     trial.assert_fails(ended, 23, "verify", "read through current", retryable=True)
     (quarantined,) = (trial.root / "quarantine").iterdir()
     assert quarantined.name.startswith("00000002-")

@@ -48,7 +48,7 @@ def test_while_armed_nothing_is_begun(trial: OnboardTrial, tmp_path: Path) -> No
     for script, words in (("exit 1", "busy: armed"), ("exit 7", "can't be told")):
         command.write_text(f"#!/bin/sh\n{script}\n")
         command.chmod(0o755)
-        report = trial.assert_fails(trial.run(), 31, "companion", words, retryable=False)
+        report = trial.assert_fails(trial.run(), 31, "companion", words, retryable=False, armed=True)
         assert report["bytes"]["sent"] == 0
     own_file(trial)
     trial.assert_done_again(sent_bytes=trial.onboard.bytes)
