@@ -30,6 +30,8 @@ class BuildCacheOutcome(enum.StrEnum):
     """The companion holds this very cache already, verified; nothing was sent."""
     DRY_RUN = "dry_run"
     FAILURE = "failure"
+    INTERRUPTED = "interrupted"
+    """The operator or the system ended it; the same command goes on where it was."""
 
 
 class GapCause(enum.StrEnum):

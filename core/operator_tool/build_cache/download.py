@@ -142,13 +142,14 @@ class Download:
             self._ask_each()
             self.duration_s = time.monotonic() - begun_s
             counts = self.counts()
-            self._context.emit(
-                PhaseFinished(
-                    phase="download",
-                    duration_s=self.duration_s,
-                    detail=f"{counts.downloaded} tiles downloaded, {counts.reused} held already",
+            if not (self._stop.is_set() or self._context.cancelled.is_set()):
+                self._context.emit(
+                    PhaseFinished(
+                        phase="download",
+                        duration_s=self.duration_s,
+                        detail=f"{counts.downloaded} tiles downloaded, {counts.reused} held already",
+                    )
                 )
-            )
             self._judge(counts)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again where the batches are pulled
             self.error = error

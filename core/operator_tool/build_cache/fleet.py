@@ -25,8 +25,9 @@ def build_each(
     companions: Sequence[CompanionParts],
     notebook: Notebook,
     build: Callable[[CompanionParts, Notebook], BuildCacheOutcome],
+    ended: dict[str, CacheBuildReport],
 ) -> FleetReport:
-    """Build on each companion in a thread of its own, and wait for all of them.
+    """Build on each companion in a thread of its own, and wait for all of them; ``ended`` is given each report.
 
     Whatever fails, lock contention and a bug too, becomes that companion's report, and so does a hang beyond the
     deadline: it ends no other's part.
@@ -37,6 +38,8 @@ def build_each(
     except OverdueRun as overdue:
         for part in parts:
             part.give_up(overdue)
+    finally:
+        ended.update({part.companion.name: part.report for part in parts if part.report is not None})
     for part in parts:
         if part.error is not None and part.report is None:
             raise part.error
@@ -70,7 +73,7 @@ def fleet_report(builds: dict[str, CacheBuildReport]) -> FleetReport:
 
 
 def _outcome(outcomes: Sequence[BuildCacheOutcome]) -> BuildCacheOutcome:
-    for telling in (BuildCacheOutcome.FAILURE, BuildCacheOutcome.SUCCESS):
+    for telling in (BuildCacheOutcome.INTERRUPTED, BuildCacheOutcome.FAILURE, BuildCacheOutcome.SUCCESS):
         if telling in outcomes:
             return telling
     return outcomes[0]

@@ -166,6 +166,17 @@ class Notebook:
         other._begun_s, other._begun_at = self._begun_s, self._begun_at
         return other
 
+    def interrupted(self, exit_code: int) -> CacheBuildReport:
+        """Return the report of a run that the operator or the system ended with this exit code, as far as it came."""
+        return msgspec.structs.replace(
+            self.report(BuildCacheOutcome.INTERRUPTED),
+            exit_code=exit_code,
+            failure_phase=_PHASE_OF.get(self._phase),
+            message="interrupted: what had arrived is kept",
+            remediation="Run the same command again: it goes on where it was.",
+            retryable=True,
+        )
+
     def report(self, outcome: BuildCacheOutcome, error: OperatorToolError | None = None) -> CacheBuildReport:
         """Return the report of this run, as far as it came."""
         plan = self.plan

@@ -69,6 +69,8 @@ class Orchestrator:
         self._supplies = Supplies(parts.providers, stores_dir, context)
         self._notebook = Notebook(context, plugins)
         self._operator = operator_name()
+        self._ended: dict[str, CacheBuildReport] = {}
+        """Of several companions: the reports of those whose part has come to its end."""
 
     def build_cache(self, request: BuildCacheRequest) -> CacheBuildReport:
         """Build the cache of a flight on the companion. Raises ``BuildLockHeldError``; other failures are reported."""
@@ -89,6 +91,17 @@ class Orchestrator:
             self._parts.companions,
             self._notebook,
             lambda companion, notebook: self._on(companion, notebook).build(plan, request, order),
+            self._ended,
+        )
+
+    def interrupted(self, exit_code: int) -> CacheBuildReport:
+        """Return the report of a run of one companion, or of none, that was ended with this exit code."""
+        return self._notebook.interrupted(exit_code)
+
+    def interrupted_fleet(self, exit_code: int) -> FleetReport:
+        """Return the reports of a run of several companions that was ended; a part that was done keeps its own."""
+        return fleet_report(
+            {one.name: self._ended.get(one.name) or self.interrupted(exit_code) for one in self._parts.companions}
         )
 
     def ask(self, request: BuildCacheRequest) -> tuple[CachePlan, CompanionState, CompanionIdentity]:

@@ -28,10 +28,12 @@ def audited(
     lines_of: Callable[[T, AuditLine], Sequence[AuditLine]],
     *,
     make: bool = True,
+    interrupted: Callable[[int], T] | None = None,
 ) -> T:
     """Do the work and log what came of it; what it raises is logged, too, and passed on.
 
-    ``lines_of`` is given what the work returned, and a line that holds what all lines of the command share. Without
+    ``lines_of`` is given what the work returned, and a line that holds what all lines of the command share;
+    ``interrupted`` returns the same of work that a signal ended, by the exit code. Without
     ``make`` the command leaves nothing on a workstation that has no data folder yet.
     """
     begun = AuditLine(command=command_name(), run_id=run_id, operator=operator_name(), outcome=SUCCESS, exit_code=0)
@@ -41,7 +43,10 @@ def audited(
         # No companion was reached.
         raise
     except BaseException as error:
-        _append(places, [_failed(begun, error)], make=make)
+        if isinstance(error, InterruptedRun) and interrupted is not None:
+            _append(places, lines_of(interrupted(error.code), begun), make=make)
+        else:
+            _append(places, [_failed(begun, error)], make=make)
         raise
     _append(places, lines_of(done, begun), make=make)
     return done

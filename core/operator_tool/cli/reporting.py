@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,7 +22,7 @@ from operator_tool.redaction import REDACTOR
 
 from .assembly import Run, open_run
 from .audited import audited
-from .exits import say
+from .exits import InterruptedRun, say
 from .options import RunOptions
 from .simulation import with_simulation
 
@@ -29,7 +31,11 @@ def reported_run(options: RunOptions, work: Callable[[Run], CacheBuildReport], *
     """Run, report and return the exit code; what fails before there is a run is reported in the same form."""
     with ended_after(options.deadline):
         try:
-            with open_run(options, companion=companion, writes=not options.dry_run) as run:
+            _check_report(options.report)
+            with (
+                open_run(options, companion=companion, writes=not options.dry_run) as run,
+                _told_if_interrupted(options, run.orchestrator.interrupted),
+            ):
                 report = _audited(run, work, options) if companion else work(run)
         except OperatorToolError as error:
             report = _failure(error)
@@ -40,7 +46,11 @@ def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> i
     """As :func:`reported_run`, for several companions: what fails before there is a run is one report for all."""
     with ended_after(options.deadline):
         try:
-            with open_run(options, companion=True, writes=not options.dry_run) as run:
+            _check_report(options.report)
+            with (
+                open_run(options, companion=True, writes=not options.dry_run) as run,
+                _told_if_interrupted(options, run.orchestrator.interrupted_fleet),
+            ):
                 fleet = audited(
                     run.places,
                     run.run_id,
@@ -49,6 +59,7 @@ def reported_fleet(options: RunOptions, work: Callable[[Run], FleetReport]) -> i
                         line_of_build(one, begun, companion=name) for name, one in done.builds.items()
                     ],
                     make=not options.dry_run,
+                    interrupted=run.orchestrator.interrupted_fleet,
                 )
         except OperatorToolError as error:
             report = _failure(error)
@@ -67,7 +78,25 @@ def _audited(run: Run, work: Callable[[Run], CacheBuildReport], options: RunOpti
         lambda: work(run),
         lambda done, begun: [line_of_build(done, begun, companion=name)],
         make=not options.dry_run,
+        interrupted=run.orchestrator.interrupted,
     )
+
+
+@contextmanager
+def _told_if_interrupted(
+    options: RunOptions, report_of: Callable[[int], CacheBuildReport | FleetReport]
+) -> Iterator[None]:
+    """Give the report that was asked for of a run that a signal ends, too; who ends the process says it in words."""
+    try:
+        yield
+    except InterruptedRun as interrupted:
+        report = report_of(interrupted.code)
+        problem = _write_report(report, options.report) if options.report else None
+        if options.as_json:
+            say(as_document(msgspec.to_builtins(report)))
+        if problem is not None:
+            say(f"error: {problem.message}", err=True)
+        raise
 
 
 def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions) -> int:
@@ -78,7 +107,8 @@ def _told(report: CacheBuildReport | FleetReport, text: str, options: RunOptions
     else:
         say(text, err=report.outcome == BuildCacheOutcome.FAILURE)
     if problem is not None:
-        say(f"error: {problem.message}", err=True)
+        if not (isinstance(report, CacheBuildReport) and report.message == problem.message):
+            say(f"error: {problem.message}", err=True)
         return report.exit_code or problem.exit_code
     return report.exit_code
 
@@ -218,6 +248,22 @@ def _failure(error: OperatorToolError) -> CacheBuildReport:
         remediation=error.hint,
         retryable=error.retryable,
     )
+
+
+def _check_report(path: Path | None) -> None:
+    """Raise ``ConfigError`` where a report can't be written there, before the work that it is to tell of is begun."""
+    if path is None:
+        return
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"the report can't be written to {path}, which is no file", hint="Name a file.")
+    try:
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"the report can't be written to {path}: {error.strerror}",
+            hint="Name a file in a folder that is there and that you can write to. Nothing was begun.",
+        ) from None
 
 
 def _write_report(report: CacheBuildReport | FleetReport, path: Path) -> ConfigError | None:

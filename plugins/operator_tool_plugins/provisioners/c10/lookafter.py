@@ -21,6 +21,7 @@ from operator_tool.api import (
     RunContext,
     Soundness,
     SoundnessAsked,
+    UsageError,
     VerifyError,
 )
 
@@ -41,6 +42,7 @@ _LOOK_FIRST = (
     "It may have been done all the same: look with operator-tool companion status, mend what is named above, and run"
     " the same command again."
 )
+_NAME_ONE = "operator-tool companion status lists the generations that are kept: name one of those with --to."
 _NOT_READY = ("armed", "no_cache", "no_target", "signers", "not_mounted", "not_ready")
 _NAME = 64
 
@@ -249,6 +251,8 @@ def failure_of(error: AgentFailureError, verb: str) -> OperatorToolError:
         return BuildLockHeldError(f"the companion is busy ({holder or 'it does not say with what'})", holder=holder)
     if error.code in _NOT_READY:
         return NotReadyError((error.message,))
+    if error.code == "no_generation":
+        return UsageError(error.message, hint=_NAME_ONE)
     if error.code == "verify":
         return VerifyError(error.message, hint=_UNCHANGED, retryable=False)
     return CompanionError(f"the companion could not do {verb}: {error}", hint=_LOOK_FIRST)

@@ -87,6 +87,15 @@ def test_it_goes_where_it_is_told(file: Path, cache: Path, build_real: Builds) -
     assert "is current already" in error["message"]
 
 
+def test_a_number_that_is_not_there_is_told_with_those_that_are(file: Path, cache: Path, build_real: Builds) -> None:
+    """Nothing is judged, and current stays."""
+    names = build_real(cache, 3)
+    error = roll_back(file, cache, to=99)["error"]
+    assert error["code"] == "no_generation"
+    assert "3, 2, 1" in error["message"]
+    assert current(cache) == names[2]
+
+
 @pytest.mark.parametrize("damage", ["flip", "truncate", "missing", "more", "manifest"])
 def test_case_098_to_a_corrupt_generation_is_refused_and_current_stays(
     file: Path, cache: Path, build_real: Builds, damage: str
@@ -121,7 +130,7 @@ def test_case_098_to_a_missing_generation_is_refused(file: Path, cache: Path, bu
     """Whether its number was never there, or was removed."""
     _first, second = build_real(cache, 2)
     for seq in (7, 99_999_999):
-        assert roll_back(file, cache, to=seq)["error"]["code"] == "verify"
+        assert roll_back(file, cache, to=seq)["error"]["code"] == "no_generation"
     assert current(cache) == second
     assert not (cache / "quarantine").exists()
 

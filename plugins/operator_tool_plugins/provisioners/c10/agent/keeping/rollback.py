@@ -104,7 +104,8 @@ def _candidates(layout: Layout, seq: int) -> List[Generation]:
         return ways_back(generations, known)
     chosen = [one for one in generations if one.seq == seq]
     if not chosen:
-        raise AgentError("verify", "there is no generation %d" % seq)
+        numbers = ", ".join(str(one.seq) for one in generations[:20])
+        raise AgentError("no_generation", "there is no generation %d; there are: %s" % (seq, numbers or "none"))
     if seq > committed_seq(layout):
         raise AgentError("no_target", "%s was never switched to; a build takes it up" % chosen[0].name)
     if any(one.name == known.current for one in chosen):
