@@ -26,8 +26,9 @@ pytestmark = pytest.mark.real_parts
 
 def connect(transport: str, server: RealSshd, **changed: Any) -> CompanionSession:
     """Open a session by a transport of this name."""
-    sessions = ssh_peers if transport == "ssh" else openssh_sessions
-    return sessions.connect(server, **changed)
+    if transport == "ssh":
+        return ssh_peers.connect(server, **changed)
+    return openssh_sessions.connect(server, **changed)
 
 
 @contextlib.contextmanager

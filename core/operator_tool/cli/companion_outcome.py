@@ -129,8 +129,23 @@ def show_outcomes(outcomes: Sequence[CompanionOutcome], *, as_json: bool) -> int
             say(f"{indent}{harmless(name):<11} {harmless(value)}")
         for name, value in (("error", outcome.message), ("next", outcome.remediation)):
             if value:
-                say(f"{indent}{name}: {harmless(value)}", err=True)
+                # Of several, each line stands with its companion's: what is on another stream comes in another order.
+                say(f"{indent}{name}: {harmless(value)}", err=not indent)
+    if len(outcomes) > 1:
+        say_verdicts(
+            [(one.name, "ok" if one.exit_code == 0 else f"exit code {one.exit_code}", one.message) for one in outcomes],
+            f"{sum(one.exit_code == 0 for one in outcomes)} of {len(outcomes)} ok",
+        )
     return exit_code_of(outcomes)
+
+
+def say_verdicts(rows: Sequence[tuple[str, str, str]], last: str) -> None:
+    """Print what came of several companions: a line each with name, verdict and why, and what all come to, last."""
+    shown = [tuple(harmless(cell) for cell in row) for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
+    for name, verdict, why in shown:
+        say(f"{name:<{widths[0]}}  {verdict:<{widths[1]}}  {why}".rstrip())
+    say(last)
 
 
 def _rows(outcome: CompanionOutcome) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from operator_tool.build_cache.plan import CachePlan
 from .assembly import open_run, open_tool
 from .audited import FAILURE, SUCCESS, audited
 from .companion_choice import chosen_companions
-from .companion_outcome import CompanionsDocument, harmless
+from .companion_outcome import CompanionsDocument, harmless, say_verdicts
 from .exits import say
 from .options import RunOptions
 from .reporting import as_document
@@ -174,8 +174,11 @@ def show_readiness(found: Sequence[Readiness], *, as_json: bool) -> int:
             say(f"{indent}{who}{ready_words(one)}")
             continue
         verdict = "not ready to fly this flight" if one.checks else f"error: {one.message}"
-        say(f"{indent}{harmless(verdict)}", err=True)
-        say(f"{indent}next: {harmless(one.remediation)}", err=True)
+        say(f"{indent}{harmless(verdict)}", err=not indent)
+        say(f"{indent}next: {harmless(one.remediation)}", err=not indent)
+    if len(found) > 1:
+        ready = sum(one.ready for one in found)
+        say_verdicts([(one.name, one.verdict, one.message) for one in found], f"{ready} of {len(found)} ready")
     return code
 
 

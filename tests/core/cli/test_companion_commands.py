@@ -196,7 +196,9 @@ def test_what_fails_on_one_companion_stops_no_other(run: Run, tmp_path: Path) ->
     assert result.stdout.splitlines()[:2] == ["companion gone", "  address     fake://drone"]
     assert "companion beta" in result.stdout.splitlines()
     assert "  address     fake://beta.example" in result.stdout
-    assert "  error: no answer" in result.stderr
+    assert "  error: no answer" in result.stdout
+    assert result.stderr == ""
+    assert result.stdout.splitlines()[-3:] == ["gone  exit code 30  no answer", "beta  ok", "1 of 2 ok"]
     document = json.loads(run("companion", "status", "--all-companions", "--json").stdout)
     assert [(one["name"], one["exit_code"]) for one in document["companions"]] == [
         ("alpha", 0),
@@ -356,6 +358,11 @@ def test_verify_ready_of_several_is_the_first_failure(run: Run, tmp_path: Path) 
     document = json.loads(result.stdout)
     assert result.return_value == document["exit_code"] == 31
     assert [(one["name"], one["ready"]) for one in document["companions"]] == [("alpha", False), ("beta", True)]
+    told = verify_ready(run, "--all-companions")
+    assert told.stderr == ""
+    lines = told.stdout.splitlines()
+    assert [line.split()[0] for line in lines[-3:-1]] == ["alpha", "beta"]
+    assert lines[-1] == "1 of 2 ready"
     assert len({one["content_key"] for one in document["companions"]}) == 1
 
 
