@@ -102,7 +102,7 @@ def test_a_server_without_strict_key_exchange_is_refused(sshd: RealSshd, transpo
     """Messages could be cut out of the handshake (CVE-2023-48795)."""
     with ssh_peers.old_server(sshd) as port:
         sshd.known_hosts.write_text(f"[127.0.0.1]:{port} {sshd.host_key}\n")
-        with pytest.raises(CompanionError):
+        with pytest.raises(CompanionError, match="CVE-2023-48795"):
             connect(transport, sshd, port=port)
 
 

@@ -56,7 +56,7 @@ def check_strict(messages: Messages, resolved: Resolved) -> None:
     ours, theirs = messages.methods if len(messages.methods) == _BOTH else ([], [])
     if theirs and STRICT_SERVER not in theirs:
         raise CompanionError(not_strict(resolved.address), hint=STRICT_HINT)
-    if STRICT_CLIENT not in ours and not all("-gcm@" in cipher for cipher in messages.ciphers):
+    if STRICT_CLIENT not in ours and (not messages.ciphers or any("-gcm@" not in one for one in messages.ciphers)):
         raise CompanionError(
             f"this computer's ssh has no strict key exchange, so the link to {resolved.address} could be tampered with"
             " (CVE-2023-48795)",

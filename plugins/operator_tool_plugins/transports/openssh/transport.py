@@ -134,8 +134,9 @@ class OpensshTransport:
             error = refused(key, resolved, path, self._settings, known_keys(resolved, path))
             if error is not None:
                 raise error
+        if problem is None or master.messages.ciphers:
+            check_strict(master.messages, resolved)
         if problem is not None:
             raise failure(problem, master.messages, resolved)
         assert key is not None
-        check_strict(master.messages, resolved)
         return key
