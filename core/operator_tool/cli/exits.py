@@ -12,7 +12,7 @@ import click
 
 from operator_tool.overdue import EXIT_CODE, HINT, OverdueRun
 
-from . import own_process
+from . import completion, own_process
 
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 _end_process = os._exit
@@ -29,6 +29,8 @@ class InterruptedRun(BaseException):
 
 def run(group: click.Group) -> int:
     """Run the command line and return its exit code."""
+    if completion.is_asked_for():
+        return completion.complete(group)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
+from .completion import configured, plugins_of
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 FLIGHT_FORMATS = (
     "flight-json",
@@ -134,7 +136,13 @@ def tool_options(function: _Function) -> _Function:
         function,
         click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
         click.option("--data-dir", type=click.Path(path_type=Path), help="Where stores, locks and logs lie."),
-        click.option("--profile", multiple=True, metavar="NAME", help="A profile of the configuration file."),
+        click.option(
+            "--profile",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=configured("profiles"),
+            help="A profile of the configuration file.",
+        ),
         click.option("-o", "--option", multiple=True, metavar="PLUGIN.KEY=VALUE", help="A plugin's setting."),
         click.option("--no-plugins", is_flag=True, help="Use the built-in plugins only."),
         click.option("--block", multiple=True, metavar="ROLE:NAME", help="Shut one plugin out."),
@@ -159,10 +167,21 @@ def flight_options(function: _Function) -> _Function:
             metavar="NAME",
             help="What the file is read as.  [by its content]",
         ),
-        click.option("--flight-source", metavar="NAME", help="The plugin that resolves the flight."),
+        click.option(
+            "--flight-source",
+            metavar="NAME",
+            shell_complete=plugins_of("flight_source"),
+            help="The plugin that resolves the flight.",
+        ),
         click.option("--accept-implausible", is_flag=True, help="Go on with a flight that can hardly be meant."),
         click.option("--bbox", hidden=True, expose_value=False, callback=_refuse_bbox),
-        click.option("--provider", multiple=True, metavar="NAME", help="A tile provider; repeat it for a chain."),
+        click.option(
+            "--provider",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=plugins_of("tile_provider"),
+            help="A tile provider; repeat it for a chain.",
+        ),
         click.option("--satellite-provider-url", metavar="URL", help="Short for -o PROVIDER.url=URL."),
         click.option("--api-key", metavar="KEY", help="For a quick try: the process list shows it."),
         click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
@@ -263,10 +282,19 @@ def which_companion_options(function: _Function) -> _Function:
     return _add(
         function,
         click.option(
-            "--companion", multiple=True, metavar="NAME", help="One of the configuration; repeat for several."
+            "--companion",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=configured("companions"),
+            help="One of the configuration; repeat for several.",
         ),
         click.option("--all-companions", is_flag=True, help="All companions of the configuration."),
-        click.option("--transport", metavar="NAME", help="How the companion is reached.  [default: ssh]"),
+        click.option(
+            "--transport",
+            metavar="NAME",
+            shell_complete=plugins_of("companion_transport"),
+            help="How the companion is reached.  [default: ssh]",
+        ),
         click.option("--companion-host", metavar="HOST", help="Short for -o TRANSPORT.host=HOST."),
         click.option("--companion-port", type=click.IntRange(1, 65535), help="Short for -o TRANSPORT.port=PORT."),
         click.option("--companion-user", metavar="USER", help="Short for -o TRANSPORT.user=USER."),
@@ -281,7 +309,15 @@ def which_companion_options(function: _Function) -> _Function:
 
 def provisioner_option(function: _Function) -> _Function:
     """Add who builds on the companion."""
-    return _add(function, click.option("--provisioner", metavar="NAME", help="Who builds there.  [default: c10]"))
+    return _add(
+        function,
+        click.option(
+            "--provisioner",
+            metavar="NAME",
+            shell_complete=plugins_of("provisioner"),
+            help="Who builds there.  [default: c10]",
+        ),
+    )
 
 
 def lock_timeout_option(function: _Function) -> _Function:
