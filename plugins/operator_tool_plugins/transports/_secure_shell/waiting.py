@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from operator_tool.api import CompanionError, Deadline
 
-from .words import FULL, hung_up
+from .words import FULL, hung_up, may_pass
 
 _FIRST_S, _GROWS, _LONGEST_S = 0.25, 2.0, 2.0
 _BUDGET_S, _UNSAID_S = 8.0, 2.0
@@ -40,6 +40,8 @@ def patiently(attempt: Callable[[], T], deadline: Deadline, given_up: threading.
             # Several companions behind one jump host must not all come back at the same moment.
             this_s = pause_s * random.uniform(0.7, 1.3)  # noqa: S311 - it decides nothing but a pause
             waited_s += this_s
+            if not may_pass(error.said):
+                raise
             if waited_s > (_BUDGET_S if FULL in error.said else _UNSAID_S) or deadline.remaining_s() < this_s:
                 raise
             if given_up.wait(this_s):

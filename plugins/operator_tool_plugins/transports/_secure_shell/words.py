@@ -12,6 +12,11 @@ NO_SESSION_HINT = (
 )
 
 
+def may_pass(said: str) -> bool:
+    """Tell whether a server that hung up before it greeted, having said this, may let one in a little later."""
+    return not said or FULL in said
+
+
 def hung_up(where: str, said: str) -> tuple[str, str]:
     """Return the message and the hint for a server that hung up before it greeted, and what it said before that."""
     message = f"{where} hung up before it greeted{': ' if said else ', without a word'}{said}"
@@ -24,6 +29,11 @@ def hung_up(where: str, said: str) -> tuple[str, str]:
         return message, (
             "Logins from this address failed too often (PerSourcePenalties). Wait a few minutes, and run the same"
             " command again."
+        )
+    if said:
+        return (
+            message,
+            "Is it an SSH server that listens there? Look at host and port, and at its log on the companion.",
         )
     return message, (
         "It may have too many logins under way (MaxStartups), or let this computer not in: look at hosts.deny, the"

@@ -73,7 +73,8 @@ class Messages:
     @property
     def hung_up_first(self) -> bool:
         """Whether the server, or a jump host's, ended the connection before it greeted."""
-        return any(words in line for words in _HUNG_UP_FIRST for line in (*self.own, *self.others))
+        # A jump host's own words are why ssh then says this.
+        return any(words in line for words in _HUNG_UP_FIRST for line in self.others or self.own)
 
     def wait(self) -> None:
         """Wait a little for the end of what is said, after ssh has ended."""

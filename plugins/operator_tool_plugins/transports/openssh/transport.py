@@ -19,6 +19,7 @@ from operator_tool.api import (
 
 from .._host_keys.pins import pin_key
 from .._host_keys.refusal import ShownKey
+from .._secure_shell.addresses import check_zone
 from .._secure_shell.waiting import patiently
 from .command import master_argv
 from .failures import KEY_REFUSED, check_strict, failure
@@ -89,6 +90,7 @@ class OpensshTransport:
 
     def offered_key(self) -> HostKeyOffer:
         """Ask for the host key; only jump hosts are logged in to."""
+        self._check_zone()
         known = known_keys(self._resolved, pin_file(self._settings, self._context))
         return offered_key(self._settings, self._resolved, known, self._context)
 
@@ -102,13 +104,17 @@ class OpensshTransport:
     def _resolved(self) -> Resolved:
         return resolve(self._settings)
 
+    def _check_zone(self) -> None:
+        check_zone(self._settings.host, self._resolved.host, from_here=not self._resolved.jump)
+
     def _resolved_beside(self, master: Master) -> Resolved:
         """Return where the companion is, while ssh connects already."""
         try:
-            return self._resolved
+            self._check_zone()
         except BaseException:
             master.close()
             raise
+        return self._resolved
 
     def _started(self) -> Master:
         known_hosts = pin_file(self._settings, self._context)

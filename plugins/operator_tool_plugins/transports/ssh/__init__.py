@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from operator_tool.api import CompanionTransport, PluginSettings, RunContext, hookimpl
 
+from .._secure_shell.addresses import host_and_port
 from .settings import SshSettings
 from .transport import SshTransport
 
@@ -18,6 +21,7 @@ def plugin_settings() -> type[PluginSettings]:
 
 @hookimpl.make_companion_transport
 def make_companion_transport(settings: PluginSettings, context: RunContext) -> CompanionTransport:
-    """Return the transport to the companion of the settings; connects nothing yet."""
+    """Return the transport to the companion of the settings; connects nothing yet. Raises ``ConfigError``."""
     assert isinstance(settings, SshSettings)
-    return SshTransport(settings, context)
+    host, port = host_and_port("ssh.host", settings.host, settings.port)
+    return SshTransport(msgspec.structs.replace(settings, host=host, port=port), context)

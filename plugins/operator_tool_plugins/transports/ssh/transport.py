@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from operator_tool.api import CompanionSession, HostKeyOffer, RunContext
 
+from .._secure_shell.addresses import check_zone
 from .bounded import Background
 from .host_keys import place_to_pin
 from .library import import_library
@@ -93,6 +94,8 @@ class SshTransport:
 
     @property
     def _connector(self) -> Connector:
+        for place, server in enumerate(self._route):
+            check_zone(server.name, server.host, from_here=place == 0)
         import_library()
         from .connect import Connector
 
