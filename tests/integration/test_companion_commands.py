@@ -182,8 +182,13 @@ def test_an_operator_looks_goes_back_and_tidies_over_ssh(workstation: Workstatio
         ("companion rollback", 23),
         ("companion gc", 0),
     ]
-    theirs = [json.loads(line) for line in (workstation.cache_root / "audit.jsonl").read_text().splitlines()]
-    assert [line["event"] for line in theirs] == ["build", "build", "rollback", "quarantine", "rollback"]
+    done, refused = (
+        [json.loads(line) for line in (workstation.cache_root / name).read_text().splitlines()]
+        for name in ("audit.jsonl", "refused.jsonl")
+    )
+    assert [line["event"] for line in done] == ["build", "build", "rollback", "quarantine"]
+    assert [line["event"] for line in refused] == ["rollback"]
+    theirs = [*done, *refused]
     assert {line["run_id"] for line in theirs} <= {line["run_id"] for line in lines}
 
 
