@@ -173,7 +173,18 @@ def test_each_kind_of_change_shows_in_the_text(
 
 def test_no_annotation_of_the_contract_hides_a_name_that_is_not_in_it() -> None:
     """A change of a private alias would change what an author may write, and no line of the text."""
-    standard = {"Annotated", "Any", "Callable", "ClassVar", "Generator", "IO", "Iterable", "Iterator", "Mapping"}
+    standard = {
+        "Annotated",
+        "Any",
+        "BinaryIO",
+        "Callable",
+        "ClassVar",
+        "Generator",
+        "IO",
+        "Iterable",
+        "Iterator",
+        "Mapping",
+    }
     standard |= {"NoReturn", "None", "Path", "Self", "Sequence", "TracebackType", "BaseException", "HookimplMarker"}
     standard |= {
         "bool",

@@ -39,6 +39,8 @@ log = logging.getLogger("c10.remote.progress")
 T = TypeVar("T")
 _LINES_A_SECOND = 200
 _PROGRESS_EVERY_S = 0.1
+_PYTHON_FOUND_NO_AGENT = "can't open file"
+"""What every Python says of a program that is not there: the login has run it."""
 _CSH_NOT_FOUND = ": Command not found."
 """What csh and tcsh say of a program that is not there, with an exit status of 1."""
 _LIMITS = RunLimits(line_bytes=MAX_REPORT_BYTES, silence_s=120.0, run_s=math.inf)
@@ -142,8 +144,7 @@ class Conversation:
         status, stderr = process.exit_status, process.stderr_tail
         if not transcript.ended or process.has_spoken or status is None or is_refusal(stderr):
             return
-        python, agent = self._argv[0], self._argv[-1]
-        if not any(line.startswith(f"{python}: ") and agent in line for line in stderr.splitlines()):
+        if _PYTHON_FOUND_NO_AGENT not in stderr:
             check_runs_commands(self.session, status, transcript.last_words(stderr))
 
     def _opened(self) -> AgentProcess:

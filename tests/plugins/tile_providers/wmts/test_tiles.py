@@ -312,7 +312,7 @@ def test_capabilities_that_can_t_be_had_or_used_are_said_to_be(
     [
         ("ftp://t.example/wmts", {}, "scheme 'ftp'"),
         ("https://me:secret@t.example/wmts", {}, "user or a password"),
-        ("https://t.example/wmts?token=canary", {}, "looks like a credential"),
+        ("https://t.example/wmts?token=canary", {}, "a credential"),
         ("https://169.254.169.254/wmts", {}, "link-local"),
         ("https://t.example/wmts?token={api_key}", {}, "wmts.api_key is not set"),
         ("https://t.example/{z}/{x}/{y}.jpg", {}, "placeholder"),

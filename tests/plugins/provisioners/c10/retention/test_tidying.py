@@ -159,7 +159,11 @@ def test_what_a_crash_left_behind_is_removed_by_the_next_tidying(root: Root) -> 
     assert [path.name for path in staging.iterdir()] == ["a" * 64]
     assert [path.name for path in (staging / ("a" * 64)).iterdir()] == ["tiles.mbtiles"]
     assert not os.path.lexists(root.path / ".new-current")
-    assert sorted(path.name for path in (root.path / "state").iterdir()) == [".new-consumer.json", "generations.json"]
+    assert sorted(path.name for path in (root.path / "state").iterdir()) == [
+        ".new-consumer.json",
+        "generations.json",
+        "identity.json",
+    ]
 
 
 def test_what_was_out_of_sight_and_is_pinned_comes_back_after_a_crash(root: Root) -> None:
