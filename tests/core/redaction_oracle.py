@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import contextlib
 import html
 import re
 import urllib.parse
@@ -13,13 +14,14 @@ from collections.abc import Iterator
 
 def leaks(shown: str, secret: str) -> bool:
     """Tell whether half of the secret, or more, can be read from what was shown."""
+    secret = secret.casefold()
     length = max(6, (len(secret) + 1) // 2)
     parts = {secret[at : at + length] for at in range(len(secret) - length + 1)}
     wanted = parts | {part[::-1] for part in parts}
     lines = shown.split("\n")
     texts = [*lines, *(line[::-1] for line in lines)]
     texts += ["".join(lines), "".join(line.strip() for line in lines), " ".join(line.strip() for line in lines)]
-    return any(part in reading for text in texts for reading in _readings(text, 4) for part in wanted)
+    return any(part in reading.casefold() for text in texts for reading in _readings(text, 4) for part in wanted)
 
 
 def _readings(text: str, depth: int) -> Iterator[str]:
@@ -39,7 +41,7 @@ def _once(text: str) -> Iterator[str]:
     if "&" in text:
         yield html.unescape(text)
     if "\\" in text:
-        unescaped = re.sub(r"\\(u[0-9a-f]{4}|x[0-9a-f]{2}|[^ux])", _unescaped, text)
+        unescaped = re.sub(r"\\(u[0-9a-f]{4}|x[0-9a-f]{2}|[0-3][0-7]{2}|[^ux])", _unescaped, text)
         yield unescaped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         yield unescaped.encode("latin-1", "replace").decode("utf-8", "replace")
     for word in re.split(r"[^A-Za-z0-9+/_-]", text):
@@ -51,6 +53,20 @@ def _once(text: str) -> Iterator[str]:
         for cut in (word[: len(word) // 2 * 2], word[1:][: (len(word) - 1) // 2 * 2]):
             if len(cut) >= 12:
                 yield _legible(binascii.unhexlify(cut))
+
+
+def from_base32_or_85(text: str) -> Iterator[str]:
+    """Yield what the words of a text say in base32, base 85 and ascii85, each read from every place of a group."""
+    for word in text.split():
+        run = re.sub("[^A-Z2-7]", "", word.upper())
+        for start in range(8):
+            group = run[start:][: len(run[start:]) // 8 * 8]
+            yield base64.b32decode(group).decode("utf-8", "replace")
+        for start in range(5):
+            group = word[start:][: len(word[start:]) // 5 * 5]
+            for decode in (base64.b85decode, base64.a85decode):
+                with contextlib.suppress(ValueError):
+                    yield decode(group).decode("utf-8", "replace")
 
 
 def _unescaped(found: re.Match[str]) -> str:

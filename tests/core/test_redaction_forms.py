@@ -16,7 +16,7 @@ import pytest
 
 from operator_tool.api import Secret
 from operator_tool.redaction import LINE_WITHHELD, Redactor
-from tests.core.redaction_oracle import leaks
+from tests.core.redaction_oracle import from_base32_or_85, leaks
 
 Form = Callable[[str, random.Random], str]
 
@@ -37,6 +37,10 @@ def _percent_parts(quoted: str) -> list[str]:
 
 def _b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _with_ascii_case(text: str, change: Callable[[str], str]) -> str:
+    return "".join(change(c) if c.isascii() else c for c in text)
 
 
 def _ansi_inside(secret: str, rng: random.Random) -> str:
@@ -86,6 +90,13 @@ FORMS: dict[str, Form] = {
     "base64_in_url": lambda s, _: f"key={urllib.parse.quote(_b64(s), safe='')}",
     "reversed": lambda s, _: f"odd {s[::-1]} end",
     "reversed_base64": lambda s, _: f"odd {_b64(s)[::-1]} end",
+    "capitals": lambda s, _: f"KEY={_with_ascii_case(s, str.upper)}",
+    "small_letters": lambda s, _: f"key={_with_ascii_case(s, str.lower)}",
+    "capitals_in_base64": lambda s, _: _b64(f"user:{_with_ascii_case(s, str.upper)}"),
+    "octal_every_byte": lambda s, _: "".join(f"\\{byte:03o}" for byte in s.encode()),
+    "octal_of_what_is_no_letter": lambda s, _: "".join(
+        chr(b) if chr(b).isalpha() and b < 128 else f"\\{b:03o}" for b in s.encode()
+    ),
     "ansi_inside": _ansi_inside,
     "zero_width_inside": lambda s, rng: "\u200b".join(s),
     "split_over_two_lines": _split,
@@ -128,6 +139,68 @@ def test_case_112_no_form_of_200_keys_gets_out(form: str) -> None:
         if not leaks(line, key):
             unseen.append(key)
     assert len(unseen) <= 20, "the judge must be able to see this form"
+
+
+RARE = {
+    "base32": lambda raw: base64.b32encode(raw).decode(),
+    "base32_small": lambda raw: base64.b32encode(raw).decode().lower(),
+    "base85": lambda raw: base64.b85encode(raw).decode(),
+    "ascii85": lambda raw: base64.a85encode(raw).decode(),
+}
+
+
+@pytest.mark.parametrize("form", RARE)
+@pytest.mark.parametrize("before", range(5))
+def test_no_rare_base_of_a_key_gets_out(form: str, before: int) -> None:
+    """In base32, base 85 and ascii85, wherever in a group the key begins, none of 60 keys can be read."""
+    for key in KEYS[:60]:
+        redactor = Redactor()
+        redactor.add(Secret(key))
+        for after in ("", "xy"):
+            word = RARE[form](b"u" * before + key.encode() + after.encode())
+            half = key.casefold()[: (len(key) + 1) // 2]
+            assert any(half in said.casefold() for said in from_base32_or_85(word)), "the judge must see this form"
+            shown = redactor.text(f"body {word}")
+            assert not any(half in said.casefold() for said in from_base32_or_85(shown)), (key, word, shown)
+
+
+CUT_ENDS = ["", "…", "...", " …", "\\u2026", '"', "')", '..."}', "… (40 more)"]
+
+
+@pytest.mark.parametrize("end", CUT_ENDS)
+def test_a_key_that_is_cut_short_at_a_lines_end_is_covered(end: str) -> None:
+    """From its first eight characters on, with an ellipsis, closed or neither; in a line, in a text, in a stream."""
+    for key in KEYS[:60]:
+        redactor = Redactor()
+        redactor.add(Secret(key))
+        for length in {8, len(key) // 2 + 4, len(key) - 1}:
+            line = f"GET /tiles?key={key[:length]}{end}"
+            stream = redactor.stream()
+            shown = {redactor.line(line), redactor.text(f"{line}\nnext line").split("\n")[0]}
+            shown.add([*stream.feed(line), *stream.feed("next line"), *stream.close()][0])
+            assert not any(key[:8] in one for one in shown), (line, shown)
+
+
+def test_an_encoded_key_that_is_cut_short_is_covered() -> None:
+    """In the forms that are known beforehand: base64, base32, percents, hex."""
+    key = "Zq7/w+Ux-9f8E7d6C5b4A"
+    redactor = Redactor()
+    redactor.add(Secret(key))
+    for encoded in (
+        _b64(key),
+        base64.b32encode(key.encode()).decode(),
+        urllib.parse.quote(key, safe=""),
+        key.encode().hex(),
+    ):
+        assert redactor.line(f"body {encoded[: len(encoded) * 3 // 4]}") == "body ***"
+
+
+def test_what_is_too_short_to_be_a_cut_key_is_shown() -> None:
+    """Seven characters may be any word, and a key's first characters within a line may be one too."""
+    redactor = Redactor()
+    redactor.add(Secret("provider-9f31-key"))
+    for line in ("no such provide", "provider-9 gave it up at once"):
+        assert redactor.line(line) == line
 
 
 def test_case_112_the_plain_forms_leave_the_rest_of_the_line() -> None:

@@ -16,22 +16,24 @@ _HEX_RUN = re.compile(r"[0-9A-Fa-f]{16,}")
 _SPACED_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ :,-]){7,}[0-9A-Fa-f]{2}")
 _TEXT_RUN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{11,}")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_BACKSLASH = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([^ux]))", re.DOTALL)
+_BACKSLASH = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(0?[0-3][0-7]{2})|([^ux]))", re.DOTALL)
+_OCTAL = re.compile(r"\\0?[0-3][0-7]{2}")
 _BACKSLASH_NAMES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 def hides_one(text: str, needles: tuple[str, ...]) -> bool:
-    """Return whether any of the needles is in what the text decodes to, through up to :data:`MAX_DEPTH` encodings.
+    """Return whether a needle is in what the text decodes to, through up to :data:`MAX_DEPTH` encodings.
 
-    A text that is so knotted that looking would cost far more than its length counts as hiding one.
+    The needles are case-folded. A text that is so knotted that looking would cost far more than its length counts as
+    hiding one.
     """
     budget = 20_000 + 60 * len(text)
     seen = {text}
     level = [text]
     if not text.isprintable():
         level.append(drop_controls(text))
-        if any(needle in level[1] for needle in needles):
+        if _has_one(level[1], needles):
             return True
     for _ in range(MAX_DEPTH):
         inner: list[str] = []
@@ -44,11 +46,18 @@ def hides_one(text: str, needles: tuple[str, ...]) -> bool:
                 if budget < 0:
                     return True
                 cleaned = decoded if decoded.isprintable() else drop_controls(decoded)
-                for needle in needles:
-                    if needle in cleaned or needle in decoded:
-                        return True
+                if _has_one(decoded, needles) or (cleaned is not decoded and _has_one(cleaned, needles)):
+                    return True
                 inner += _worth_decoding(decoded, cleaned)
         level = inner
+    return False
+
+
+def _has_one(text: str, needles: tuple[str, ...]) -> bool:
+    folded = text.casefold()
+    for needle in needles:  # noqa: SIM110 - a generator would cost more than the search
+        if needle in folded:
+            return True
     return False
 
 
@@ -66,7 +75,10 @@ def _decodings(text: str, seen_runs: set[str]) -> Iterator[str]:
     if "+" in text:
         yield text.replace("+", " ")
     if "\\" in text:
-        yield _backslash_decoded(text)
+        decoded = _backslash_decoded(text)
+        yield decoded
+        if _OCTAL.search(text) and not decoded.isascii():
+            yield _as_text(decoded.encode("latin-1", "ignore"))
     if "&" in text:
         from html import unescape
 
@@ -110,4 +122,6 @@ def _backslash_decoded(text: str) -> str:
 
 def _backslash_meaning(found: re.Match[str]) -> str:
     code = found[1] or found[2]
-    return chr(int(code, 16)) if code else _BACKSLASH_NAMES.get(found[3], found[3])
+    if code:
+        return chr(int(code, 16))
+    return chr(int(found[3], 8)) if found[3] else _BACKSLASH_NAMES.get(found[4], found[4])

@@ -4,10 +4,47 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 MIN_SECRET_LENGTH = 8
 """A shorter secret can't be told from ordinary text: covering ``ok`` turns ``token`` into ``t***en``."""
+
+_LEAST_85 = 10
+"""A shorter part in base 85 can't be told from ordinary text."""
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_=-]*")
+_REST_OF_GROUP = re.compile(r"[!-~]{0,4}")
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+class Form(NamedTuple):
+    """One form to look for, in a text that went through :func:`lowered`."""
+
+    text: str
+    edge: re.Pattern[str] | None
+    """What on either side of it holds bits of the secret's first and last bytes."""
+    cut: int
+    """So many of its first characters, at the end of a line, are a secret that was cut short."""
+
+
+def lowered(text: str) -> str:
+    """Return the text with small letters in place of A to Z: as long as before, whatever else is in it."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+
+
+def forms_of(piece: str) -> Iterator[Form]:
+    """Yield every form of a piece that is known beforehand."""
+    for text in map(lowered, plain_forms(piece)):
+        # As many as it takes to hold eight characters of the piece.
+        yield Form(text, None, max(MIN_SECRET_LENGTH, -(-MIN_SECRET_LENGTH * len(text) // len(piece))))
+    for text in map(lowered, base64_forms(piece)):
+        yield Form(text, _BASE64_RUN, -(-MIN_SECRET_LENGTH * 8 // 6))
+    for text in map(lowered, base32_forms(piece)):
+        yield Form(text, _BASE64_RUN, -(-MIN_SECRET_LENGTH * 8 // 5))
+    for text in map(lowered, base85_forms(piece)):
+        yield Form(text, _REST_OF_GROUP, _LEAST_85)
 
 
 def pieces_of(secret: str) -> tuple[str, ...]:
@@ -48,6 +85,31 @@ def base64_forms(piece: str) -> frozenset[str]:
         standard = encoded[first:end]
         forms |= {standard, standard.replace("+", "-").replace("/", "_")}
     return frozenset(forms | {form[::-1] for form in forms})
+
+
+def base32_forms(piece: str) -> frozenset[str]:
+    """Return the base32 characters that the text decides, wherever it begins in a group of five bytes."""
+    raw = piece.encode("utf-8", "surrogateescape")
+    forms = set()
+    for before in range(5):
+        encoded = base64.b32encode(bytes(before) + raw).decode("ascii")
+        forms.add(encoded[-(-8 * before // 5) : 8 * (before + len(raw)) // 5])
+    return frozenset(forms)
+
+
+def base85_forms(piece: str) -> frozenset[str]:
+    """Return the text in base 85, as Python and git write it and as Adobe does.
+
+    Alone, and the whole groups of four bytes in it wherever it begins, where these are long enough to be told.
+    """
+    raw = piece.encode("utf-8", "surrogateescape")
+    forms = set()
+    for encode in (base64.b85encode, base64.a85encode):
+        forms.add(encode(raw))
+        for begin in range(4):
+            whole = raw[begin : begin + (len(raw) - begin) // 4 * 4]
+            forms.add(encode(whole))
+    return frozenset(form.decode("ascii") for form in forms if len(form) >= _LEAST_85)
 
 
 def _lower_hex(percent_encoded: str) -> str:

@@ -10,13 +10,18 @@ from typing import Any
 from operator_tool.api import Secret
 
 from .decoding import hides_one
-from .forms import MIN_SECRET_LENGTH, base64_forms, pieces_of, plain_forms
+from .forms import MIN_SECRET_LENGTH, Form, forms_of, lowered, pieces_of
 
 COVER = "***"
 _LINES_REMEMBERED = 16
+_FEWEST = 4
+"""A line waits for the next one where so many characters at its end may begin a secret."""
 LINE_WITHHELD = "[line withheld: it held a secret]"
 
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_=-]*")
+_ELLIPSIS = re.compile(r"(?:\u2026|\.\.\.|\\u2026)")
+_CLOSERS = " \t\r\n.\"'`)]}>,;:\\"
+"""What closes a line after a text that was cut short."""
+_MOST_CLOSERS = 16
 
 
 class Known:
@@ -25,15 +30,17 @@ class Known:
     def __init__(self, secrets: Iterable[str]) -> None:
         self.secrets = frozenset(secrets)
         pieces = {piece for secret in self.secrets for piece in pieces_of(secret)}
-        self.needles = tuple(sorted(pieces | {piece[::-1] for piece in pieces}))
-        base64 = {form for piece in pieces for form in base64_forms(piece)}
-        plain = {form for piece in pieces for form in plain_forms(piece)}
-        self.forms = tuple((form, form in base64) for form in sorted(plain | base64, key=len))
-        self.reach = 2 * max((len(form) for form, _ in self.forms), default=0)
+        self.needles = tuple(sorted({text.casefold() for piece in pieces for text in (piece, piece[::-1])}))
+        forms = {form.text: form for piece in pieces for form in forms_of(piece)}
+        self.forms: tuple[Form, ...] = tuple(sorted(forms.values(), key=lambda form: len(form.text)))
+        self._joined = "\0".join(form.text for form in self.forms)
+        """All forms, to tell at once that a few characters are in none of them."""
+        self.reach = 2 * max((len(form.text) for form in self.forms), default=0)
         """How many characters of earlier lines a secret may begin in."""
 
     def covered(self, line: str) -> str:
-        spans = [span for form, in_base64 in self.forms if form in line for span in _spans(line, form, in_base64)]
+        low = lowered(line)
+        spans = [span for form in self.forms if form.text in low for span in _spans(low, form)]
         if not spans:
             return line
         spans.sort()
@@ -50,8 +57,22 @@ class Known:
         shown = self.covered(line)
         return LINE_WITHHELD if hides_one(shown, self.needles) else shown
 
+    def cut_covered(self, line: str) -> str:
+        """Cover in a redacted line the secrets that were cut short: at its end, or before an ellipsis."""
+        for cut in (len(line), *(found.start() for found in reversed(list(_ELLIPSIS.finditer(line))))):
+            # What closes the line may be the secret's own.
+            for end in range(cut, max(len(line[:cut].rstrip(_CLOSERS)), cut - _MOST_CLOSERS) - 1, -1):
+                low = lowered(line[max(end - self.reach, 0) : end])
+                if len(low) < MIN_SECRET_LENGTH or low[-MIN_SECRET_LENGTH:] not in self._joined:
+                    continue
+                if kept := self._begun_at_end_of(low, least_of=lambda form: form.cut):
+                    line = line[: end - kept] + COVER + line[end:]
+                    break
+        return line
+
     def is_in(self, text: str) -> bool:
-        return any(form in text for form, _ in self.forms) or hides_one(text, self.needles)
+        low = lowered(text)
+        return any(form.text in low for form in self.forms) or hides_one(text, self.needles)
 
     def is_split_over(self, lines: list[str]) -> bool:
         """Tell whether a secret is in the lines when they are joined: as they are, unindented, or as wrapped words."""
@@ -59,15 +80,21 @@ class Known:
         return any(map(self.is_in, {"".join(lines), "".join(words), " ".join(words)}))
 
     def may_begin_at_end_of(self, line: str) -> bool:
-        tail = line.rstrip()[-self.reach :]
-        return any(form.startswith(tail[at:]) for form, _ in self.forms for at in _places(tail, form[:4]))
+        tail = lowered(line.rstrip()[-self.reach :])
+        return tail[-_FEWEST:] in self._joined and any(
+            form.text.startswith(tail[at:]) for form in self.forms for at in _places(tail, form.text[:_FEWEST])
+        )
 
     def begun_at_end_of(self, text: str) -> int:
         """Return how many characters at the text's end may be the begin of a secret, down to a single one."""
+        return self._begun_at_end_of(lowered(text), least_of=lambda _: 1)
+
+    def _begun_at_end_of(self, low: str, least_of: Callable[[Form], int]) -> int:
         longest = 0
-        for form, _ in self.forms:
-            tail = text[-len(form) :]
-            at = next((at for at in _places(tail, form[0]) if form.startswith(tail[at:])), len(tail))
+        for form in self.forms:
+            tail = low[-len(form.text) :]
+            places = _places(tail, form.text[: least_of(form)])
+            at = next((at for at in places if form.text.startswith(tail[at:])), len(tail))
             longest = max(longest, len(tail) - at)
         return longest
 
@@ -92,13 +119,12 @@ def _places(text: str, wanted: str) -> Iterator[int]:
         at = text.find(wanted, at + 1)
 
 
-def _spans(line: str, form: str, in_base64: bool) -> Iterator[tuple[int, int]]:
-    for at in _places(line, form):
-        begin, end = at, at + len(form)
-        if in_base64:
-            # The characters on either side hold bits of the secret's first and last bytes.
-            reversed_run = _BASE64_RUN.match(line[:begin][::-1])
-            run = _BASE64_RUN.match(line, end)
+def _spans(line: str, form: Form) -> Iterator[tuple[int, int]]:
+    for at in _places(line, form.text):
+        begin, end = at, at + len(form.text)
+        if form.edge is not None:
+            reversed_run = form.edge.match(line[:begin][::-1])
+            run = form.edge.match(line, end)
             begin -= reversed_run.end() if reversed_run else 0
             end = run.end() if run else end
         yield begin, end
@@ -107,7 +133,8 @@ def _spans(line: str, form: str, in_base64: bool) -> Iterator[tuple[int, int]]:
 class Redactor:
     """Covers or withholds the secrets that were added, in every form of theirs; any thread may call it.
 
-    Known forms are covered by ``***``. Where a secret comes to light only by decoding, the whole line is withheld.
+    Known forms are covered by ``***``, in capitals and small letters alike, and so is the begin of one where a line was
+    cut short. Where a secret comes to light only by decoding, the whole line is withheld.
     A secret stays known for ever: after a token is rotated, the old one is still nobody's business.
     """
 
@@ -135,8 +162,8 @@ class Redactor:
         if not known.secrets:
             return text
         if "\n" in text:
-            return "\n".join(map(known.line, text.split("\n")))
-        return known.line(text)
+            return "\n".join(known.cut_covered(known.line(line)) for line in text.split("\n"))
+        return known.cut_covered(known.line(text))
 
     def text(self, text: str) -> str:
         """Return a text of many lines, fit to be shown; lines over which a secret is split are all withheld."""
@@ -144,10 +171,10 @@ class Redactor:
         if not known.secrets:
             return text
         if "\n" not in text:
-            return known.line(text)
+            return known.cut_covered(known.line(text))
         lines = list(map(known.line, text.split("\n")))
         known.withhold_split(lines, 1)
-        return "\n".join(lines)
+        return "\n".join(map(known.cut_covered, lines))
 
     def value(self, obj: Any) -> Any:
         """Return JSON-like builtins (``msgspec.to_builtins`` makes them) with every string and key redacted."""
@@ -211,7 +238,8 @@ class RedactedStream:
         """Return the lines that still wait."""
         ready, self._held = self._held, []
         self._shown = [*self._shown, *ready][-_LINES_REMEMBERED:]
-        return ready
+        # What is remembered stays as it was: the rest of what was cut may come yet.
+        return list(map(self._redactor.known.cut_covered, ready))
 
 
 REDACTOR = Redactor()
