@@ -12,9 +12,11 @@ import click
 
 from operator_tool.overdue import EXIT_CODE, HINT, OverdueRun
 
-from . import completion, own_process
+from . import own_process
 
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_COMPLETION_VARIABLE = "_OPERATOR_TOOL_COMPLETE"
+"""Set by a shell that asks what to offer at a TAB: ``bash_complete``; ``bash_source`` asks for its script."""
 _end_process = os._exit
 """The real one, which plugins don't have."""
 
@@ -29,12 +31,16 @@ class InterruptedRun(BaseException):
 
 def run(group: click.Group) -> int:
     """Run the command line and return its exit code."""
-    if completion.is_asked_for():
-        return completion.complete(group)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    if asked := os.environ.get(_COMPLETION_VARIABLE):
+        from .completion import complete
+
+        code = complete(group, _COMPLETION_VARIABLE, asked)
+        _flush()
+        return code
     own_process.own()
     for number in _SIGNAL_CODES:
         signal.signal(number, _interrupt)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import completing
 from .options import FLIGHT_FORMATS, ToolOptions, tool_options
 
 if TYPE_CHECKING:
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("file", required=False)
+@click.argument("file", required=False, shell_complete=completing.files)
 @click.option("--flight-id", metavar="ID", help="A flight of the flights service, in place of a file.")
-@click.option("--flight-source", metavar="NAME", help="The plugin that resolves the flight.")
+@click.option(
+    "--flight-source",
+    metavar="NAME",
+    shell_complete=completing.plugins("flight_source"),
+    help="The plugin that resolves the flight.",
+)
 @click.option(
     "--flight-format",
     type=click.Choice(FLIGHT_FORMATS),

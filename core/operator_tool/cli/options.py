@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
-from .completion import configured, plugins_of
+from . import completing
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 FLIGHT_FORMATS = (
@@ -140,12 +140,25 @@ def tool_options(function: _Function) -> _Function:
             "--profile",
             multiple=True,
             metavar="NAME",
-            shell_complete=configured("profiles"),
+            shell_complete=completing.section("profiles"),
             help="A profile of the configuration file.",
         ),
-        click.option("-o", "--option", multiple=True, metavar="PLUGIN.KEY=VALUE", help="A plugin's setting."),
+        click.option(
+            "-o",
+            "--option",
+            multiple=True,
+            metavar="PLUGIN.KEY=VALUE",
+            shell_complete=completing.settings,
+            help="A plugin's setting.",
+        ),
         click.option("--no-plugins", is_flag=True, help="Use the built-in plugins only."),
-        click.option("--block", multiple=True, metavar="ROLE:NAME", help="Shut one plugin out."),
+        click.option(
+            "--block",
+            multiple=True,
+            metavar="ROLE:NAME",
+            shell_complete=completing.plugins_with_roles,
+            help="Shut one plugin out.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
         click.option("-v", "--verbose", is_flag=True, help="Log everything, the companion's lines too."),
     )
@@ -159,6 +172,7 @@ def flight_options(function: _Function) -> _Function:
         click.option(
             "--flight-file",
             metavar="PATH",
+            shell_complete=completing.files,
             help="A mission file: QGC .plan, WPL, KML, KMZ, DJI WPML, GPX, GeoJSON, Litchi CSV, flight JSON.",
         ),
         click.option(
@@ -170,7 +184,7 @@ def flight_options(function: _Function) -> _Function:
         click.option(
             "--flight-source",
             metavar="NAME",
-            shell_complete=plugins_of("flight_source"),
+            shell_complete=completing.plugins("flight_source"),
             help="The plugin that resolves the flight.",
         ),
         click.option("--accept-implausible", is_flag=True, help="Go on with a flight that can hardly be meant."),
@@ -179,7 +193,7 @@ def flight_options(function: _Function) -> _Function:
             "--provider",
             multiple=True,
             metavar="NAME",
-            shell_complete=plugins_of("tile_provider"),
+            shell_complete=completing.plugins("tile_provider"),
             help="A tile provider; repeat it for a chain.",
         ),
         click.option("--satellite-provider-url", metavar="URL", help="Short for -o PROVIDER.url=URL."),
@@ -187,12 +201,21 @@ def flight_options(function: _Function) -> _Function:
         click.option("--corridor", type=float, metavar="METRES", help="Ground to either side of the route. [500]"),
         click.option("--box", type=float, metavar="METRES", help="The route's box and so much around it instead."),
         click.option(
-            "--area", multiple=True, metavar="FILE", help="Ground besides: the polygons of a file; repeat it."
+            "--area",
+            multiple=True,
+            metavar="FILE",
+            shell_complete=completing.files,
+            help="Ground besides: the polygons of a file; repeat it.",
         ),
         click.option("--home/--no-home", default=True, help="With the ways from home and back, or without.  [with]"),
         click.option("--fence/--no-fence", default=True, help="Within the inclusion fences, or beyond too.  [within]"),
         click.option("--zoom", type=Zooms(), help="Zooms, such as 15-19.  [from the camera; 15-18 without one]"),
-        click.option("--camera", metavar="NAME", help="The camera to navigate by.  [the flight's own, if it says so]"),
+        click.option(
+            "--camera",
+            metavar="NAME",
+            shell_complete=completing.cameras,
+            help="The camera to navigate by.  [the flight's own, if it says so]",
+        ),
         click.option(
             "--height",
             type=click.FloatRange(0, min_open=True),
@@ -218,7 +241,10 @@ def flight_options(function: _Function) -> _Function:
             help="Ask only the providers with tiles of this size, where they differ.",
         ),
         click.option(
-            "--sector", metavar="NAME", help="How fresh imagery must be: active_conflict, stable_rear, or a set-sector."
+            "--sector",
+            metavar="NAME",
+            shell_complete=completing.sectors,
+            help="How fresh imagery must be: active_conflict, stable_rear, or a set-sector.",
         ),
         click.option(
             "--max-tiles", type=click.IntRange(1), default=1_000_000, show_default=True, help="Refuse a plan of more."
@@ -285,14 +311,14 @@ def which_companion_options(function: _Function) -> _Function:
             "--companion",
             multiple=True,
             metavar="NAME",
-            shell_complete=configured("companions"),
+            shell_complete=completing.section("companions"),
             help="One of the configuration; repeat for several.",
         ),
         click.option("--all-companions", is_flag=True, help="All companions of the configuration."),
         click.option(
             "--transport",
             metavar="NAME",
-            shell_complete=plugins_of("companion_transport"),
+            shell_complete=completing.plugins("companion_transport"),
             help="How the companion is reached.  [default: ssh]",
         ),
         click.option("--companion-host", metavar="HOST", help="Short for -o TRANSPORT.host=HOST."),
@@ -314,7 +340,7 @@ def provisioner_option(function: _Function) -> _Function:
         click.option(
             "--provisioner",
             metavar="NAME",
-            shell_complete=plugins_of("provisioner"),
+            shell_complete=completing.plugins("provisioner"),
             help="Who builds there.  [default: c10]",
         ),
     )

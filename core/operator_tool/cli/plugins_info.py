@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import completing
+
 if TYPE_CHECKING:
     from operator_tool.plugin_host.entry import PluginEntry
 
 
 @click.command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.plugin_names)
 @click.option("--role", help="Where one name stands in several roles.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(*, name: str, role: str | None, as_json: bool) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import completing
+
 if TYPE_CHECKING:
     from operator_tool.plugin_host.entry import PluginEntry
     from operator_tool.plugin_host.installed import Installed
@@ -17,7 +19,13 @@ _COLUMNS = ("role", "name", "distribution", "version", "state")
 
 def plugin_options(function: _Function) -> _Function:
     """Add the options of a command that goes through all installed plugins."""
-    function = click.option("--block", multiple=True, metavar="ROLE:NAME", help="Shut one plugin out.")(function)
+    function = click.option(
+        "--block",
+        multiple=True,
+        metavar="ROLE:NAME",
+        shell_complete=completing.plugins_with_roles,
+        help="Shut one plugin out.",
+    )(function)
     function = click.option("--no-plugins", is_flag=True, help="Use the built-in plugins only.")(function)
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(function)
 

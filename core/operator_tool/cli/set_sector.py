@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import completing
 from .bounding_box import BoundingBox, Bounds
 from .store_options import find_places, show
 
@@ -19,7 +20,7 @@ _KINDS = ("active_conflict", "stable_rear")  # operator_tool.sectors.SectorKind;
 
 
 @click.command("set-sector")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.set_sectors)
 @click.option("--kind", type=click.Choice(_KINDS), help="Refuse imagery older than 6 months, or mark older than 12.")
 @click.option("--bbox", type=BoundingBox(), metavar="W,S,E,N", help="The area: a box, in degrees; across 180° W > E.")
 @click.option("--geojson", type=click.Path(path_type=Path), metavar="FILE", help="The area: the polygons of a file.")

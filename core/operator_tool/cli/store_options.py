@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import completing
+
 if TYPE_CHECKING:
     from operator_tool.places import Places
 
@@ -20,7 +22,12 @@ def store_options(function: _Function) -> _Function:
         click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
         click.option("--data-dir", type=click.Path(path_type=Path), help="Where the stores lie."),
         click.option("--dataset", metavar="TEXT", help="The stores whose data set has this text in it."),
-        click.option("--provider", metavar="NAME", help="The stores of this provider."),
+        click.option(
+            "--provider",
+            metavar="NAME",
+            shell_complete=completing.plugins("tile_provider"),
+            help="The stores of this provider.",
+        ),
     ):
         function = option(function)
     return function
