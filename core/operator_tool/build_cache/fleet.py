@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from operator_tool.api.build import BuildCacheOutcome, CacheBuildReport, FleetReport
 from operator_tool.api.context import RunContext
@@ -16,6 +17,7 @@ from operator_tool.plugin_host.blame import endings_as_errors
 from .notebook import Notebook
 from .parts import CompanionParts
 
+_Answer = TypeVar("_Answer")
 _TICK_S = 0.1
 _UNWIND_S = 10.0
 """How long an interrupted run waits for its parts to let go of what they hold."""
@@ -44,6 +46,17 @@ def build_each(
         if part.error is not None and part.report is None:
             raise part.error
     return fleet_report({part.companion.name: part.report for part in parts if part.report is not None})
+
+
+def ask_each(
+    companions: Sequence[CompanionParts],
+    notebook: Notebook,
+    ask: Callable[[CompanionParts, Notebook], _Answer],
+) -> tuple[_Answer | OperatorToolError, ...]:
+    """Ask every companion at once, and return each one's answer, or the failure of its part."""
+    asking = [_Asking(companion, notebook.branch(companion.context), ask) for companion in companions]
+    run_all(asking, [companion.context for companion in companions])
+    return tuple(one.result() for one in asking)
 
 
 def run_all(threads: Sequence[threading.Thread], contexts: Sequence[RunContext]) -> None:
@@ -116,3 +129,35 @@ class _Part(threading.Thread):
             context.emit(RunFinished(report=self.report))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self.error = error
+
+
+class _Asking(threading.Thread, Generic[_Answer]):
+    """The asking of one companion."""
+
+    def __init__(
+        self, companion: CompanionParts, notebook: Notebook, ask: Callable[[CompanionParts, Notebook], _Answer]
+    ) -> None:
+        super().__init__(name=f"companion-{companion.name}", daemon=True)
+        self._companion = companion
+        self._notebook = notebook
+        self._ask = ask
+        self._answers: list[_Answer | OperatorToolError] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Ask; whatever fails, a bug too, is this companion's alone."""
+        try:
+            with endings_as_errors():
+                self._answers.append(self._ask(self._companion, self._notebook))
+        except OperatorToolError as error:
+            self._answers.append(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no other companion's
+            self._answers.append(self._notebook.unexpected(error))
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            self._error = error
+
+    def result(self) -> _Answer | OperatorToolError:
+        """Return what came of it; raises what ends the whole run."""
+        if self._error is not None:
+            raise self._error
+        return self._answers[0]

@@ -28,7 +28,7 @@ from .answers import described
 from .companion_build import CompanionBuild
 from .download import TakenBackError
 from .estimate import Estimate, estimate_of
-from .fleet import build_each, fleet_report
+from .fleet import ask_each, build_each, fleet_report
 from .freshness import FreshnessGate
 from .lock import operator_name
 from .notebook import Notebook
@@ -110,6 +110,17 @@ class Orchestrator:
         plan = self.plan(request)
         state, identity = self._on(companion, self._notebook).ask(self._order(plan, dry_run=True))
         return plan, state, identity
+
+    def ask_each(
+        self, request: BuildCacheRequest
+    ) -> tuple[CachePlan, dict[str, tuple[CompanionState, CompanionIdentity] | OperatorToolError]]:
+        """Plan once, and ask all companions at the same time, as ``ask`` does; what fails on one stops no other."""
+        plan = self.plan(request)
+        order = self._order(plan, dry_run=True)
+        answers = ask_each(
+            self._parts.companions, self._notebook, lambda companion, notebook: self._on(companion, notebook).ask(order)
+        )
+        return plan, {one.name: answer for one, answer in zip(self._parts.companions, answers, strict=True)}
 
     def download(self, request: BuildCacheRequest) -> CacheBuildReport:
         """Fill the workstation's stores for a flight; no companion takes part."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from operator_tool import __version__
@@ -57,6 +57,8 @@ class Run:
     run_id: str
     simulated: str = ""
     """What stands in for the first companion; empty where it is a real one, or there is none."""
+    simulations: Mapping[str, str] = field(default_factory=dict)
+    """The same of each companion by its name."""
 
 
 def open_tool(options: ToolOptions, more_settings: Sequence[str] = ()) -> Tool:
@@ -145,7 +147,9 @@ def open_run(options: RunOptions, *, companion: bool, writes: bool = True) -> It
             answer_s=tool.sources.core().plugin_answer_s,
         )
         simulated = companions[0].simulation if companions else ""
-        yield Run(orchestrator, request, tool.sources.core().plan_samples, tool.places, run_id, simulated)
+        simulations = {one.name: one.simulation for one in companions}
+        samples = tool.sources.core().plan_samples
+        yield Run(orchestrator, request, samples, tool.places, run_id, simulated, simulations)
 
 
 def _short_settings(options: RunOptions) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,13 +15,14 @@ from operator_tool.audit import AuditLine
 from operator_tool.build_cache.gap_verdict import UNKNOWN_GAPS, gaps_there, gaps_words, with_gaps
 from operator_tool.build_cache.plan import CachePlan
 
-from .assembly import open_run, open_tool
+from .assembly import Run, open_run, open_tool
 from .audited import FAILURE, SUCCESS, audited
 from .companion_choice import chosen_companions
 from .companion_outcome import CompanionsDocument, harmless, say_verdicts
 from .exits import say
 from .options import RunOptions
 from .reporting import as_document
+from .run_companions import is_for_several
 from .simulation import with_simulation
 from .twins import Named, notes_on_twins
 
@@ -32,6 +34,8 @@ _FILL_THEM = (
     " command: --allow-gaps"
 )
 _NOTHING_THERE = "The cache has no tile at all. Run build-cache with a --provider that has this ground."
+Answer: TypeAlias = tuple[CompanionState, CompanionIdentity] | OperatorToolError
+"""What one of several companions answered, or the failure of its part."""
 _PUT_THEM_THERE = "Put each required file where it is named, and ask again."
 
 
@@ -70,14 +74,49 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ask_each(options: RunOptions) -> tuple[Readiness, ...]:
-    """Ask one companion after the other; nothing is written, here or there."""
-    names = options.companion
-    if options.all_companions or len(names) > 1:
-        names = tuple(one.name for one in chosen_companions(options, open_tool(options).sources))
-        return _with_twins(
-            [_ask(dataclasses.replace(options, companion=(name,), all_companions=False)) for name in names]
-        )
-    return (_ask(options),)
+    """Ask every companion, all at once where there are several; nothing is written, here or there."""
+    if not is_for_several(options):
+        return (_ask(options),)
+    names = tuple(one.name for one in chosen_companions(options, open_tool(options).sources))
+    if len(names) > 1 and (together := _ask_together(options, names)) is not None:
+        return _with_twins(together)
+    return _with_twins([_ask(dataclasses.replace(options, companion=(name,), all_companions=False)) for name in names])
+
+
+def _ask_together(options: RunOptions, names: Sequence[str]) -> list[Readiness] | None:
+    """Ask all at the same time; None where what is set for one of them keeps the others from being asked with it."""
+    begun = False
+    try:
+        with open_run(options, companion=True, writes=False) as run:
+            begun = True
+            plan, answers = audited(
+                run.places,
+                run.run_id,
+                lambda: run.orchestrator.ask_each(run.request),
+                lambda asked, line: _lines_of_each(run, *asked, line),
+                make=False,
+            )
+            return [_judged_or_failed(run, plan, name, answer) for name, answer in answers.items()]
+    except OperatorToolError as error:
+        return [_failed(error, name=name) for name in names] if begun else None
+
+
+def _judged_or_failed(run: Run, plan: CachePlan, name: str, answer: Answer) -> Readiness:
+    simulated = run.simulations.get(name, "")
+    if isinstance(answer, OperatorToolError):
+        return _failed(answer, name=name, simulated=simulated)
+    return judged(plan, *answer, name=name, simulated=simulated)
+
+
+def _failed(error: OperatorToolError, *, name: str, simulated: str = "") -> Readiness:
+    return Readiness(
+        name=name,
+        exit_code=error.exit_code,
+        message=error.message,
+        remediation=error.hint,
+        simulated=simulated,
+        checks=_checks_of(error),
+    )
 
 
 def _with_twins(found: Sequence[Readiness]) -> tuple[Readiness, ...]:
@@ -204,14 +243,7 @@ def _ask(options: RunOptions) -> Readiness:
                 make=False,
             )
     except OperatorToolError as error:
-        return Readiness(
-            name=name,
-            exit_code=error.exit_code,
-            message=error.message,
-            remediation=error.hint,
-            simulated=simulated,
-            checks=_checks_of(error),
-        )
+        return _failed(error, name=name, simulated=simulated)
     return judged(plan, state, identity, name=name, simulated=simulated)
 
 
@@ -219,21 +251,31 @@ def _lines(
     asked: tuple[CachePlan, CompanionState, CompanionIdentity], begun: AuditLine, simulated: str
 ) -> list[AuditLine]:
     plan, state, identity = asked
-    found = judged(plan, state, identity, simulated=simulated)
-    return [
-        msgspec.structs.replace(
-            begun,
-            outcome=SUCCESS if found.ready else FAILURE,
-            exit_code=found.exit_code,
-            address=found.address,
-            simulated=found.simulated,
-            companion_id=found.companion_id,
-            message=found.message,
-            generation_before=found.generation,
-            generation_after=found.generation,
-            flight_id=plan.flight.id,
-        )
-    ]
+    return [_line(begun, judged(plan, state, identity, simulated=simulated), plan)]
+
+
+def _lines_of_each(run: Run, plan: CachePlan, answers: Mapping[str, Answer], begun: AuditLine) -> list[AuditLine]:
+    lines = []
+    for name, answer in answers.items():
+        line = _line(begun, _judged_or_failed(run, plan, name, answer), plan)
+        kind = type(answer).__name__ if isinstance(answer, OperatorToolError) else None
+        lines.append(msgspec.structs.replace(line, companion=name, failure_exception_type=kind))
+    return lines
+
+
+def _line(begun: AuditLine, found: Readiness, plan: CachePlan) -> AuditLine:
+    return msgspec.structs.replace(
+        begun,
+        outcome=SUCCESS if found.ready else FAILURE,
+        exit_code=found.exit_code,
+        address=found.address,
+        simulated=found.simulated,
+        companion_id=found.companion_id,
+        message=found.message,
+        generation_before=found.generation,
+        generation_after=found.generation,
+        flight_id=plan.flight.id,
+    )
 
 
 def _gaps_check(plan: CachePlan, gaps: CacheGaps | None) -> Check:

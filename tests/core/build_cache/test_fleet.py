@@ -12,10 +12,14 @@ from operator_tool import overdue
 from operator_tool.api import (
     BuildCacheOutcome,
     BuildError,
+    CacheOrder,
     CompanionError,
+    CompanionSession,
+    CompanionState,
     Event,
     LinkError,
     NotReadyError,
+    OperatorToolError,
     PhaseStarted,
     RunContext,
     RunFinished,
@@ -213,3 +217,30 @@ def test_case_030_a_companion_that_hangs_beyond_the_deadline_takes_no_other_with
     assert "it hung in the phase build" in result.builds["bravo"].message
     assert result.builds["bravo"].remediation
     assert result.exit_code == BuildError.exit_code
+
+
+def test_all_are_asked_at_the_same_time_and_each_answers_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No one's answer waits for another's; what fails on one, a bug too, is told of that one alone, in their order."""
+    yard = Yard(tmp_path, "alpha", "beta", "gamma")
+    together = threading.Barrier(3)
+    prepare = MemoryProvisioner.prepare
+
+    def meeting(self: MemoryProvisioner, session: CompanionSession, order: CacheOrder) -> CompanionState:
+        together.wait(30)
+        if self is yard.drones[0].provisioner:
+            raise CompanionError("it is off")
+        if self is yard.drones[1].provisioner:
+            raise KeyError("a bug")
+        return prepare(self, session, order)
+
+    monkeypatch.setattr(MemoryProvisioner, "prepare", meeting)
+    plan, answers = yard.orchestrator().ask_each(REQUEST)
+    assert plan.content_key
+    assert list(answers) == ["alpha", "beta", "gamma"]
+    assert isinstance(answers["alpha"], CompanionError)
+    assert isinstance(answers["beta"], OperatorToolError)
+    answer = answers["gamma"]
+    assert not isinstance(answer, OperatorToolError)
+    assert answer[1].address == "gamma"

@@ -195,6 +195,9 @@ def test_verify_ready_is_logged_where_there_is_a_data_folder(run: Run, audit: Au
     assert run(*words).return_value == 31
     assert [(line["command"], line["exit_code"]) for line in audit()] == [("verify-ready", 31)]
     assert audit()[0]["flight_id"]
+    assert run(*words[:-2], "--all-companions").return_value == 31
+    lines = [(line["companion"], line["command"], line["exit_code"]) for line in audit()[1:]]
+    assert lines == [("alpha", "verify-ready", 31), ("beta", "verify-ready", 31)]
 
 
 @pytest.mark.parametrize("obstacle", ["folder", "link", "others", "pipe"])

@@ -351,7 +351,7 @@ def test_a_provisioner_that_does_not_count_leaves_the_gaps_unknown(run: Run) -> 
 
 
 def test_verify_ready_of_several_is_the_first_failure(run: Run, tmp_path: Path) -> None:
-    """One after the other, each with its own checks."""
+    """Each with its own checks, in the order of the inventory."""
     inventory = INVENTORY + "up_to_date = true\n"
     (tmp_path / "config.toml").write_text(inventory)
     result = verify_ready(run, "--all-companions", "--json")
@@ -364,6 +364,16 @@ def test_verify_ready_of_several_is_the_first_failure(run: Run, tmp_path: Path) 
     assert [line.split()[0] for line in lines[-3:-1]] == ["alpha", "beta"]
     assert lines[-1] == "1 of 2 ready"
     assert len({one["content_key"] for one in document["companions"]}) == 1
+
+
+def test_verify_ready_of_several_where_one_can_t_be_made(run: Run, tmp_path: Path) -> None:
+    """What is wrong with the settings of one keeps no other from being asked."""
+    broken = INVENTORY.replace('host = "alpha.example"', "host = 7") + "up_to_date = true\n"
+    (tmp_path / "config.toml").write_text(broken)
+    result = verify_ready(run, "--all-companions", "--json")
+    found = json.loads(result.stdout)["companions"]
+    assert [(one["name"], one["exit_code"]) for one in found] == [("alpha", 11), ("beta", 0)]
+    assert result.return_value == 11
 
 
 def test_verify_ready_of_a_flight_that_is_not_there_is_the_flights_error(run: Run) -> None:

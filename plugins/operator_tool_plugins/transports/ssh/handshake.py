@@ -90,7 +90,8 @@ def _negotiate(
                 raise CompanionError(
                     f"{server.where} closed the connection while keys were exchanged{why}", retryable=True
                 ) from error
-            said = transport.said_first or _shown(str(error))
+            nothing = f"it said nothing for {step_s:g} s" if transport.remote_version == "" else ""
+            said = transport.said_first or nothing or _shown(str(error))
             raise CompanionError(
                 f"{server.where} does not greet as an SSH server does: {said}", retryable=True
             ) from error
