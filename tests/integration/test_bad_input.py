@@ -122,13 +122,13 @@ def test_a_cache_root_below_a_file_is_31(workstation: Workstation) -> None:
     assert_clear(ended, 31, f"{workstation.folder}/file/x", "not ready")
 
 
-def test_a_report_that_can_not_be_written_is_told_and_hides_no_outcome(workstation: Workstation) -> None:
-    """The cache is built all the same; the exit code says that something is wrong."""
+def test_a_report_that_can_not_be_written_is_told_before_anything_is_begun(workstation: Workstation) -> None:
+    """11, and no cache: the operator names another file before an hour has gone by."""
     ended = workstation.run(
         *workstation.build_arguments(FLIGHT, "--zoom", "14", "--report", "/nonexistent/report.json")
     )
     assert_clear(ended, 11, "can't be written")
-    assert "outcome    success" in ended.out
+    assert not workstation.cache_root.exists()
 
 
 def test_a_report_never_takes_the_place_of_a_device(workstation: Workstation) -> None:
@@ -136,7 +136,7 @@ def test_a_report_never_takes_the_place_of_a_device(workstation: Workstation) ->
     pipe = workstation.folder / "pipe"
     os.mkfifo(pipe)
     ended = workstation.run(*workstation.build_arguments(FLIGHT, "--zoom", "14", "--report", str(pipe)))
-    assert_clear(ended, 11, "which is no file")
+    assert_clear(ended, 11, "no file")
     assert pipe.is_fifo()
 
 
